@@ -1,0 +1,190 @@
+"""Expectation-maximisation: one map over the rows and one sum.
+
+    pass over the rows:  chunk -> (log-likelihood, statistics)     additive over rows
+    between passes:      sum of all of them -> new parameters
+
+Nothing here knows what a component is: a :class:`~skmix._families.Family` does. Nothing here
+knows where the rows live or on how many threads they are visited: a source does. Parameters go
+in and come out; no estimator is touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from ._families import Family, Form
+from ._sources import ArraySource, Chunk, Scratch
+
+
+class Monitor(Protocol):
+    """What is told of every iteration, and may stop the run."""
+
+    def iteration_begins(self, n_iter: int, params: Any) -> None:
+        """Hear of iteration `n_iter`, counted from 1, that starts from `params`."""
+
+    def iteration_ends(self, n_iter: int, params: Any, lower_bound: float, change: float) -> bool:
+        """Hear where it led; return whether to stop."""
+
+
+class EMResult(NamedTuple):
+    """Where a run of EM ended."""
+
+    params: Any
+    lower_bound: float  # mean log-likelihood per row (nats) before the last update
+    lower_bounds: list[float]
+    n_iter: int
+    converged: bool
+    stopped: bool  # by the monitor
+
+
+def em(
+    source: ArraySource,
+    family: Family,
+    params: Any,
+    *,
+    tol: float,
+    max_iter: int,
+    lower_bound: float = -np.inf,
+    monitor: Monitor | None = None,
+) -> EMResult:
+    """Iterate from ``params`` until the mean log-likelihood changes by less than ``tol``.
+
+    As in scikit-learn, the likelihood of iteration ``i`` is that of the parameters that entered
+    it, and the parameters returned are one update further.
+    """
+    lower_bounds: list[float] = []
+    converged = stopped = False
+    while len(lower_bounds) < max_iter and not (converged or stopped):
+        previous = lower_bound
+        if monitor is not None:
+            monitor.iteration_begins(len(lower_bounds) + 1, params)
+        params, lower_bound = em_step(source, family, params)
+        lower_bounds.append(lower_bound)
+        change = lower_bound - previous
+        converged = abs(change) < tol
+        if monitor is not None:
+            stopped = monitor.iteration_ends(len(lower_bounds), params, lower_bound, change)
+    return EMResult(params, lower_bound, lower_bounds, len(lower_bounds), converged, stopped)
+
+
+def em_step(source: ArraySource, family: Family, params: Any) -> tuple[Any, float]:
+    """Update the parameters once; return them and the mean log-likelihood of the old ones."""
+    form = family.prepare(params, source.dtype)
+    log_likelihood, statistics = expect(source, form)
+    new_params = family.maximize(params, statistics)
+    finer_form = family.refine(params, form, statistics, new_params)
+    if finer_form is not None:  # rounding would show: take the same sums closer to the answer
+        _, statistics = expect(source, finer_form)
+        new_params = family.maximize(params, statistics)
+    return new_params, log_likelihood / source.total_weight
+
+
+def expect(source: ArraySource, form: Form) -> tuple[float, Any]:
+    """Make one pass over the rows: total log-likelihood and statistics, in float64."""
+
+    def zeros() -> list[np.ndarray]:
+        return [np.zeros(()), *form.zeros()]
+
+    def add(chunk: Chunk, totals: list[np.ndarray], scratch: Scratch) -> None:
+        features = form.features(chunk.X, scratch)
+        resp, norm, peak = _exp_log_prob(form, features, scratch)
+        totals[0] += _log_likelihood(norm, peak, chunk.sample_weight)
+        np.divide(1.0 if chunk.sample_weight is None else chunk.sample_weight, norm, out=norm)
+        np.multiply(resp, norm, out=resp)
+        form.add(totals[1:], features, resp, scratch)
+
+    log_likelihood, *totals = source.reduce(add, zeros, form.bytes_per_row)
+    log_likelihood += form.row_term_total
+    return float(log_likelihood), form.statistics(totals)
+
+
+def statistics_of(
+    source: ArraySource, form: Form, resp_of: Callable[[slice, np.ndarray], None]
+) -> Any:
+    """Sum statistics under given responsibilities; ``resp_of(rows, out)`` writes (K, n)."""
+
+    def add(chunk: Chunk, totals: list[np.ndarray], scratch: Scratch) -> None:
+        features = form.features(chunk.X, scratch)
+        resp = scratch.array("resp", (form.n_components, len(chunk.X)), form.dtype)
+        resp_of(chunk.rows, resp)
+        if chunk.sample_weight is not None:
+            np.multiply(resp, chunk.sample_weight, out=resp)
+        form.add(totals, features, resp, scratch)
+
+    return form.statistics(source.reduce(add, form.zeros, form.bytes_per_row))
+
+
+def score_samples(source: ArraySource, family: Family, params: Any) -> np.ndarray:
+    """Log density of every row, in nats."""
+    log_density = np.empty(source.n_samples, dtype=source.dtype)
+
+    def visit(form: Form, features: np.ndarray, rows: slice, scratch: Scratch) -> None:
+        _, norm, peak = _exp_log_prob(form, features, scratch)
+        np.log(norm, out=norm)
+        np.add(norm, peak, out=norm)
+        np.add(norm, form.row_term(features, scratch), out=log_density[rows])
+
+    _visit_rows(source, family, params, visit)
+    return log_density
+
+
+def predict_proba(source: ArraySource, family: Family, params: Any) -> np.ndarray:
+    """Responsibilities of the components for every row, shape (n_samples, n_components)."""
+    proba = np.empty((source.n_samples, family.n_components(params)), dtype=source.dtype)
+
+    def visit(form: Form, features: np.ndarray, rows: slice, scratch: Scratch) -> None:
+        resp, norm, _ = _exp_log_prob(form, features, scratch)
+        np.divide(resp.T, norm[:, None], out=proba[rows])
+
+    _visit_rows(source, family, params, visit)
+    return proba
+
+
+def predict(source: ArraySource, family: Family, params: Any) -> np.ndarray:
+    """Index of the most probable component of every row."""
+    labels = np.empty(source.n_samples, dtype=np.int64)
+
+    def visit(form: Form, features: np.ndarray, rows: slice, scratch: Scratch) -> None:
+        np.argmax(_log_prob(form, features, scratch), axis=0, out=labels[rows])
+
+    _visit_rows(source, family, params, visit)
+    return labels
+
+
+def _visit_rows(source: ArraySource, family: Family, params: Any, visit: Callable) -> None:
+    forms = family.forms_for_scoring(params, source.dtype)
+
+    def visit_chunk(chunk: Chunk, scratch: Scratch) -> None:
+        form = forms(chunk.X)
+        visit(form, form.features(chunk.X, scratch), chunk.rows, scratch)
+
+    source.for_each(visit_chunk, forms(source.X[:1]).bytes_per_row)
+
+
+def _log_prob(form: Form, features: np.ndarray, scratch: Scratch) -> np.ndarray:
+    """Write log weight + log density, shape (n_components, n_chunk), less the row term."""
+    log_prob = scratch.array("resp", (form.n_components, features.shape[1]), form.dtype)
+    form.log_density(features, log_prob, scratch)
+    return log_prob
+
+
+def _exp_log_prob(form: Form, features: np.ndarray, scratch: Scratch):
+    """Exponentiate with the largest term of each row taken out: (terms, their sum, peak)."""
+    resp = _log_prob(form, features, scratch)
+    norm = scratch.array("norm", resp.shape[1:], form.dtype)
+    peak = scratch.array("peak", resp.shape[1:], form.dtype)
+    np.max(resp, axis=0, out=peak)
+    np.subtract(resp, peak, out=resp)
+    np.exp(resp, out=resp)
+    np.sum(resp, axis=0, out=norm)
+    return resp, norm, peak
+
+
+def _log_likelihood(norm: np.ndarray, peak: np.ndarray, sample_weight: np.ndarray | None) -> float:
+    log_norm = np.log(norm)
+    if sample_weight is None:
+        return float(np.sum(peak, dtype=np.float64) + np.sum(log_norm, dtype=np.float64))
+    return float(np.dot(sample_weight, np.add(peak, log_norm, dtype=np.float64)))

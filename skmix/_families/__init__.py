@@ -1,0 +1,21 @@
+"""What one component is: families of densities in the form that EM needs."""
+
+from ._base import Family, Form
+from ._diagonal import DiagonalGaussian
+from ._frame import Frame
+from ._full import FullGaussian
+from ._gaussian import GaussianFamily, GaussianParams
+from ._spherical import SphericalGaussian
+from ._tied import TiedGaussian
+
+__all__ = [
+    "DiagonalGaussian",
+    "Family",
+    "Form",
+    "Frame",
+    "FullGaussian",
+    "GaussianFamily",
+    "GaussianParams",
+    "SphericalGaussian",
+    "TiedGaussian",
+]

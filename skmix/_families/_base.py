@@ -1,0 +1,71 @@
+"""The two protocols between the engine and a family of densities.
+
+A *family* maps parameters to a form and statistics to parameters. A *form* is what one pass over
+the rows needs, made once per pass: it turns a chunk into features, features into log densities,
+and features with responsibilities into statistics, which add up over rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from .._sources import Scratch
+
+
+class Form(Protocol):
+    """One pass over the rows at fixed parameters."""
+
+    n_components: int
+    dtype: np.dtype  # of features, log densities and responsibilities
+    bytes_per_row: int  # working memory per row of a chunk
+    row_term_total: float  # sum over all rows of `row_term`, in a fit
+
+    def features(self, X: np.ndarray, scratch: Scratch) -> np.ndarray:
+        """Return the features (n_features_out, n_chunk) that both steps share."""
+
+    def log_density(self, features: np.ndarray, out: np.ndarray, scratch: Scratch) -> None:
+        """Write log weight + log density, (n_components, n_chunk), less the row term."""
+
+    def row_term(self, features: np.ndarray, scratch: Scratch) -> np.ndarray | float:
+        """Return the part of the log density that all components share, (n_chunk,)."""
+
+    def zeros(self) -> list[np.ndarray]:
+        """Return float64 zeros to add statistics to."""
+
+    def add(
+        self, totals: list[np.ndarray], features: np.ndarray, resp: np.ndarray, scratch: Scratch
+    ) -> None:
+        """Add a chunk's statistics to `totals`; `resp` may be overwritten."""
+
+    def statistics(self, totals: list[np.ndarray]) -> Any:
+        """Name the summed arrays."""
+
+
+class Family(Protocol):
+    """One kind of component, with what a fit fixes about it."""
+
+    def prepare(self, params: Any, dtype: np.dtype) -> Form:
+        """Compute once what a pass needs (Cholesky factors, natural parameters)."""
+
+    def maximize(self, params: Any, statistics: Any) -> Any:
+        """Return the parameters that the statistics make most likely."""
+
+    def refine(self, params: Any, form: Form, statistics: Any, new_params: Any) -> Form | None:
+        """Return a form that repeats the sums more accurately, if `new_params` need it."""
+
+    def forms_for_scoring(self, params: Any, dtype: np.dtype) -> Callable[[np.ndarray], Form]:
+        """Return a function from a chunk of any rows to a form that is accurate for it."""
+
+    def n_components(self, params: Any) -> int:
+        """Return the number of components."""
+
+    def n_parameters(self, params: Any) -> int:
+        """Return the number of free parameters."""
+
+    def sample(
+        self, params: Any, component: int, n_samples: int, rng: np.random.RandomState
+    ) -> np.ndarray:
+        """Draw rows of one component."""

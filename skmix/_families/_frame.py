@@ -1,0 +1,96 @@
+"""The coordinates in which a fit computes: centred on the data, every column of order one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Frame(NamedTuple):
+    """Coordinates z = (x - reference) / scale.
+
+    Scales are powers of two, so that going to the frame and back is exact. Sums of squares
+    about the reference keep their digits whatever offset the data have, and no unit of
+    measurement can overflow or underflow them.
+    """
+
+    reference: np.ndarray  # (n_features,)
+    scale: np.ndarray  # (n_features,)
+    radius: np.ndarray  # (n_features,), largest |z| of the data
+
+    @classmethod
+    def identity(cls, n_features: int) -> Frame:
+        """The frame that changes nothing, for rows of unknown size."""
+        return cls(np.zeros(n_features), np.ones(n_features), np.full(n_features, np.inf))
+
+    @classmethod
+    def of_source(cls, source, *, common_scale: bool = False) -> Frame:
+        """Measure mean, spread and range of every column in one pass over the rows.
+
+        ``common_scale`` gives all columns one scale, for components whose shape would not
+        survive unequal ones.
+        """
+        origin = source.X[0].astype(np.float64)
+
+        def zeros():
+            return [np.zeros((2, len(origin)))]
+
+        lows, highs = [origin], [origin]
+
+        def add(chunk, totals, scratch):
+            shifted = scratch.array("shifted", chunk.X.shape, np.float64)
+            lows.append(chunk.X.min(axis=0))
+            highs.append(chunk.X.max(axis=0))
+            np.subtract(chunk.X, origin, out=shifted)
+            weight = np.ones(len(shifted)) if chunk.sample_weight is None else chunk.sample_weight
+            totals[0][0] += weight @ shifted
+            np.multiply(shifted, shifted, out=shifted)
+            totals[0][1] += weight @ shifted
+
+        (sums,) = source.reduce(add, zeros, 8 * len(origin))
+        shift, square = sums / source.total_weight
+        variance = np.maximum(square - shift**2, 0.0)
+        # Kept in the type of the rows: subtracting it is then exact to rounding of the row.
+        reference = (origin + shift).astype(source.dtype).astype(np.float64)
+        if common_scale:
+            variance = np.full_like(variance, variance.mean())
+        # A column that is constant to rounding has no scale of its own.
+        noise = np.finfo(source.dtype).eps * np.abs(reference)
+        scale = _power_of_two(np.where(np.sqrt(variance) > 4 * noise, np.sqrt(variance), 1.0))
+        low = np.min(lows, axis=0).astype(np.float64)
+        high = np.max(highs, axis=0).astype(np.float64)
+        return cls(reference, scale, np.maximum(high - reference, reference - low) / scale)
+
+    @classmethod
+    def of_components(
+        cls, weights: np.ndarray, means: np.ndarray, variances: np.ndarray, *, common_scale: bool
+    ) -> Frame:
+        """The frame of a mixture, given component variances (n_components, n_features)."""
+        share = weights / weights.sum()
+        reference = share @ means
+        variance = share @ (variances + (means - reference) ** 2)
+        if common_scale:
+            variance = np.full_like(variance, variance.mean())
+        return cls(reference, _power_of_two(np.sqrt(variance)), np.full_like(reference, np.inf))
+
+    @property
+    def log_det(self) -> float:
+        """Log of the volume of the frame's unit cube, in the units of the rows."""
+        return float(np.log(self.scale).sum())
+
+    def enter(self, X: np.ndarray, out: np.ndarray) -> None:
+        """Write the rows, transposed to (n_features, n_rows), in the frame's coordinates."""
+        dtype = np.result_type(X, out)
+        np.subtract(X.T, self.reference.astype(dtype)[:, None], out=out)
+        if np.any(self.scale != 1.0):
+            np.multiply(out, (1.0 / self.scale).astype(out.dtype)[:, None], out=out)
+
+    def largest(self, X: np.ndarray) -> float:
+        """Largest coordinate, in absolute value, of the rows in this frame."""
+        span = np.maximum(X.max(axis=0) - self.reference, self.reference - X.min(axis=0))
+        return float((span / self.scale).max())
+
+
+def _power_of_two(x: np.ndarray) -> np.ndarray:
+    return np.exp2(np.round(np.log2(x)))

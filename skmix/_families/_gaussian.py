@@ -1,0 +1,419 @@
+"""Gaussian components: what all covariance structures share.
+
+Log densities are linear in the features [1, z, quadratic terms of z], so the E-step is one
+matrix product and the M-step another (the *moment form*). Its sums of squares are taken about
+the centre of the frame, and lose digits when a component is far narrower than the data are wide;
+such components are evaluated about their own mean, one at a time (the *centred form*). A pass may
+mix the two.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from .._sources import Scratch
+from ._frame import Frame
+
+LOG_2PI = float(np.log(2.0 * np.pi))
+# Relative error allowed in a variance, per type of the sums (measured: 2e-11 in float64 where
+# the estimate below says 2e-10).
+MAX_RELATIVE_ERROR = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-9}
+# In the centred form rounding enters through the rows alone, to first order.
+MAX_ROW_ERROR = 1e-4
+
+ILL_DEFINED_COVARIANCE = (
+    "Fitting the mixture model failed because some components have ill-defined empirical "
+    "covariance (for instance caused by singleton or collapsed samples). Try to decrease the "
+    "number of components, increase reg_covar, or scale the input data."
+)
+
+
+class GaussianParams(NamedTuple):
+    """Parameters of a Gaussian mixture; the shapes of the last two depend on the family."""
+
+    weights: np.ndarray  # (n_components,)
+    means: np.ndarray  # (n_components, n_features)
+    covariances: np.ndarray | None  # None where only precisions were given
+    precisions_cholesky: np.ndarray
+
+
+class GaussianStatistics(NamedTuple):
+    """Sums over rows, weighted by responsibilities; they add."""
+
+    counts: np.ndarray  # (n_components,)
+    first: np.ndarray  # (n_components, n_features), about the origin
+    second: np.ndarray  # shaped as the family's covariances, about `about`
+    about: np.ndarray  # (n_components, n_features)
+
+
+class GaussianFamily(ABC):
+    """Gaussian components of one covariance structure, in the coordinates of a frame.
+
+    Parameters
+    ----------
+    frame : Frame
+        The coordinates of all parameters that go in and come out.
+
+    reg_covar : float, default=0.0
+        Added to every variance, in squared units of the rows.
+
+    shrinkage : float, default=0.0
+        Pseudo-observations per component with the pooled within-component covariance.
+    """
+
+    covariance_type: ClassVar[str]
+    common_scale: ClassVar[bool] = False  # whether the frame must scale all columns alike
+    shared_covariance: ClassVar[bool] = False  # whether there is one for all components
+    # Above this the quadratic features outgrow the cache and the centred form is faster.
+    max_moment_features: ClassVar[float] = np.inf
+
+    def __init__(self, frame: Frame, *, reg_covar: float = 0.0, shrinkage: float = 0.0):
+        self.frame = frame
+        self.shrinkage = shrinkage
+        self.regularised = reg_covar > 0.0 or shrinkage > 0.0
+        self.reg_variances = reg_covar / frame.scale**2
+        # Squares of the rounding of coordinates: smaller variances are noise.
+        radius = np.where(np.isfinite(frame.radius), frame.radius, 0.0)
+        self.resolution = (np.finfo(np.float64).eps * radius) ** 2
+
+    def bind(self, source: Any) -> None:
+        """Compute what is constant over a fit to the rows of a source."""
+
+    # What a structure defines ------------------------------------------------------------
+
+    @abstractmethod
+    def n_quadratic(self, n_features: int) -> int:
+        """Number of quadratic features of the moment form."""
+
+    def fill_quadratic(self, z: np.ndarray, out: np.ndarray) -> None:
+        """Write the quadratic features (n_quadratic, n_chunk) of z (n_features, n_chunk)."""
+
+    @abstractmethod
+    def natural_parameters(self, params: GaussianParams) -> tuple[np.ndarray, np.ndarray]:
+        """Return precision times mean (K, n_features) and coefficients (K, n_quadratic)."""
+
+    @abstractmethod
+    def log_det_precision_cholesky(self, params: GaussianParams) -> np.ndarray:
+        """Half the log-determinant of the precisions, (K,) or scalar."""
+
+    @abstractmethod
+    def mahalanobis(
+        self, params: GaussianParams, k: int, diff: np.ndarray, scratch: Scratch
+    ) -> np.ndarray:
+        """Squared Mahalanobis distance of z - mean_k; `diff` (n_features, n) may be lost."""
+
+    @abstractmethod
+    def zeros_centred(self, n_features: int, n_centred: int) -> list[np.ndarray]:
+        """Return zeros for the second moments of the components in centred form."""
+
+    @abstractmethod
+    def add_centred(
+        self, totals: list[np.ndarray], i: int, diff: np.ndarray, resp: np.ndarray, scratch
+    ) -> None:
+        """Add responsibility-weighted squares of `diff` to place `i`; `diff` may be lost."""
+
+    @abstractmethod
+    def second_moments(
+        self, quadratic: np.ndarray, centred: np.ndarray, totals: list[np.ndarray]
+    ) -> np.ndarray:
+        """Combine moments (K, n_quadratic) and centred ones to the shape of covariances."""
+
+    @abstractmethod
+    def empirical_covariances(
+        self, statistics: GaussianStatistics, counts: np.ndarray, shift: np.ndarray
+    ) -> np.ndarray:
+        """Second moments / counts - shift shift'; `statistics.second` may be overwritten."""
+
+    @abstractmethod
+    def add_to_variances(self, covariances: np.ndarray, variances: np.ndarray) -> np.ndarray:
+        """Add `variances` (n_features,) to the diagonals, in place."""
+
+    @abstractmethod
+    def covariance_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        """Return the shape of covariances, precisions and their Cholesky factors."""
+
+    @abstractmethod
+    def unit_covariances(self, n_components: int) -> np.ndarray:
+        """Return identity matrices or ones."""
+
+    @abstractmethod
+    def precisions(self, precisions_cholesky: np.ndarray) -> np.ndarray:
+        """Multiply the factors out."""
+
+    @abstractmethod
+    def factor_precisions(self, precisions: np.ndarray) -> np.ndarray:
+        """Factor given precisions; raise `numpy.linalg.LinAlgError` where not possible."""
+
+    @abstractmethod
+    def invert_factors(self, precisions_cholesky: np.ndarray) -> np.ndarray:
+        """Return the covariances that belong to the factors."""
+
+    @abstractmethod
+    def precisions_cholesky(self, covariances: np.ndarray) -> np.ndarray:
+        """Factor the precisions; raise `numpy.linalg.LinAlgError` where not possible."""
+
+    @abstractmethod
+    def make_positive_definite(self, covariances: np.ndarray) -> np.ndarray:
+        """Raise the eigenvalues that rounding made too small to factor."""
+
+    @abstractmethod
+    def largest_precision(self, params: GaussianParams, radius: np.ndarray) -> np.ndarray:
+        """Bound (K,) on precision times squared radius, (n_features,) or (K, n_features)."""
+
+    @abstractmethod
+    def pivots(self, params: GaussianParams) -> np.ndarray:
+        """Variance of each feature given the earlier ones, (n_components, n_features)."""
+
+    @abstractmethod
+    def rescale(self, params: GaussianParams, scale: np.ndarray) -> GaussianParams:
+        """Multiply the coordinates by `scale` (n_features,)."""
+
+    @abstractmethod
+    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
+        """Return the number of free parameters in the covariances."""
+
+    @abstractmethod
+    def noise(
+        self, params: GaussianParams, component: int, n_samples: int, rng: np.random.RandomState
+    ) -> np.ndarray:
+        """Draw rows of one component, less its mean."""
+
+    def row_term(self, params: GaussianParams, z: np.ndarray, scratch: Scratch):
+        """Part of the log density that all components share, left out of the moment form."""
+        return 0.0
+
+    def row_term_total(self, params: GaussianParams) -> float:
+        """Sum of `row_term` over the rows bound to this family."""
+        return 0.0
+
+    # Family protocol -----------------------------------------------------------------------
+
+    def prepare(self, params: GaussianParams, dtype, radius: Any = None) -> GaussianForm:
+        """Choose type and form for rows of the given radius (default: those of the fit)."""
+        radius = self.frame.radius if radius is None else np.full_like(self.frame.radius, radius)
+        ratio2 = self.largest_precision(params, radius)
+        n_features = len(self.frame.scale)
+        for dtype in dict.fromkeys([np.dtype(dtype), np.dtype(np.float64)]):
+            eps = np.finfo(dtype).eps
+            centred = ~(eps * ratio2 < MAX_RELATIVE_ERROR[dtype])
+            if n_features > self.max_moment_features:
+                centred[:] = True
+                safe = bool(np.all(eps * np.sqrt(ratio2) < MAX_ROW_ERROR))
+            else:
+                safe = not centred.any()
+            if safe:
+                break
+        return GaussianForm(self, params, dtype=dtype, centred=centred, about=params.means)
+
+    def maximize(self, params: GaussianParams, statistics: GaussianStatistics) -> GaussianParams:
+        """Return the maximum-likelihood parameters, shrunk and regularised.
+
+        A component without rows keeps its mean and covariance, with weight 0.
+        """
+        # As in scikit-learn, so that an empty component divides zero by something.
+        counts = statistics.counts + 10 * np.finfo(np.float64).eps
+        means = statistics.first / counts[:, None]
+        covariances = self.empirical_covariances(statistics, counts, means - statistics.about)
+        if self.shrinkage > 0.0:
+            covariances = self._shrink(covariances, statistics.counts)
+        covariances = self.add_to_variances(covariances, self.reg_variances)
+        dead = statistics.counts <= 10 * np.finfo(np.float64).eps
+        means[dead] = params.means[dead]
+        if self.regularised and not self.shared_covariance and params.covariances is not None:
+            covariances[dead] = params.covariances[dead]
+        weights = np.where(dead, 0.0, statistics.counts / statistics.counts.sum())
+        return GaussianParams(weights, means, *self.factor(covariances))
+
+    def refine(
+        self,
+        params: GaussianParams,
+        form: GaussianForm,
+        statistics: GaussianStatistics,
+        new_params: GaussianParams,
+    ) -> GaussianForm | None:
+        """Repeat the sums about the new means where the old origin cancelled too many digits."""
+        # The share of a second moment that is taken off again with the square of the mean.
+        ratio2 = self.largest_precision(new_params, np.abs(new_params.means - statistics.about))
+        if np.all(np.finfo(form.dtype).eps * ratio2 < MAX_RELATIVE_ERROR[form.dtype]):
+            return None
+        everything = np.ones(len(shift), dtype=bool)
+        return GaussianForm(
+            self, params, dtype=np.float64, centred=everything, about=new_params.means
+        )
+
+    def forms_for_scoring(self, params: GaussianParams, dtype) -> Callable[..., GaussianForm]:
+        """Return a function from a chunk to a form that is accurate for its rows."""
+        forms: dict[float, GaussianForm] = {}
+
+        def form_for(X: np.ndarray) -> GaussianForm:
+            # Few distinct radii, so that forms are made a few times per call at most.
+            radius = float(np.exp2(np.ceil(np.log2(max(self.frame.largest(X), 1.0)))))
+            if radius not in forms:
+                forms[radius] = self.prepare(params, dtype, radius)
+            return forms[radius]
+
+        return form_for
+
+    def n_components(self, params: GaussianParams) -> int:
+        """Return the number of components."""
+        return len(params.weights)
+
+    def n_parameters(self, params: GaussianParams) -> int:
+        """Return the number of free parameters."""
+        n_components, n_features = params.means.shape
+        n_covariance = self.n_covariance_parameters(n_components, n_features)
+        return n_covariance + n_components * n_features + n_components - 1
+
+    def sample(
+        self, params: GaussianParams, component: int, n_samples: int, rng: np.random.RandomState
+    ) -> np.ndarray:
+        """Draw rows of one component."""
+        return params.means[component] + self.noise(params, component, n_samples, rng)
+
+    # Shared steps --------------------------------------------------------------------------
+
+    def factor(self, covariances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return covariances and Cholesky factors of the precisions; repair if regularised."""
+        try:
+            return covariances, self.precisions_cholesky(covariances)
+        except np.linalg.LinAlgError:
+            if not self.regularised:
+                raise ValueError(ILL_DEFINED_COVARIANCE) from None
+        covariances = self.make_positive_definite(covariances)
+        return covariances, self.precisions_cholesky(covariances)
+
+    def _shrink(self, covariances: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        share = (counts / counts.sum()).reshape(-1, *[1] * (covariances.ndim - 1))
+        pooled = (share * covariances).sum(axis=0)
+        counts = counts.reshape(share.shape)
+        return (counts * covariances + self.shrinkage * pooled) / (counts + self.shrinkage)
+
+    def collapsed(self, params: GaussianParams) -> np.ndarray:
+        """Mask of components with a direction whose variance is mostly regularisation."""
+        pivots = self.pivots(params)
+        rounding = 100 * pivots.shape[1] * np.finfo(np.float64).eps * pivots.max(axis=1)
+        floor = np.maximum(4.0 * self.reg_variances, rounding[:, None])
+        return np.any(pivots <= floor, axis=1) & self.regularised
+
+    def to_frame(self, params: GaussianParams) -> GaussianParams:
+        """Go from the units of the rows to the coordinates of the frame."""
+        params = params._replace(means=params.means - self.frame.reference)
+        return self.rescale(params, 1.0 / self.frame.scale)
+
+    def from_frame(self, params: GaussianParams) -> GaussianParams:
+        """Go from the coordinates of the frame to the units of the rows."""
+        params = self.rescale(params, self.frame.scale)
+        return params._replace(means=params.means + self.frame.reference)
+
+
+class GaussianForm:
+    """One pass over the rows: see :class:`~skmix._families.Form`.
+
+    Parameters
+    ----------
+    family : GaussianFamily
+    params : GaussianParams or None
+        None when responsibilities are given and no density will be asked for.
+    dtype : dtype
+        Of all products.
+    centred : ndarray of bool, shape (n_components,)
+        Components evaluated about `about`, one at a time.
+    about : ndarray of shape (n_components, n_features)
+        Origins of the second moments of the centred components.
+    """
+
+    def __init__(self, family: GaussianFamily, params, *, dtype, centred, about):
+        self.family = family
+        self.params = params
+        self.dtype = np.dtype(dtype)
+        self.n_components, self.n_features = about.shape
+        self.centred = np.flatnonzero(centred)
+        self.moment_form = len(self.centred) < self.n_components
+        self.about = np.where(np.asarray(centred)[:, None], about, 0.0)
+        n_quadratic = family.n_quadratic(self.n_features) if self.moment_form else 0
+        self.n_features_out = 1 + self.n_features + n_quadratic
+        n_values = self.n_features_out + self.n_components
+        if len(self.centred):
+            n_values += self.n_features
+        self.bytes_per_row = self.dtype.itemsize * n_values
+        self.row_term_total = 0.0
+        if params is not None:
+            self._prepare_densities(params)
+
+    def _prepare_densities(self, params: GaussianParams) -> None:
+        n_features = self.n_features
+        linear, quadratic = self.family.natural_parameters(params)
+        # A component of weight 0 gets no row, and log 0 gets no chance to become NaN.
+        negligible = -1e-8 * float(np.finfo(self.dtype).max)
+        log_weights = np.full(self.n_components, negligible)
+        np.log(params.weights, out=log_weights, where=params.weights > 0)
+        log_det = self.family.log_det_precision_cholesky(params) - self.family.frame.log_det
+        at_mean = log_weights + log_det - 0.5 * n_features * LOG_2PI
+        self.log_density_at_mean = at_mean
+        if not self.moment_form:
+            return
+        self.coefficients = np.zeros((self.n_components, self.n_features_out), dtype=self.dtype)
+        rest = np.ones(self.n_components, dtype=bool)
+        rest[self.centred] = False
+        at_origin = at_mean - 0.5 * np.einsum("kd,kd->k", params.means, linear)
+        self.coefficients[rest, 0] = at_origin[rest]
+        self.coefficients[rest, 1 : 1 + n_features] = linear[rest]
+        self.coefficients[rest, 1 + n_features :] = quadratic[rest]
+        self.row_term_total = self.family.row_term_total(params)
+
+    def features(self, X: np.ndarray, scratch: Scratch) -> np.ndarray:
+        """Return [1, z, quadratic terms of z] as rows."""
+        features = scratch.array("features", (self.n_features_out, len(X)), self.dtype)
+        features[0] = 1.0
+        z = features[1 : 1 + self.n_features]
+        self.family.frame.enter(X, out=z)
+        if self.moment_form:
+            self.family.fill_quadratic(z, features[1 + self.n_features :])
+        return features
+
+    def log_density(self, features: np.ndarray, out: np.ndarray, scratch: Scratch) -> None:
+        """Write log weight + log density, less the row term."""
+        if self.moment_form:
+            np.matmul(self.coefficients, features, out=out)
+        for k in self.centred:
+            diff = self._diff(features, self.params.means[k], scratch)
+            distance = self.family.mahalanobis(self.params, k, diff, scratch)
+            np.multiply(distance, -0.5, out=out[k])
+            out[k] += self.dtype.type(self.log_density_at_mean[k])
+
+    def row_term(self, features: np.ndarray, scratch: Scratch):
+        """Return the part of the log density that all components share."""
+        if not self.moment_form:
+            return 0.0
+        return self.family.row_term(self.params, features[1 : 1 + self.n_features], scratch)
+
+    def zeros(self) -> list[np.ndarray]:
+        """Return zeros for moments of the features and centred second moments."""
+        moments = np.zeros((self.n_components, self.n_features_out))
+        return [moments, *self.family.zeros_centred(self.n_features, len(self.centred))]
+
+    def add(self, totals, features: np.ndarray, resp: np.ndarray, scratch: Scratch) -> None:
+        """Add responsibilities times features, and centred squares."""
+        moments = scratch.array("moments", totals[0].shape, self.dtype)
+        np.matmul(resp, features.T, out=moments)
+        np.add(totals[0], moments, out=totals[0])
+        for i, k in enumerate(self.centred):
+            diff = self._diff(features, self.about[k], scratch)
+            self.family.add_centred(totals[1:], i, diff, resp[k], scratch)
+
+    def statistics(self, totals: list[np.ndarray]) -> GaussianStatistics:
+        """Name the summed arrays."""
+        moments, *centred_totals = totals
+        d = self.n_features
+        second = self.family.second_moments(moments[:, 1 + d :], self.centred, centred_totals)
+        return GaussianStatistics(moments[:, 0], moments[:, 1 : 1 + d], second, self.about)
+
+    def _diff(self, features: np.ndarray, origin: np.ndarray, scratch: Scratch) -> np.ndarray:
+        z = features[1 : 1 + self.n_features]
+        diff = scratch.array("diff", z.shape, self.dtype)
+        np.subtract(z, origin.astype(self.dtype)[:, None], out=diff)
+        return diff

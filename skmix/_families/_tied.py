@@ -1,0 +1,105 @@
+"""Gaussian components that share one covariance matrix."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import _matrices
+from ._full import FullGaussian, clear_below, correlated_noise
+from ._gaussian import GaussianParams, GaussianStatistics
+
+
+class TiedGaussian(FullGaussian):
+    """All components share one covariance, (n_features, n_features). Features: 1, z.
+
+    The quadratic term of the log density is the same for all components, so that
+    responsibilities need none, and the scatter about the origin is a constant of the data,
+    computed once per fit: a pass costs no more than one with spherical components.
+    """
+
+    covariance_type = "tied"
+    max_moment_features = np.inf
+    shared_covariance = True
+
+    def __init__(self, frame, *, reg_covar=0.0, shrinkage=0.0):
+        super().__init__(frame, reg_covar=reg_covar, shrinkage=shrinkage)
+        self.total_scatter: np.ndarray | None = None
+        self.total_weight = 0.0
+
+    def bind(self, source):
+        n_features = len(self.frame.scale)
+
+        def zeros():
+            return _matrices.zeros_lower(n_features, 1)
+
+        def add(chunk, totals, scratch):
+            z = scratch.array("features", (n_features, len(chunk.X)), np.float64)
+            self.frame.enter(chunk.X, out=z)
+            ones = np.ones(len(chunk.X))
+            weight = ones if chunk.sample_weight is None else chunk.sample_weight
+            _matrices.add_lower(totals, 0, z, weight, scratch)
+
+        self.total_scatter = _matrices.from_lower(source.reduce(add, zeros, 16 * n_features))[0]
+        self.total_weight = source.total_weight
+
+    def with_total_covariance(self, params):
+        """Replace the shared covariance by that of all rows bound to this family."""
+        covariance = self.total_scatter / self.total_weight
+        covariance = self.add_to_variances(covariance, self.reg_variances)
+        return GaussianParams(params.weights, params.means, *self.factor(covariance))
+
+    def n_quadratic(self, n_features):
+        return 0
+
+    def fill_quadratic(self, z, out):
+        pass
+
+    def natural_parameters(self, params):
+        factor = params.precisions_cholesky
+        return (params.means @ factor) @ factor.T, np.empty((len(params.means), 0))
+
+    def row_term(self, params, z, scratch):
+        return -0.5 * _matrices.squared_norms(params.precisions_cholesky, z, scratch)
+
+    def row_term_total(self, params):
+        if self.total_scatter is None:
+            return 0.0
+        factor = params.precisions_cholesky
+        return -0.5 * float(np.vdot(factor, self.total_scatter @ factor))
+
+    def log_det_precision_cholesky(self, params):
+        return np.log(np.diagonal(params.precisions_cholesky)).sum()
+
+    def mahalanobis(self, params, k, diff, scratch):
+        return _matrices.squared_norms(params.precisions_cholesky, diff, scratch)
+
+    def zeros_centred(self, n_features, n_centred):
+        return _matrices.zeros_lower(n_features, min(n_centred, 1))
+
+    def add_centred(self, totals, i, diff, resp, scratch):
+        _matrices.add_lower(totals, 0, diff, resp, scratch)
+
+    def second_moments(self, quadratic, centred, totals):
+        return _matrices.from_lower(totals)[0] if len(centred) else self.total_scatter.copy()
+
+    def empirical_covariances(self, statistics: GaussianStatistics, counts, shift):
+        covariance = statistics.second - (counts * shift.T) @ shift
+        covariance /= counts.sum()
+        clear_below(covariance, self.resolution)
+        return covariance
+
+    def covariance_shape(self, n_components, n_features):
+        return (n_features, n_features)
+
+    def pivots(self, params):
+        return np.broadcast_to(super().pivots(params), params.means.shape)
+
+    def largest_precision(self, params, radius):
+        bound = _matrices.spectral_bound(params.precisions_cholesky)
+        return np.broadcast_to(bound * np.max(radius) ** 2, len(params.means)).copy()
+
+    def n_covariance_parameters(self, n_components, n_features):
+        return n_features * (n_features + 1) // 2
+
+    def noise(self, params, component, n_samples, rng):
+        return correlated_noise(params.precisions_cholesky, n_samples, rng)

@@ -1,0 +1,207 @@
+"""Where the rows live, and on how many threads they are visited.
+
+A source cuts its rows into chunks that fit the cache and visits them on a few threads. Each
+chunk belongs to one *lane*; a lane adds its chunks up in order, and the lanes are added up in
+order. Chunks and lanes depend on the shape of the problem only, never on the number of threads,
+so a sum over rows is the same to the bit on one thread and on sixteen.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+
+import numpy as np
+import threadpoolctl
+
+# Long enough that the interpreter lock does not dominate: with chunks below 1 MB four threads were
+# slower than one. Beyond 6 MB nothing is gained.
+CHUNK_BYTES = 6 * 2**20
+# Products over fewer rows than this spend their time adding up partial results.
+MIN_CHUNK_ROWS = 1024
+MAX_LANES = 16
+MIN_LANES = 4
+# All lanes keep their sums until the end of a pass.
+LANE_BYTES = 32 * 2**20
+
+
+class Chunk(NamedTuple):
+    """A run of consecutive rows."""
+
+    rows: slice
+    X: np.ndarray  # (n_chunk, n_features)
+    sample_weight: np.ndarray | None  # (n_chunk,)
+
+
+class Scratch(threading.local):
+    """Named buffers, one set per thread, that grow to the largest size asked for."""
+
+    def __init__(self):
+        self._buffers: dict[str, np.ndarray] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype) -> np.ndarray:
+        """Return an uninitialised C-contiguous array that the next call may overwrite."""
+        n_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.size < n_bytes:
+            buffer = self._buffers[name] = np.empty(n_bytes, dtype=np.uint8)
+        return buffer[:n_bytes].view(dtype).reshape(shape)
+
+
+class _BlasThreads:
+    """Give all BLAS threads to our own threads while at least one source is open.
+
+    The limit of a BLAS library is one number for the whole process, so concurrent fits share it:
+    the first to open lowers it to one, the last to close restores it.
+    """
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._n_open = 0
+        self._n_threads = 1
+        self._limiter: Any = None
+
+    @functools.cached_property
+    def _controller(self):
+        return threadpoolctl.ThreadpoolController().select(user_api="blas")
+
+    def __enter__(self) -> int:
+        with self._lock:
+            if self._n_open == 0:
+                self._n_threads = min(
+                    (lib["num_threads"] for lib in self._controller.info()), default=1
+                )
+                self._limiter = self._controller.limit(limits=1)
+            self._n_open += 1
+            return self._n_threads
+
+    def __exit__(self, *exc):
+        with self._lock:
+            self._n_open -= 1
+            if self._n_open == 0:
+                self._limiter.restore_original_limits()
+
+
+_blas_threads = _BlasThreads()
+
+
+class ArraySource:
+    """Rows of an array in memory or mapped from a file, with optional weights.
+
+    Use it as a context manager: threads live, and BLAS is limited to one thread, inside.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Floating-point rows; never copied as a whole.
+
+    sample_weight : ndarray of shape (n_samples,), default=None
+        Non-negative weights; None stands for ones.
+
+    in_order : bool, default=False
+        Whether to visit the rows from first to last, on one thread.
+    """
+
+    def __init__(
+        self, X: np.ndarray, sample_weight: np.ndarray | None = None, *, in_order: bool = False
+    ):
+        self.X = X
+        self.sample_weight = sample_weight
+        self.in_order = in_order
+        self.scratch = Scratch()
+        self._stack = ExitStack()
+        self._pool: ThreadPoolExecutor | None = None
+
+    @property
+    def n_samples(self) -> int:
+        """Number of rows."""
+        return self.X.shape[0]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Floating-point type of the rows."""
+        return self.X.dtype
+
+    @functools.cached_property
+    def total_weight(self) -> float:
+        """Sum of the weights, the number of rows when there are none."""
+        if self.sample_weight is None:
+            return float(self.n_samples)
+        return float(self.sample_weight.sum(dtype=np.float64))
+
+    def __enter__(self) -> ArraySource:
+        n_threads = self._stack.enter_context(_blas_threads)
+        if n_threads > 1 and not self.in_order:
+            self._pool = ThreadPoolExecutor(n_threads, thread_name_prefix="skmix")
+            # Waiting lanes are dropped when an exception or an interrupt ends the fit.
+            self._stack.callback(self._pool.shutdown, cancel_futures=True)
+        return self
+
+    def __exit__(self, *exc):
+        self._pool = None
+        self._stack.close()
+
+    def reduce(
+        self,
+        add: Callable[[Chunk, list[np.ndarray], Scratch], None],
+        zeros: Callable[[], list[np.ndarray]],
+        bytes_per_row: int,
+    ) -> list[np.ndarray]:
+        """Sum over all rows: ``add`` adds one chunk to the arrays that ``zeros`` made."""
+        lane_bytes = sum(total.nbytes for total in zeros())
+        lanes = _lanes(self.n_samples, bytes_per_row, lane_bytes)
+
+        def add_lane(lane):
+            totals = zeros()
+            for rows in lane:
+                add(self._chunk(rows), totals, self.scratch)
+            return totals
+
+        totals, *others = self._run(add_lane, lanes)
+        for other in others:
+            for total, partial in zip(totals, other, strict=True):
+                np.add(total, partial, out=total)
+        return totals
+
+    def for_each(self, visit: Callable[[Chunk, Scratch], None], bytes_per_row: int) -> None:
+        """Visit every chunk for its side effects on rows of an output."""
+
+        def visit_lane(lane):
+            for rows in lane:
+                visit(self._chunk(rows), self.scratch)
+
+        self._run(visit_lane, _lanes(self.n_samples, bytes_per_row, 0))
+
+    def _chunk(self, rows: slice) -> Chunk:
+        weight = None if self.sample_weight is None else self.sample_weight[rows]
+        return Chunk(rows, self.X[rows], weight)
+
+    def _run(self, task, lanes):
+        if self._pool is None or len(lanes) == 1:
+            return [_quiet(task, lane) for lane in lanes]
+        return list(self._pool.map(functools.partial(_quiet, task), lanes))
+
+
+def _quiet(task, lane):
+    # Responsibilities that underflow to zero are exact to rounding; error states are per thread.
+    with np.errstate(under="ignore"):
+        return task(lane)
+
+
+def _lanes(n_rows: int, bytes_per_row: int, lane_bytes: int) -> list[list[slice]]:
+    """Cut rows into equal chunks and deal them to lanes in consecutive runs."""
+    chunk_rows = max(MIN_CHUNK_ROWS, CHUNK_BYTES // max(bytes_per_row, 1))
+    n_chunks = max(1, -(-n_rows // chunk_rows))
+    n_lanes = max(MIN_LANES, min(MAX_LANES, LANE_BYTES // max(lane_bytes, 1)))
+    if n_chunks < n_lanes:
+        n_lanes = n_chunks
+    else:  # every lane the same number of chunks
+        n_chunks = -(-n_chunks // n_lanes) * n_lanes
+    edges = np.linspace(0, n_rows, n_chunks + 1).astype(int)
+    chunks = [slice(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a]
+    per_lane = -(-len(chunks) // n_lanes)
+    return [chunks[i : i + per_lane] for i in range(0, len(chunks), per_lane)]

@@ -1,0 +1,152 @@
+"""Where EM starts: responsibilities of some rows, and the parameters that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.cluster import KMeans, kmeans_plusplus
+from sklearn.utils.random import sample_without_replacement
+
+from ._em import statistics_of
+from ._families import GaussianFamily, GaussianParams, TiedGaussian
+from ._families._gaussian import GaussianForm
+from ._sources import ArraySource
+
+# A clustering of this many rows, or rows per component, starts EM as well as one of all rows.
+MIN_START_ROWS = 20_000
+START_ROWS_PER_COMPONENT = 256
+START_BYTES = 16 * 2**20
+# Up to here a permutation of all rows, which is how scikit-learn draws some, costs little memory.
+MAX_PERMUTED_ROWS = 1_000_000
+
+# A start that ties components moves their means by this many standard deviations.
+TIE_STEP = 0.1
+
+INIT_PARAMS = ("kmeans", "k-means++", "random", "random_from_data")
+
+
+class Start(NamedTuple):
+    """Responsibilities for some rows."""
+
+    X: np.ndarray  # (n_rows, n_features)
+    sample_weight: np.ndarray | None
+    resp_of: Callable[[slice, np.ndarray], None]  # writes (n_components, n_chunk), in row order
+    centres: np.ndarray  # (n_components, n_features), near the means
+    total_weight: float  # what the sums of responsibilities are shares of
+    seeds: bool = False  # whether each component stands on a single row
+
+
+def make_start(
+    X: np.ndarray,
+    sample_weight: np.ndarray | None,
+    n_components: int,
+    init_params: str,
+    random_state: np.random.RandomState,
+) -> Start:
+    """Assign rows to components, drawing the same random numbers as scikit-learn.
+
+    Clusterings of more than a few thousand rows per component are those of a random subsample,
+    so that a start costs a small part of the fit and its memory does not grow with the rows.
+    """
+    if init_params == "random":
+        return _start_at_random(X, sample_weight, n_components, random_state)
+    if init_params == "random_from_data":
+        if len(X) <= MAX_PERMUTED_ROWS:
+            indices = random_state.choice(len(X), size=n_components, replace=False)
+        else:
+            indices = sample_without_replacement(
+                len(X), n_components, random_state=random_state
+            )
+        return _start_from_rows(X[indices], len(X))
+    n_rows = _max_start_rows(n_components, X)
+    if len(X) > n_rows:
+        indices = sample_without_replacement(len(X), n_rows, random_state=random_state)
+        X = X[indices]
+        sample_weight = None if sample_weight is None else sample_weight[indices]
+    if init_params == "k-means++":
+        _, indices = kmeans_plusplus(
+            X, n_components, sample_weight=sample_weight, random_state=random_state
+        )
+        return _start_from_rows(X[indices], len(X))
+    clustering = KMeans(n_components, n_init=1, random_state=random_state)
+    clustering.fit(X, sample_weight=sample_weight)
+    return _start_from_labels(X, sample_weight, clustering.labels_, clustering.cluster_centers_)
+
+
+def start_params(start: Start, family: GaussianFamily) -> GaussianParams:
+    """Maximise once, in the frame of the family, from the responsibilities of a start."""
+    frame = family.frame
+    n_components = len(start.centres)
+    centres = (start.centres - frame.reference) / frame.scale
+    form = GaussianForm(
+        family, None, dtype=np.float64, centred=np.ones(n_components, bool), about=centres
+    )
+    with ArraySource(start.X, start.sample_weight, in_order=True) as source:
+        statistics = statistics_of(source, form, start.resp_of)
+    fallback = GaussianParams(
+        weights=np.full(n_components, 1.0 / n_components),
+        means=centres,
+        covariances=family.unit_covariances(n_components),
+        precisions_cholesky=family.unit_covariances(n_components),
+    )
+    params = family.maximize(fallback, statistics)
+    if start.seeds and isinstance(family, TiedGaussian):
+        # Single rows say nothing about a shared covariance; that of all rows is a fair guess.
+        params = family.with_total_covariance(params)
+    return params._replace(weights=statistics.counts / start.total_weight)
+
+
+def break_ties(
+    params: GaussianParams, family: GaussianFamily, random_state: np.random.RandomState
+) -> tuple[GaussianParams, np.ndarray]:
+    """Move apart components that start identical, which EM never separates.
+
+    Returns the parameters and the indices of the components that were moved.
+    """
+    n_components = len(params.weights)
+    rows = params.means
+    if not family.shared_covariance:
+        factors = params.precisions_cholesky.reshape(n_components, -1)
+        rows = np.concatenate([rows, factors], axis=1)
+    _, first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    tied = first[inverse.ravel()] != np.arange(n_components)
+    moved = np.flatnonzero(tied & (params.weights > 0))
+    if len(moved):
+        means = params.means.copy()
+        for k in moved:
+            means[k] += TIE_STEP * family.noise(params, k, 1, random_state)[0]
+        params = params._replace(means=means)
+    return params, moved
+
+
+def _max_start_rows(n_components: int, X: np.ndarray) -> int:
+    wanted = max(MIN_START_ROWS, START_ROWS_PER_COMPONENT * n_components)
+    affordable = START_BYTES // (X.shape[1] * X.itemsize)
+    return max(min(wanted, affordable), 20 * n_components)
+
+
+def _start_at_random(X, sample_weight, n_components, random_state) -> Start:
+    def resp_of(rows, out):
+        resp = random_state.uniform(size=(rows.stop - rows.start, n_components))
+        out[:] = (resp / resp.sum(axis=1, keepdims=True)).T
+
+    total = float(len(X)) if sample_weight is None else float(sample_weight.sum())
+    centres = np.repeat(X[:1000].mean(axis=0, dtype=np.float64)[None], n_components, axis=0)
+    return Start(X, sample_weight, resp_of, centres, total)
+
+
+def _start_from_rows(X, n_samples) -> Start:
+    labels = np.arange(len(X))
+    return _start_from_labels(X, None, labels, X)._replace(total_weight=float(n_samples), seeds=True)
+
+
+def _start_from_labels(X, sample_weight, labels, centres) -> Start:
+    components = np.arange(len(centres))[:, None]
+
+    def resp_of(rows, out):
+        np.equal(labels[rows], components, out=out, casting="unsafe")
+
+    total = float(len(X)) if sample_weight is None else float(sample_weight.sum())
+    return Start(X, sample_weight, resp_of, centres.astype(np.float64), total)

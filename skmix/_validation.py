@@ -1,0 +1,140 @@
+"""Checks of what users pass in: every error names the parameter, the value and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from ._families import GaussianFamily
+
+
+def validate_rows(estimator: Any, X: Any, y: Any = "no_validation", **options: Any) -> Any:
+    """Check rows (and y) as scikit-learn does, in float64 or float32."""
+    try:
+        return validate_data(estimator, X, y, dtype=[np.float64, np.float32], **options)
+    except ValueError as error:
+        if "X contains NaN" not in str(error):
+            raise
+        raise ValueError(
+            f"Input X contains NaN. {type(estimator).__name__} of this version of skmix does not "
+            "fit or score missing values encoded as NaN; support for missing values is planned "
+            "for a later version. Until then drop incomplete rows or fill them in, for example "
+            "with sklearn.impute.SimpleImputer in a Pipeline."
+        ) from None
+
+
+def check_sample_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
+    """Return finite non-negative weights in float64, not all zero; None stays None."""
+    if sample_weight is None:
+        return None
+    sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    if np.any(sample_weight < 0):
+        row = int(np.argmin(sample_weight))
+        raise ValueError(
+            "Negative values in data passed to `sample_weight`: "
+            f"sample_weight[{row}] is {sample_weight[row]}. Weights count how often a row was "
+            "seen; give 0 to leave a row out."
+        )
+    if not np.any(sample_weight):
+        raise ValueError(
+            "Sample weights must contain at least one non-zero number; sample_weight is zero for "
+            "every row. Pass sample_weight=None to weight all rows alike."
+        )
+    return sample_weight
+
+
+def drop_unweighted(sample_weight: np.ndarray | None, *arrays: Any) -> tuple[Any, ...]:
+    """Return weights and arrays without the rows of weight 0, which are as good as absent."""
+    if sample_weight is None or np.all(sample_weight > 0):
+        return (sample_weight, *arrays)
+    kept = sample_weight > 0
+    return (sample_weight[kept], *(array[kept] for array in arrays))
+
+
+def check_weights_init(weights: Any, n_components: int) -> np.ndarray:
+    """Check starting weights, with scikit-learn's texts."""
+    weights = check_array(
+        weights, dtype=[np.float64, np.float32], ensure_2d=False, input_name="weights_init"
+    )
+    _check_shape(weights, (n_components,), "weights")
+    if np.any(weights < 0.0) or np.any(weights > 1.0):
+        raise ValueError(
+            "The parameter 'weights' should be in the range [0, 1], but got max value "
+            f"{weights.max():.5f}, min value {weights.min():.5f}"
+        )
+    tolerance = 1e-6 if weights.dtype == np.float32 else 1e-8
+    if not abs(1.0 - weights.sum()) <= tolerance:
+        raise ValueError(
+            "The parameter 'weights' should be normalized, but got sum(weights) = "
+            f"{weights.sum():.5f}"
+        )
+    return weights.astype(np.float64)
+
+
+def check_means_init(means: Any, n_components: int, n_features: int) -> np.ndarray:
+    """Check starting means, with scikit-learn's texts."""
+    means = check_array(
+        means, dtype=[np.float64, np.float32], ensure_2d=False, input_name="means_init"
+    )
+    _check_shape(means, (n_components, n_features), "means")
+    return means.astype(np.float64)
+
+
+def check_matrices(
+    matrices: Any, family: GaussianFamily, n_components: int, n_features: int, what: str
+) -> np.ndarray:
+    """Check precisions or covariances, with scikit-learn's texts; return them in float64."""
+    matrices = check_array(
+        matrices,
+        dtype=[np.float64, np.float32],
+        ensure_2d=False,
+        allow_nd=True,
+        input_name=what,
+    )
+    name = f"{family.covariance_type} {what}"
+    _check_shape(matrices, family.covariance_shape(n_components, n_features), name)
+    matrices = matrices.astype(np.float64)
+    if family.covariance_type in ("diag", "spherical"):
+        if np.any(matrices <= 0.0):
+            raise ValueError(f"'{name}' should be positive, but the smallest is {matrices.min()}")
+        return matrices
+    symmetric = np.allclose(matrices, np.swapaxes(matrices, -1, -2))
+    if not symmetric or not np.all(np.linalg.eigvalsh(matrices) > 0.0):
+        reason = "has an eigenvalue of zero or below" if symmetric else "is not symmetric"
+        raise ValueError(
+            f"'{name}' should be symmetric, positive-definite, but at least one {reason}"
+        )
+    return matrices
+
+
+def _check_shape(array: np.ndarray, shape: tuple[int, ...], name: str) -> None:
+    if array.shape != shape:
+        raise ValueError(
+            f"The parameter '{name}' should have the shape of {shape}, but got {array.shape}"
+        )
+
+
+@contextmanager
+def earlier_fit_kept(estimator: Any) -> Iterator[None]:
+    """Put the learned attributes of an earlier fit back when this one ends in an exception."""
+
+    def learned() -> dict[str, Any]:
+        return {
+            name: value
+            for name, value in vars(estimator).items()
+            if name.endswith("_") and not name.startswith("_")
+        }
+
+    earlier = learned()
+    try:
+        yield
+    except BaseException:
+        for name in learned():
+            delattr(estimator, name)
+        vars(estimator).update(earlier)
+        raise
