@@ -1,7 +1,9 @@
 """Mixture models that behave like scikit-learn's own."""
 
-from ._gaussian_mixture import DiagonalGMM, GaussianMixture
+from ._bayes import GMMBayesClassifier
+from ._diagonal_gmm import DiagonalGMM
+from ._gaussian_mixture import GaussianMixture
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["DiagonalGMM", "GaussianMixture"]
+__all__ = ["DiagonalGMM", "GMMBayesClassifier", "GaussianMixture"]

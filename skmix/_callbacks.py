@@ -5,8 +5,8 @@ scikit-learn has `sklearn.callback` from version 1.9 on; before that only lines 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
@@ -37,20 +37,25 @@ class Task:
         context = None
         if hasattr(estimator, "_init_callback_context"):
             context = estimator._init_callback_context(max_subtasks=max_subtasks)
+        if context is None:
+            return cls(None, None, {})
         task = cls(context, estimator, data)
-        task._begin(None)
+        task.begin()
         return task
 
-    def subtask(
-        self, name: str, max_subtasks: int = 0, attributes: Callable[[], dict] | None = None
-    ) -> Task:
-        """Begin a task below this one; `attributes` makes the learned ones at this point."""
+    def subtask(self, name: str, max_subtasks: int = 0) -> Task:
+        """Return a task below this one, not yet begun."""
         if self._context is None:
             return self
         context = self._context.subcontext(task_name=name, max_subtasks=max_subtasks)
-        task = Task(context, self._estimator, self._data)
-        task._begin(attributes)
-        return task
+        return Task(context, self._estimator, self._data)
+
+    def begin(self, attributes: Callable[[], dict] | None = None) -> None:
+        """Begin this task; `attributes` makes the learned ones at this point."""
+        if self._context is not None:
+            self._context.call_on_fit_task_begin(
+                estimator=self._estimator, reconstruction_attributes=attributes, **self._data
+            )
 
     def end(self, attributes: Callable[[], dict] | None = None) -> bool:
         """End this task; return whether a callback asks to stop its siblings."""
@@ -60,17 +65,16 @@ class Task:
             estimator=self._estimator, reconstruction_attributes=attributes, **self._data
         )
 
-    def propagate(self, estimator: Any) -> Any:
-        """Context in which `estimator` is fitted as the work of this task."""
+    @contextmanager
+    def fitting(self, estimator: Any) -> Iterator[None]:
+        """Begin and end this task around the fit of `estimator`, which is its work."""
         if self._context is None:
-            return nullcontext()
-        return self._context.propagate_callback_context(estimator)
-
-    def _begin(self, attributes: Callable[[], dict] | None) -> None:
-        if self._context is not None:
-            self._context.call_on_fit_task_begin(
-                estimator=self._estimator, reconstruction_attributes=attributes, **self._data
-            )
+            yield
+            return
+        with self._context.propagate_callback_context(estimator):
+            self.begin()
+            yield
+            self.end()
 
 
 class FitProgress:
@@ -114,9 +118,8 @@ class FitProgress:
     def iteration_begins(self, n_iter: int, params: Any) -> None:
         """Begin the task of one iteration."""
         lower_bound = self._lower_bound
-        self._iteration = self._task.subtask(
-            "em-iteration", 0, lambda: self._attributes_of(params, n_iter - 1, lower_bound)
-        )
+        self._iteration = self._task.subtask("em-iteration")
+        self._iteration.begin(lambda: self._attributes_of(params, n_iter - 1, lower_bound))
 
     def iteration_ends(self, n_iter: int, params: Any, lower_bound: float, change: float) -> bool:
         """Print a line, end the task, and return whether a callback asks to stop."""

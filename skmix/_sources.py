@@ -9,6 +9,7 @@ so a sum over rows is the same to the bit on one thread and on sixteen.
 from __future__ import annotations
 
 import functools
+import itertools
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -202,6 +203,6 @@ def _lanes(n_rows: int, bytes_per_row: int, lane_bytes: int) -> list[list[slice]
     else:  # every lane the same number of chunks
         n_chunks = -(-n_chunks // n_lanes) * n_lanes
     edges = np.linspace(0, n_rows, n_chunks + 1).astype(int)
-    chunks = [slice(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a]
+    chunks = [slice(int(a), int(b)) for a, b in itertools.pairwise(edges) if b > a]
     per_lane = -(-len(chunks) // n_lanes)
     return [chunks[i : i + per_lane] for i in range(0, len(chunks), per_lane)]

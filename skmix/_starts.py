@@ -56,9 +56,7 @@ def make_start(
         if len(X) <= MAX_PERMUTED_ROWS:
             indices = random_state.choice(len(X), size=n_components, replace=False)
         else:
-            indices = sample_without_replacement(
-                len(X), n_components, random_state=random_state
-            )
+            indices = sample_without_replacement(len(X), n_components, random_state=random_state)
         return _start_from_rows(X[indices], len(X))
     n_rows = _max_start_rows(n_components, X)
     if len(X) > n_rows:
@@ -115,7 +113,7 @@ def break_ties(
     moved = np.flatnonzero(tied & (params.weights > 0))
     if len(moved):
         means = params.means.copy()
-        for k in moved:
+        for k in moved.tolist():
             means[k] += TIE_STEP * family.noise(params, k, 1, random_state)[0]
         params = params._replace(means=means)
     return params, moved
@@ -139,7 +137,9 @@ def _start_at_random(X, sample_weight, n_components, random_state) -> Start:
 
 def _start_from_rows(X, n_samples) -> Start:
     labels = np.arange(len(X))
-    return _start_from_labels(X, None, labels, X)._replace(total_weight=float(n_samples), seeds=True)
+    return _start_from_labels(X, None, labels, X)._replace(
+        total_weight=float(n_samples), seeds=True
+    )
 
 
 def _start_from_labels(X, sample_weight, labels, centres) -> Start:

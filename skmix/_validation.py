@@ -56,6 +56,15 @@ def drop_unweighted(sample_weight: np.ndarray | None, *arrays: Any) -> tuple[Any
     return (sample_weight[kept], *(array[kept] for array in arrays))
 
 
+def check_n_samples(n_samples: int) -> None:
+    """Check a number of draws, with scikit-learn's text."""
+    if n_samples < 1:
+        raise ValueError(
+            f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one "
+            "sample."
+        )
+
+
 def check_weights_init(weights: Any, n_components: int) -> np.ndarray:
     """Check starting weights, with scikit-learn's texts."""
     weights = check_array(

@@ -53,7 +53,7 @@ class Family(Protocol):
     def maximize(self, params: Any, statistics: Any) -> Any:
         """Return the parameters that the statistics make most likely."""
 
-    def refine(self, params: Any, form: Form, statistics: Any, new_params: Any) -> Form | None:
+    def refine(self, params: Any, form: Any, statistics: Any, new_params: Any) -> Form | None:
         """Return a form that repeats the sums more accurately, if `new_params` need it."""
 
     def forms_for_scoring(self, params: Any, dtype: np.dtype) -> Callable[[np.ndarray], Form]:

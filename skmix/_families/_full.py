@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import ClassVar
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -20,7 +21,7 @@ class FullGaussian(GaussianFamily):
     """
 
     covariance_type = "full"
-    max_moment_features = 96
+    max_moment_features: ClassVar[float] = 96
 
     def n_quadratic(self, n_features):
         return sum((stop - start) * (n_features - start) for start, stop in strips(n_features))

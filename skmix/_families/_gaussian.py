@@ -80,7 +80,7 @@ class GaussianFamily(ABC):
         radius = np.where(np.isfinite(frame.radius), frame.radius, 0.0)
         self.resolution = (np.finfo(np.float64).eps * radius) ** 2
 
-    def bind(self, source: Any) -> None:
+    def bind(self, source: Any) -> None:  # noqa: B027 - most families have nothing to bind
         """Compute what is constant over a fit to the rows of a source."""
 
     # What a structure defines ------------------------------------------------------------
@@ -89,6 +89,7 @@ class GaussianFamily(ABC):
     def n_quadratic(self, n_features: int) -> int:
         """Number of quadratic features of the moment form."""
 
+    @abstractmethod
     def fill_quadratic(self, z: np.ndarray, out: np.ndarray) -> None:
         """Write the quadratic features (n_quadratic, n_chunk) of z (n_features, n_chunk)."""
 
@@ -197,9 +198,9 @@ class GaussianFamily(ABC):
         radius = self.frame.radius if radius is None else np.full_like(self.frame.radius, radius)
         ratio2 = self.largest_precision(params, radius)
         n_features = len(self.frame.scale)
-        for dtype in dict.fromkeys([np.dtype(dtype), np.dtype(np.float64)]):
-            eps = np.finfo(dtype).eps
-            centred = ~(eps * ratio2 < MAX_RELATIVE_ERROR[dtype])
+        for work_dtype in dict.fromkeys([np.dtype(dtype), np.dtype(np.float64)]):
+            eps = np.finfo(work_dtype).eps
+            centred = ~(eps * ratio2 < MAX_RELATIVE_ERROR[work_dtype])
             if n_features > self.max_moment_features:
                 centred[:] = True
                 safe = bool(np.all(eps * np.sqrt(ratio2) < MAX_ROW_ERROR))
@@ -207,7 +208,7 @@ class GaussianFamily(ABC):
                 safe = not centred.any()
             if safe:
                 break
-        return GaussianForm(self, params, dtype=dtype, centred=centred, about=params.means)
+        return GaussianForm(self, params, dtype=work_dtype, centred=centred, about=params.means)
 
     def maximize(self, params: GaussianParams, statistics: GaussianStatistics) -> GaussianParams:
         """Return the maximum-likelihood parameters, shrunk and regularised.
@@ -240,7 +241,7 @@ class GaussianFamily(ABC):
         ratio2 = self.largest_precision(new_params, np.abs(new_params.means - statistics.about))
         if np.all(np.finfo(form.dtype).eps * ratio2 < MAX_RELATIVE_ERROR[form.dtype]):
             return None
-        everything = np.ones(len(shift), dtype=bool)
+        everything = np.ones(len(params.weights), dtype=bool)
         return GaussianForm(
             self, params, dtype=np.float64, centred=everything, about=new_params.means
         )
@@ -271,8 +272,9 @@ class GaussianFamily(ABC):
     def sample(
         self, params: GaussianParams, component: int, n_samples: int, rng: np.random.RandomState
     ) -> np.ndarray:
-        """Draw rows of one component."""
-        return params.means[component] + self.noise(params, component, n_samples, rng)
+        """Draw rows of one component, in the units of the rows."""
+        z = params.means[component] + self.noise(params, component, n_samples, rng)
+        return z * self.frame.scale + self.frame.reference
 
     # Shared steps --------------------------------------------------------------------------
 
@@ -379,7 +381,7 @@ class GaussianForm:
         """Write log weight + log density, less the row term."""
         if self.moment_form:
             np.matmul(self.coefficients, features, out=out)
-        for k in self.centred:
+        for k in self.centred.tolist():
             diff = self._diff(features, self.params.means[k], scratch)
             distance = self.family.mahalanobis(self.params, k, diff, scratch)
             np.multiply(distance, -0.5, out=out[k])

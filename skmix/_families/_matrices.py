@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from scipy.linalg import lapack
 
@@ -13,7 +15,7 @@ def blocks(n: int) -> list[tuple[int, int]]:
     """Cut range(n) into nearly equal blocks of at most BLOCK."""
     n_blocks = -(-n // BLOCK)
     edges = np.linspace(0, n, n_blocks + 1).astype(int).tolist()
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))
 
 
 def squared_norms(factor: np.ndarray, z: np.ndarray, scratch) -> np.ndarray:

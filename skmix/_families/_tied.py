@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from . import _matrices
@@ -18,7 +20,7 @@ class TiedGaussian(FullGaussian):
     """
 
     covariance_type = "tied"
-    max_moment_features = np.inf
+    max_moment_features: ClassVar[float] = np.inf
     shared_covariance = True
 
     def __init__(self, frame, *, reg_covar=0.0, shrinkage=0.0):
