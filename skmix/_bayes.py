@@ -244,7 +244,9 @@ class GMMBayesClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 class_task = task.subtask(f"class {label}")
                 yield delayed(_fit_class)(mixture, X_class, weight, label, class_task)
 
-        return Parallel(n_jobs=self.n_jobs)(calls())
+        mixtures, warned = zip(*Parallel(n_jobs=self.n_jobs)(calls()), strict=True)
+        _warn_once(classes, warned)
+        return list(mixtures)
 
     def _check_priors(self, frequencies):
         if self.priors is None:
@@ -444,15 +446,33 @@ class GMMBayesClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return np.concatenate(X), np.repeat(self.classes_, counts)
 
 
-def _fit_class(mixture: Any, X: np.ndarray, sample_weight: Any, label: Any, task: Task) -> Any:
+def _fit_class(
+    mixture: Any, X: np.ndarray, sample_weight: Any, label: Any, task: Task
+) -> tuple[Any, list[tuple[type[Warning], str]]]:
+    """Fit the mixture of one class; return it and what it warned of, in any process."""
     if len(X) == 1:  # a mixture asks for two rows: the same one, half as heavy
         X = np.repeat(X, 2, axis=0)
         sample_weight = np.full(2, 0.5 if sample_weight is None else sample_weight[0] / 2)
     try:
-        with task.fitting(mixture):
-            return mixture.fit(X, sample_weight=sample_weight)
+        with task.fitting(mixture), warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            mixture.fit(X, sample_weight=sample_weight)
     except ValueError as error:
         raise ValueError(f"The mixture of class {label!r} could not be fitted. {error}") from error
+    return mixture, [(warning.category, str(warning.message)) for warning in caught]
+
+
+def _warn_once(classes: np.ndarray, warned: Any) -> None:
+    """Pass the warnings of all classes on, one of each kind."""
+    by_text: dict[tuple[type[Warning], str], list] = {}
+    for label, caught in zip(classes.tolist(), warned, strict=True):
+        for warning in caught:
+            by_text.setdefault(warning, []).append(label)
+    lines: dict[type[Warning], list[str]] = {}
+    for (category, text), labels in by_text.items():
+        lines.setdefault(category, []).append(f"Class {', '.join(map(repr, labels))}: {text}")
+    for category, texts in lines.items():
+        warnings.warn("\n".join(texts), category, stacklevel=5)
 
 
 def _affordable(n_components: int, X: np.ndarray, label: Any) -> int:

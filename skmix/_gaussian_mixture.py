@@ -365,8 +365,7 @@ class GaussianMixture(BaseMixture):
             repairs.append(
                 f"{names(collapsed)} collapsed: in some direction the rows have next to no "
                 f"spread of their own, and reg_covar={self.reg_covar} stands in for it. Use "
-                "fewer components, a larger reg_covar, shrinkage, or drop constant and duplicate "
-                "columns."
+                "fewer components or shrinkage, or drop constant and duplicate columns."
             )
         return repairs
 

@@ -53,6 +53,16 @@ class Scratch(threading.local):
         return buffer[:n_bytes].view(dtype).reshape(shape)
 
 
+@functools.cache
+def _controller() -> threadpoolctl.ThreadpoolController:
+    return threadpoolctl.ThreadpoolController()
+
+
+def one_openmp_thread() -> Any:
+    """Context in which OpenMP code of other libraries adds up in one order."""
+    return _controller().limit(limits=1, user_api="openmp")
+
+
 class _BlasThreads:
     """Give all BLAS threads to our own threads while at least one source is open.
 
@@ -68,7 +78,7 @@ class _BlasThreads:
 
     @functools.cached_property
     def _controller(self):
-        return threadpoolctl.ThreadpoolController().select(user_api="blas")
+        return _controller().select(user_api="blas")
 
     def __enter__(self) -> int:
         with self._lock:

@@ -12,7 +12,7 @@ from sklearn.utils.random import sample_without_replacement
 from ._em import statistics_of
 from ._families import GaussianFamily, GaussianParams, TiedGaussian
 from ._families._gaussian import GaussianForm
-from ._sources import ArraySource
+from ._sources import ArraySource, one_openmp_thread
 
 # A clustering of this many rows, or rows per component, starts EM as well as one of all rows.
 MIN_START_ROWS = 20_000
@@ -69,7 +69,8 @@ def make_start(
         )
         return _start_from_rows(X[indices], len(X))
     clustering = KMeans(n_components, n_init=1, random_state=random_state)
-    clustering.fit(X, sample_weight=sample_weight)
+    with one_openmp_thread():  # the same bits whatever the number of threads
+        clustering.fit(X, sample_weight=sample_weight)
     return _start_from_labels(X, sample_weight, clustering.labels_, clustering.cluster_centers_)
 
 

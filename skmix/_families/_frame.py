@@ -39,7 +39,7 @@ class Frame(NamedTuple):
         lows, highs = [origin], [origin]
 
         def add(chunk, totals, scratch):
-            shifted = scratch.array("shifted", chunk.X.shape, np.float64)
+            shifted = scratch.array("features", chunk.X.shape, np.float64)
             lows.append(chunk.X.min(axis=0))
             highs.append(chunk.X.max(axis=0))
             np.subtract(chunk.X, origin, out=shifted)

@@ -25,6 +25,9 @@ MAX_RELATIVE_ERROR = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-9}
 # In the centred form rounding enters through the rows alone, to first order.
 MAX_ROW_ERROR = 1e-4
 
+# In the coordinates of the frame, where the data have variance of order one.
+COLLAPSED_VARIANCE = 1e-4
+
 ILL_DEFINED_COVARIANCE = (
     "Fitting the mixture model failed because some components have ill-defined empirical "
     "covariance (for instance caused by singleton or collapsed samples). Try to decrease the "
@@ -295,11 +298,15 @@ class GaussianFamily(ABC):
         return (counts * covariances + self.shrinkage * pooled) / (counts + self.shrinkage)
 
     def collapsed(self, params: GaussianParams) -> np.ndarray:
-        """Mask of components with a direction whose variance is mostly regularisation."""
+        """Mask of components with a direction in which regularisation is all that there is."""
+        if not self.regularised:
+            return np.zeros(len(params.weights), dtype=bool)
         pivots = self.pivots(params)
         rounding = 100 * pivots.shape[1] * np.finfo(np.float64).eps * pivots.max(axis=1)
-        floor = np.maximum(4.0 * self.reg_variances, rounding[:, None])
-        return np.any(pivots <= floor, axis=1) & self.regularised
+        # A column that repeats others keeps up to a few times the added variance.
+        repeated = np.minimum(4.0 * self.reg_variances, COLLAPSED_VARIANCE)
+        floor = np.maximum(np.maximum(1.01 * self.reg_variances, repeated), rounding[:, None])
+        return np.any(pivots <= floor, axis=1)
 
     def to_frame(self, params: GaussianParams) -> GaussianParams:
         """Go from the units of the rows to the coordinates of the frame."""
