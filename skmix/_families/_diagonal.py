@@ -79,6 +79,9 @@ class DiagonalGaussian(GaussianFamily):
     def largest_precision(self, params, radius):
         return ((params.precisions_cholesky * radius) ** 2).max(axis=1)
 
+    def largest_share(self, params, variances):
+        return (params.precisions_cholesky**2 * variances).max(axis=1)
+
     def pivots(self, params):
         return 1.0 / params.precisions_cholesky**2
 

@@ -113,6 +113,10 @@ class FullGaussian(GaussianFamily):
     def largest_precision(self, params, radius):
         return _matrices.spectral_bound(params.precisions_cholesky) * radius.max(axis=-1) ** 2
 
+    def largest_share(self, params, variances):
+        factors = params.precisions_cholesky * np.sqrt(variances)[:, None]
+        return _matrices.largest_eigenvalues(factors)
+
     def pivots(self, params):
         return 1.0 / np.diagonal(params.precisions_cholesky, axis1=-2, axis2=-1) ** 2
 

@@ -25,8 +25,8 @@ MAX_RELATIVE_ERROR = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-9}
 # In the centred form rounding enters through the rows alone, to first order.
 MAX_ROW_ERROR = 1e-4
 
-# In the coordinates of the frame, where the data have variance of order one.
-COLLAPSED_VARIANCE = 1e-4
+# A component in which regularisation makes up more of some variance than this has collapsed.
+COLLAPSED_SHARE = 0.99
 
 ILL_DEFINED_COVARIANCE = (
     "Fitting the mixture model failed because some components have ill-defined empirical "
@@ -169,6 +169,10 @@ class GaussianFamily(ABC):
         """Bound (K,) on precision times squared radius, (n_features,) or (K, n_features)."""
 
     @abstractmethod
+    def largest_share(self, params: GaussianParams, variances: np.ndarray) -> np.ndarray:
+        """Largest share (K,), over all directions, of `variances` in those of a component."""
+
+    @abstractmethod
     def pivots(self, params: GaussianParams) -> np.ndarray:
         """Variance of each feature given the earlier ones, (n_components, n_features)."""
 
@@ -303,10 +307,8 @@ class GaussianFamily(ABC):
             return np.zeros(len(params.weights), dtype=bool)
         pivots = self.pivots(params)
         rounding = 100 * pivots.shape[1] * np.finfo(np.float64).eps * pivots.max(axis=1)
-        # A column that repeats others keeps up to a few times the added variance.
-        repeated = np.minimum(4.0 * self.reg_variances, COLLAPSED_VARIANCE)
-        floor = np.maximum(np.maximum(1.01 * self.reg_variances, repeated), rounding[:, None])
-        return np.any(pivots <= floor, axis=1)
+        singular = pivots.min(axis=1) <= rounding
+        return singular | (self.largest_share(params, self.reg_variances) > COLLAPSED_SHARE)
 
     def to_frame(self, params: GaussianParams) -> GaussianParams:
         """Go from the units of the rows to the coordinates of the frame."""

@@ -99,6 +99,18 @@ def raise_eigenvalues(covariances: np.ndarray) -> np.ndarray:
     return matrices.reshape(covariances.shape)
 
 
+def largest_eigenvalues(factors: np.ndarray, n_iter: int = 30) -> np.ndarray:
+    """Largest eigenvalues of U U' by power iteration, from below, for U of shape (..., n, n)."""
+    n = factors.shape[-1]
+    factors = factors.reshape(-1, n, n)
+    vectors = np.random.default_rng(0).standard_normal((len(factors), n, 1))
+    for _ in range(n_iter):
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors /= np.where(norms > 0, norms, 1.0)
+        vectors = factors @ (factors.swapaxes(1, 2) @ vectors)
+    return np.linalg.norm(vectors, axis=(1, 2))
+
+
 def spectral_bound(factors: np.ndarray) -> np.ndarray:
     """Bound on the largest eigenvalue of U U', for U of shape (..., n, n)."""
     size = np.abs(factors)

@@ -61,6 +61,9 @@ class SphericalGaussian(DiagonalGaussian):
     def largest_precision(self, params, radius):
         return (params.precisions_cholesky * np.max(radius, axis=-1)) ** 2
 
+    def largest_share(self, params, variances):
+        return params.precisions_cholesky**2 * variances[0]
+
     def pivots(self, params):
         return 1.0 / params.precisions_cholesky[:, None] ** 2
 

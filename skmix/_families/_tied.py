@@ -93,6 +93,9 @@ class TiedGaussian(FullGaussian):
     def covariance_shape(self, n_components, n_features):
         return (n_features, n_features)
 
+    def largest_share(self, params, variances):
+        return np.full(len(params.means), super().largest_share(params, variances)[0])
+
     def pivots(self, params):
         return np.broadcast_to(super().pivots(params), params.means.shape)
 

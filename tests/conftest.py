@@ -1,0 +1,22 @@
+"""Settings and fixtures of all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# The same examples in every run: a red test is a bug, never bad luck.
+settings.register_profile(
+    "skmix", derandomize=True, deadline=None, database=None, max_examples=25, print_blob=True
+)
+settings.load_profile("skmix")
+
+
+@pytest.fixture(scope="session")
+def data_dir():
+    """The folder of real data that SKMIX_DATA names; tests that ask for it skip without."""
+    folder = os.environ.get("SKMIX_DATA")
+    if not folder:
+        pytest.skip("SKMIX_DATA is not set")
+    return Path(folder)

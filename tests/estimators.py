@@ -1,0 +1,67 @@
+"""The one table of public estimators: a new estimator joins every table test by adding a row."""
+
+from itertools import product
+from typing import Any, NamedTuple
+
+from skmix import DiagonalGMM, GaussianMixture, GMMBayesClassifier
+
+COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
+OTHERS = ("full", "tied", "spherical")
+N_COMPONENTS = (1, 2, 3)
+
+
+class Row(NamedTuple):
+    """What the table tests know of a class of estimators."""
+
+    instances: list  # one per setting that runs other code
+    estimator_type: str  # scikit-learn's tag
+    changes: dict[str, Any]  # for every parameter a value that changes what a fit does
+
+
+EM_CHANGES = {
+    "n_components": 3,
+    "tol": 0.05,
+    "reg_covar": 0.1,
+    "max_iter": 3,
+    "n_init": 2,
+    "init_params": "k-means++",
+    "random_state": 1,
+    "verbose": 0,
+    "verbose_interval": 1,
+    "shrinkage": 20.0,
+}
+START_CHANGES = {
+    "weights_init": [0.9, 0.1],
+    "means_init": [[0.0, 0.0], [1.0, 1.0]],
+    "precisions_init": [[0.5, 1.0], [1.0, 2.0]],
+    "warm_start": True,
+}
+
+TABLE = {
+    GaussianMixture: Row(
+        [
+            GaussianMixture(k, covariance_type=covariance_type, random_state=0)
+            for k, covariance_type in product(N_COMPONENTS, COVARIANCE_TYPES)
+        ]
+        + [GaussianMixture(2, shrinkage=5.0, random_state=0)],
+        "density_estimator",
+        {**EM_CHANGES, **START_CHANGES, "covariance_type": "spherical"},
+    ),
+    DiagonalGMM: Row(
+        [DiagonalGMM(k, random_state=0) for k in N_COMPONENTS]
+        + [DiagonalGMM(2, shrinkage=5.0, random_state=0)],
+        "density_estimator",
+        {**EM_CHANGES, **START_CHANGES},
+    ),
+    GMMBayesClassifier: Row(
+        [
+            GMMBayesClassifier(k, covariance_type=covariance_type, random_state=0)
+            for k, covariance_type in [*product(N_COMPONENTS, ["diag"]), *product([2], OTHERS)]
+        ]
+        + [GMMBayesClassifier(1, covariance_type="full", shrinkage=5.0, random_state=0)],
+        "classifier",
+        {**EM_CHANGES, "covariance_type": "spherical", "priors": [0.2, 0.3, 0.5]},
+    ),
+}
+
+ESTIMATORS = [estimator for row in TABLE.values() for estimator in row.instances]
