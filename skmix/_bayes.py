@@ -233,19 +233,23 @@ class GMMBayesClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         parameters = self.get_params(deep=False)
         for name in ("priors", "n_jobs"):
             parameters.pop(name)
+        labels = classes.tolist()
+        sizes = [
+            _affordable(size, X[codes == code], labels[code]) for code, size in enumerate(sizes)
+        ]
 
         def calls():
-            for code, label in enumerate(classes):
+            for code, label in enumerate(labels):
                 X_class = X[codes == code]
                 weight = None if sample_weight is None else sample_weight[codes == code]
-                parameters["n_components"] = _affordable(sizes[code], X_class, label)
+                parameters["n_components"] = sizes[code]
                 parameters["random_state"] = random_state.randint(np.iinfo(np.int32).max)
                 mixture = GaussianMixture(**parameters)
                 class_task = task.subtask(f"class {label}")
                 yield delayed(_fit_class)(mixture, X_class, weight, label, class_task)
 
         mixtures, warned = zip(*Parallel(n_jobs=self.n_jobs)(calls()), strict=True)
-        _warn_once(classes, warned)
+        _warn_once(labels, warned)
         return list(mixtures)
 
     def _check_priors(self, frequencies):
@@ -462,10 +466,10 @@ def _fit_class(
     return mixture, [(warning.category, str(warning.message)) for warning in caught]
 
 
-def _warn_once(classes: np.ndarray, warned: Any) -> None:
+def _warn_once(classes: list, warned: Any) -> None:
     """Pass the warnings of all classes on, one of each kind."""
     by_text: dict[tuple[type[Warning], str], list] = {}
-    for label, caught in zip(classes.tolist(), warned, strict=True):
+    for label, caught in zip(classes, warned, strict=True):
         for warning in caught:
             by_text.setdefault(warning, []).append(label)
     lines: dict[type[Warning], list[str]] = {}

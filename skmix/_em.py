@@ -74,7 +74,10 @@ def em_step(source: ArraySource, family: Family, params: Any) -> tuple[Any, floa
     """Update the parameters once; return them and the mean log-likelihood of the old ones."""
     form = family.prepare(params, source.dtype)
     log_likelihood, statistics = expect(source, form)
-    new_params = family.maximize(params, statistics)
+    try:
+        new_params = family.maximize(params, statistics)
+    except ValueError:
+        new_params = None
     finer_form = family.refine(params, form, statistics, new_params)
     if finer_form is not None:  # rounding would show: take the same sums closer to the answer
         _, statistics = expect(source, finer_form)

@@ -305,6 +305,13 @@ class GaussianMixture(BaseMixture):
                 f"n_components={self.n_components} and X has {X.shape[1]} features. Set "
                 "warm_start=False to start afresh."
             )
+        expected = FAMILIES[self.covariance_type].covariance_shape(*shape)
+        if self._continues() and self.covariances_.shape != expected:
+            raise ValueError(
+                f"warm_start=True continues from covariances_ of shape {self.covariances_.shape}, "
+                f"but covariance_type={self.covariance_type!r} needs {expected}. Set "
+                "warm_start=False to start afresh."
+            )
 
     def _make_family(self, source):
         family_type = FAMILIES[self.covariance_type]
@@ -350,12 +357,12 @@ class GaussianMixture(BaseMixture):
                 source.X, source.sample_weight, self.n_components, self.init_params, random_state
             )
             params = _starts.start_params(start, family)._replace(**given)
-        params, moved = _starts.break_ties(params, family, random_state)
+        params, moved = _starts.break_ties(params, family, source.X, random_state)
         if len(moved) == 0:
             return params, []
         return params, [
             f"{names(moved)} started identical to another, which EM never separates: the means "
-            f"were moved by about {_starts.TIE_STEP} standard deviations."
+            "were moved to random rows."
         ]
 
     def _repairs(self, family, params):

@@ -63,6 +63,13 @@ def one_openmp_thread() -> Any:
     return _controller().limit(limits=1, user_api="openmp")
 
 
+def _let_any_thread_limit() -> None:
+    # From threadpoolctl 3.7 on, one thread at a time may limit OpenBLAS and others are ignored.
+    clear = getattr(threadpoolctl.OpenBLASController, "clear_controlling_thread", None)
+    if clear is not None:
+        clear(force=True)
+
+
 class _BlasThreads:
     """Give all BLAS threads to our own threads while at least one source is open.
 
@@ -86,6 +93,7 @@ class _BlasThreads:
                 self._n_threads = min(
                     (lib["num_threads"] for lib in self._controller.info()), default=1
                 )
+                _let_any_thread_limit()
                 self._limiter = self._controller.limit(limits=1)
             self._n_open += 1
             return self._n_threads
@@ -94,7 +102,9 @@ class _BlasThreads:
         with self._lock:
             self._n_open -= 1
             if self._n_open == 0:
+                _let_any_thread_limit()  # the thread that opened first may be another
                 self._limiter.restore_original_limits()
+                _let_any_thread_limit()
 
 
 _blas_threads = _BlasThreads()

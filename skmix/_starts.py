@@ -21,9 +21,6 @@ START_BYTES = 16 * 2**20
 # Up to here a permutation of all rows, which is how scikit-learn draws some, costs little memory.
 MAX_PERMUTED_ROWS = 1_000_000
 
-# A start that ties components moves their means by this many standard deviations.
-TIE_STEP = 0.1
-
 INIT_PARAMS = ("kmeans", "k-means++", "random", "random_from_data")
 
 
@@ -98,11 +95,15 @@ def start_params(start: Start, family: GaussianFamily) -> GaussianParams:
 
 
 def break_ties(
-    params: GaussianParams, family: GaussianFamily, random_state: np.random.RandomState
+    params: GaussianParams,
+    family: GaussianFamily,
+    X: np.ndarray,
+    random_state: np.random.RandomState,
 ) -> tuple[GaussianParams, np.ndarray]:
-    """Move apart components that start identical, which EM never separates.
+    """Move components that start identical, which EM never separates, to random rows of X.
 
-    Returns the parameters and the indices of the components that were moved.
+    A step of a fraction of a standard deviation is not enough: EM leaves the saddle so slowly
+    that it stops there. Returns the parameters and the indices of the components moved.
     """
     n_components = len(params.weights)
     rows = params.means
@@ -114,8 +115,8 @@ def break_ties(
     moved = np.flatnonzero(tied & (params.weights > 0))
     if len(moved):
         means = params.means.copy()
-        for k in moved.tolist():
-            means[k] += TIE_STEP * family.noise(params, k, 1, random_state)[0]
+        indices = random_state.randint(len(X), size=len(moved))
+        means[moved] = (X[indices] - family.frame.reference) / family.frame.scale
         params = params._replace(means=means)
     return params, moved
 

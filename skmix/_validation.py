@@ -32,6 +32,11 @@ def check_sample_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
     """Return finite non-negative weights in float64, not all zero; None stays None."""
     if sample_weight is None:
         return None
+    if not np.any(np.asarray(sample_weight)):
+        raise ValueError(
+            "Sample weights must contain at least one non-zero number; sample_weight is zero for "
+            "every row. Pass sample_weight=None to weight all rows alike."
+        )
     sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
     if np.any(sample_weight < 0):
         row = int(np.argmin(sample_weight))
@@ -39,11 +44,6 @@ def check_sample_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
             "Negative values in data passed to `sample_weight`: "
             f"sample_weight[{row}] is {sample_weight[row]}. Weights count how often a row was "
             "seen; give 0 to leave a row out."
-        )
-    if not np.any(sample_weight):
-        raise ValueError(
-            "Sample weights must contain at least one non-zero number; sample_weight is zero for "
-            "every row. Pass sample_weight=None to weight all rows alike."
         )
     return sample_weight
 
@@ -103,7 +103,7 @@ def check_matrices(
         dtype=[np.float64, np.float32],
         ensure_2d=False,
         allow_nd=True,
-        input_name=what,
+        input_name=f"{what}s_init" if what == "precision" else f"{what}s",
     )
     name = f"{family.covariance_type} {what}"
     _check_shape(matrices, family.covariance_shape(n_components, n_features), name)
@@ -112,8 +112,12 @@ def check_matrices(
         if np.any(matrices <= 0.0):
             raise ValueError(f"'{name}' should be positive, but the smallest is {matrices.min()}")
         return matrices
-    symmetric = np.allclose(matrices, np.swapaxes(matrices, -1, -2))
-    if not symmetric or not np.all(np.linalg.eigvalsh(matrices) > 0.0):
+    # Judged as correlations: the units of the features must not matter.
+    scale = np.sqrt(np.maximum(np.diagonal(matrices, axis1=-2, axis2=-1), 0.0))
+    scale = np.where(scale > 0, scale, 1.0)
+    correlations = matrices / (scale[..., None] * scale[..., None, :])
+    symmetric = np.allclose(correlations, np.swapaxes(correlations, -1, -2))
+    if not symmetric or not np.all(np.linalg.eigvalsh(correlations) > 0.0):
         reason = "has an eigenvalue of zero or below" if symmetric else "is not symmetric"
         raise ValueError(
             f"'{name}' should be symmetric, positive-definite, but at least one {reason}"

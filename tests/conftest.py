@@ -1,6 +1,10 @@
 """Settings and fixtures of all tests."""
 
 import os
+
+# Before anything imports scipy: scikit-learn then checks array API inputs too.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
 from pathlib import Path
 
 import pytest

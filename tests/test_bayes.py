@@ -19,7 +19,10 @@ from skmix import GaussianMixture, GMMBayesClassifier, _bayes, _em
 from skmix.exceptions import DegenerateComponentWarning
 
 COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.ConvergenceWarning",
+    "ignore::skmix.exceptions.DegenerateComponentWarning",
+)
 each_type = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 
 WEIGHTS = {"a": [0.5, 0.5], "b": [0.2, 0.8]}

@@ -3,6 +3,7 @@
 import numpy as np
 import oracles
 import pytest
+import scipy.linalg
 from families import FAMILIES, assert_same_mixture, every_family
 from threadpoolctl import threadpool_limits
 
@@ -319,6 +320,48 @@ def test_largest_precision_is_a_bound(case, per_component):
         # And not an idle one: never above the norms that it stands for.
         loose = np.linalg.eigvalsh(precisions)[:, -1] * each_radius.max() ** 2 * n_features
         assert np.all(bound <= loose * (1 + 1e-12))
+
+
+@every_family
+def test_largest_share_is_that_of_the_worst_direction(case):
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        params = case.random_params(rng, 3, 6)
+        variances = np.full(6, 0.1) if case.family.common_scale else rng.gamma(1.0, size=6)
+        share = case.family(Frame.identity(6)).largest_share(params, variances)
+        exact = [
+            scipy.linalg.eigh(np.diag(variances), matrix, eigvals_only=True)[-1]
+            for matrix in case.dense(params)
+        ]
+        assert share.shape == (3,)
+        assert np.all(share <= np.array(exact) * (1 + 1e-12))
+        # 30 steps of a power iteration: far from exact only where eigenvalues are close.
+        assert np.all(share >= 0.9 * np.array(exact))
+
+
+@every_family
+def test_collapse_is_seen_where_regularisation_is_all_there_is(case):
+    rng = np.random.default_rng(28)
+    line = rng.normal(size=(60, 1)) * [1.0, 2.0] + [20.0, 0.0]
+    flat = rng.normal(size=(60, 2)) * [1.0, 0.0] + [20.0, 0.0]
+    round_ = rng.normal(size=(60, 2))
+    resp = np.eye(2)[np.repeat([0, 1], 60)]
+    point = np.full((60, 2), [20.0, 0.0])
+    matrix = case.covariance_type in ("full", "tied")
+    for second, singular in [
+        (line, matrix),
+        (flat, case.covariance_type != "spherical"),
+        (point, True),
+        (round_ + 20.0, False),
+    ]:
+        X = np.concatenate([second if case.family.shared_covariance else round_, second])
+        params = maximize_under(case, X, resp, "moment", reg_covar=1e-6)
+        with case.bound(X, reg_covar=1e-6) as (_, family):
+            collapsed = family.collapsed(family.to_frame(params))
+        first = singular and case.family.shared_covariance
+        np.testing.assert_array_equal(collapsed, [first, singular])
+    with case.bound(round_) as (_, family):  # nothing is repaired where nothing is added
+        assert not family.collapsed(family.to_frame(params)).any()
 
 
 def narrow_problem(case, seed, ratio, n_samples=120):

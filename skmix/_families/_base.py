@@ -51,10 +51,16 @@ class Family(Protocol):
         """Compute once what a pass needs (Cholesky factors, natural parameters)."""
 
     def maximize(self, params: Any, statistics: Any) -> Any:
-        """Return the parameters that the statistics make most likely."""
+        """Return the parameters that the statistics make most likely.
+
+        Raises `ValueError` where there are none.
+        """
 
     def refine(self, params: Any, form: Any, statistics: Any, new_params: Any) -> Form | None:
-        """Return a form that repeats the sums more accurately, if `new_params` need it."""
+        """Return a form that repeats the sums more accurately, if `new_params` need it.
+
+        `new_params` is None where `maximize` raised an error, which rounding may have caused.
+        """
 
     def forms_for_scoring(self, params: Any, dtype: np.dtype) -> Callable[[np.ndarray], Form]:
         """Return a function from a chunk of any rows to a form that is accurate for it."""

@@ -51,7 +51,8 @@ class DiagonalGaussian(GaussianFamily):
     def add_to_variances(self, covariances, variances):
         return covariances + variances
 
-    def covariance_shape(self, n_components, n_features):
+    @staticmethod
+    def covariance_shape(n_components, n_features):
         return (n_components, n_features)
 
     def unit_covariances(self, n_components):

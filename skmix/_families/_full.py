@@ -85,7 +85,8 @@ class FullGaussian(GaussianFamily):
         covariances[..., diagonal, diagonal] += variances
         return covariances
 
-    def covariance_shape(self, n_components, n_features):
+    @staticmethod
+    def covariance_shape(n_components, n_features):
         return (n_components, n_features, n_features)
 
     def unit_covariances(self, n_components):

@@ -19,12 +19,15 @@ from .._sources import Scratch
 from ._frame import Frame
 
 LOG_2PI = float(np.log(2.0 * np.pi))
-# Relative error allowed in a variance, per type of the sums (measured: 2e-11 in float64 where
-# the estimate below says 2e-10).
-MAX_RELATIVE_ERROR = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-9}
+# Relative error allowed in a variance, per type of the sums. The estimate below is of the worst
+# case; what was measured is ten times smaller (2e-11 for an estimate of 2e-10). The float64 limit
+# keeps the log-likelihood of a row, a sum over features, exact to 1e-10 where the form changes.
+MAX_RELATIVE_ERROR = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-10}
 # In the centred form rounding enters through the rows alone, to first order.
 MAX_ROW_ERROR = 1e-4
 
+# A component with no more than this share of the rows has lost them all to rounding.
+DEAD_SHARE = 10 * float(np.finfo(np.float64).eps)
 # A component in which regularisation makes up more of some variance than this has collapsed.
 COLLAPSED_SHARE = 0.99
 
@@ -136,8 +139,9 @@ class GaussianFamily(ABC):
     def add_to_variances(self, covariances: np.ndarray, variances: np.ndarray) -> np.ndarray:
         """Add `variances` (n_features,) to the diagonals, in place."""
 
+    @staticmethod
     @abstractmethod
-    def covariance_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+    def covariance_shape(n_components: int, n_features: int) -> tuple[int, ...]:
         """Return the shape of covariances, precisions and their Cholesky factors."""
 
     @abstractmethod
@@ -222,36 +226,44 @@ class GaussianFamily(ABC):
 
         A component without rows keeps its mean and covariance, with weight 0.
         """
-        # As in scikit-learn, so that an empty component divides zero by something.
-        counts = statistics.counts + 10 * np.finfo(np.float64).eps
-        means = statistics.first / counts[:, None]
+        dead = statistics.counts <= DEAD_SHARE * statistics.counts.sum()
+        counts = np.where(dead, 1.0, statistics.counts)
+        means = self._means(params, statistics)
         covariances = self.empirical_covariances(statistics, counts, means - statistics.about)
         if self.shrinkage > 0.0:
             covariances = self._shrink(covariances, statistics.counts)
         covariances = self.add_to_variances(covariances, self.reg_variances)
-        dead = statistics.counts <= 10 * np.finfo(np.float64).eps
-        means[dead] = params.means[dead]
         if self.regularised and not self.shared_covariance and params.covariances is not None:
             covariances[dead] = params.covariances[dead]
-        weights = np.where(dead, 0.0, statistics.counts / statistics.counts.sum())
-        return GaussianParams(weights, means, *self.factor(covariances))
+        weights = np.where(dead, 0.0, statistics.counts)
+        return GaussianParams(weights / weights.sum(), means, *self.factor(covariances))
+
+    def _means(self, params: GaussianParams, statistics: GaussianStatistics) -> np.ndarray:
+        dead = statistics.counts <= DEAD_SHARE * statistics.counts.sum()
+        means = statistics.first / np.where(dead, 1.0, statistics.counts)[:, None]
+        means[dead] = params.means[dead]
+        return means
 
     def refine(
         self,
         params: GaussianParams,
         form: GaussianForm,
         statistics: GaussianStatistics,
-        new_params: GaussianParams,
+        new_params: GaussianParams | None,
     ) -> GaussianForm | None:
-        """Repeat the sums about the new means where the old origin cancelled too many digits."""
-        # The share of a second moment that is taken off again with the square of the mean.
-        ratio2 = self.largest_precision(new_params, np.abs(new_params.means - statistics.about))
-        if np.all(np.finfo(form.dtype).eps * ratio2 < MAX_RELATIVE_ERROR[form.dtype]):
-            return None
-        everything = np.ones(len(params.weights), dtype=bool)
-        return GaussianForm(
-            self, params, dtype=np.float64, centred=everything, about=new_params.means
-        )
+        """Repeat the sums about the new means where the old origin cancelled too many digits.
+
+        `new_params` is None where the covariances could not be factored.
+        """
+        means = self._means(params, statistics)
+        shift = np.abs(means - statistics.about)
+        if new_params is not None:
+            # The share of a second moment that is taken off again with the square of the mean.
+            ratio2 = self.largest_precision(new_params, shift)
+            if np.all(np.finfo(form.dtype).eps * ratio2 < MAX_RELATIVE_ERROR[form.dtype]):
+                return None
+        everything = np.ones(len(means), dtype=bool)
+        return GaussianForm(self, params, dtype=np.float64, centred=everything, about=means)
 
     def forms_for_scoring(self, params: GaussianParams, dtype) -> Callable[..., GaussianForm]:
         """Return a function from a chunk to a form that is accurate for its rows."""

@@ -52,7 +52,8 @@ class SphericalGaussian(DiagonalGaussian):
     def add_to_variances(self, covariances, variances):
         return covariances + variances[0]
 
-    def covariance_shape(self, n_components, n_features):
+    @staticmethod
+    def covariance_shape(n_components, n_features):
         return (n_components,)
 
     def make_positive_definite(self, covariances):

@@ -85,12 +85,13 @@ class TiedGaussian(FullGaussian):
         return _matrices.from_lower(totals)[0] if len(centred) else self.total_scatter.copy()
 
     def empirical_covariances(self, statistics: GaussianStatistics, counts, shift):
-        covariance = statistics.second - (counts * shift.T) @ shift
-        covariance /= counts.sum()
+        covariance = statistics.second - (statistics.counts * shift.T) @ shift
+        covariance /= statistics.counts.sum()
         clear_below(covariance, self.resolution)
         return covariance
 
-    def covariance_shape(self, n_components, n_features):
+    @staticmethod
+    def covariance_shape(n_components, n_features):
         return (n_features, n_features)
 
     def largest_share(self, params, variances):
