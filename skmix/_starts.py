@@ -53,11 +53,11 @@ def make_start(
         if len(X) <= MAX_PERMUTED_ROWS:
             indices = random_state.choice(len(X), size=n_components, replace=False)
         else:
-            indices = sample_without_replacement(len(X), n_components, random_state=random_state)
+            indices = _draw_rows(len(X), n_components, random_state)
         return _start_from_rows(X[indices], len(X))
     n_rows = _max_start_rows(n_components, X)
     if len(X) > n_rows:
-        indices = sample_without_replacement(len(X), n_rows, random_state=random_state)
+        indices = _draw_rows(len(X), n_rows, random_state)
         X = X[indices]
         sample_weight = None if sample_weight is None else sample_weight[indices]
     if init_params == "k-means++":
@@ -119,6 +119,13 @@ def break_ties(
         means[moved] = (X[indices] - family.frame.reference) / family.frame.scale
         params = params._replace(means=means)
     return params, moved
+
+
+def _draw_rows(n_samples: int, n_rows: int, random_state) -> np.ndarray:
+    # The default method permutes all indices in memory.
+    return sample_without_replacement(
+        n_samples, n_rows, method="reservoir_sampling", random_state=random_state
+    )
 
 
 def _max_start_rows(n_components: int, X: np.ndarray) -> int:
