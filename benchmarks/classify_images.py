@@ -158,6 +158,7 @@ def draw(curves, path):
         ax.plot(n_components, 100 * validated, "o-", label="cross-validated, training images")
         ax.plot(n_components, 100 * tested, "s--", label="test images")
         ax.set(title=name, xlabel="components per class", ylabel="error (%)", ylim=(0, None))
+        ax.margins(y=0.1)
         ax.legend()
     figure.tight_layout()
     figure.savefig(path, dpi=120)

@@ -335,6 +335,14 @@ def test_dead_components_keep_weight_zero_and_finite_parameters(case, shrink):
     assert again.weights[1] == 0.0
 
 
+@every_family
+def test_responsibilities_that_underflow_are_no_error(case):
+    start, X = case.problem(38, n_components=2, n_features=2, width=0.02)
+    with np.errstate(all="raise"):
+        fitted = case.fit(X, start, 3)
+    assert np.any(fitted.resp == 0.0)  # or there was nothing to forgive
+
+
 # Degenerate data -----------------------------------------------------------------------------
 
 DEGENERATE = {
