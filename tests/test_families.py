@@ -120,9 +120,10 @@ def test_frame_with_a_common_scale_keeps_circles_round():
 
 
 @pytest.mark.parametrize("constant", [0.0, 0.1, 1e9 / 3.0])
-def test_frame_leaves_a_constant_column_in_its_units(constant):
+@pytest.mark.parametrize("jitter", [0.0, np.finfo(np.float64).eps])
+def test_frame_leaves_a_column_that_is_constant_to_rounding_in_its_units(constant, jitter):
     X = np.random.default_rng(0).normal(size=(300, 2))
-    X[:, 1] = constant
+    X[:, 1] = constant * (1.0 + jitter * (np.arange(300) % 3 - 1))
     with ArraySource(X) as source:
         frame = Frame.of_source(source)
     assert frame.scale[1] == 1.0
