@@ -62,7 +62,7 @@ CASES = [
     Case("spherical", 200_000, 20, 50, 10, goals(6, 10)),
     Case("full", 100_000, 32, 16, 10, goals(5, 8)),
     Case("full", 100_000, 64, 200, 1, goals(5, 8)),
-    Case("full", 60_000, 784, 10, 1, goals(1.5, 1.5)),
+    Case("full", 60_000, 784, 10, 2, goals(1.5, 1.5)),
 ]
 
 

@@ -346,7 +346,7 @@ class GaussianMixture(BaseMixture):
             params = GaussianParams(zeros, zeros, None, factors)
             factors = family.rescale(params, 1.0 / family.frame.scale).precisions_cholesky
             given["precisions_cholesky"] = factors
-            given["covariances"] = family.invert_factors(factors)
+            given["covariances"] = None  # not needed until asked for
         return given
 
     def _start(self, source, family, given, random_state):
@@ -377,6 +377,9 @@ class GaussianMixture(BaseMixture):
         return repairs
 
     def _attributes(self, family, params, dtype):
+        if params.covariances is None:
+            covariances = family.invert_factors(params.precisions_cholesky)
+            params = params._replace(covariances=covariances)
         params = family.from_frame(params)
         return {
             "weights_": params.weights.astype(dtype),

@@ -57,8 +57,8 @@ class Case(NamedTuple):
         return GaussianParams(np.array(weights), np.array(means), covariances, factors)
 
     def random_params(self, rng, n_components, n_features, spread=3.0, width=1.0):
-        """Component standard deviations of order `width`, `spread` apart."""
-        weights = rng.dirichlet(np.full(n_components, 5.0))
+        """Component standard deviations of order `width`, `spread` apart; no weight is small."""
+        weights = 0.5 * rng.dirichlet(np.ones(n_components)) + 0.5 / n_components
         means = rng.normal(scale=spread, size=(n_components, n_features))
         covariances = width**2 * self.random_covariances(rng, n_components, n_features)
         return self.params(weights, means, covariances)

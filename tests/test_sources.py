@@ -447,7 +447,7 @@ def test_memory_of_a_fit_does_not_grow_with_the_rows(case, init_params, dtype, w
 
 
 @every_family
-@pytest.mark.parametrize("shape", [(400_000, 6, 10), (100_000, 30, 50)])
+@pytest.mark.parametrize("shape", [(200_000, 6, 10), (100_000, 30, 50)])
 def test_memory_of_a_fit_is_bounded(case, shape):
     n_samples, n_features, n_components = shape
     X = np.random.default_rng(6).standard_normal((n_samples, n_features))

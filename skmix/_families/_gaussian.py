@@ -233,8 +233,8 @@ class GaussianFamily(ABC):
         if self.shrinkage > 0.0:
             covariances = self._shrink(covariances, statistics.counts)
         covariances = self.add_to_variances(covariances, self.reg_variances)
-        if self.regularised and not self.shared_covariance and params.covariances is not None:
-            covariances[dead] = params.covariances[dead]
+        if self.regularised and not self.shared_covariance:
+            covariances[dead] = self.invert_factors(params.precisions_cholesky[dead])
         weights = np.where(dead, 0.0, statistics.counts)
         return GaussianParams(weights / weights.sum(), means, *self.factor(covariances))
 
