@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.cluster import KMeans, kmeans_plusplus
-from sklearn.utils.random import sample_without_replacement
 
 from ._em import statistics_of
 from ._families import GaussianFamily, GaussianParams, TiedGaussian
@@ -122,10 +121,9 @@ def break_ties(
 
 
 def _draw_rows(n_samples: int, n_rows: int, random_state) -> np.ndarray:
-    # The default method permutes all indices in memory.
-    return sample_without_replacement(
-        n_samples, n_rows, method="reservoir_sampling", random_state=random_state
-    )
+    """Draw one row from each of `n_rows` equal runs: distinct, without listing all indices."""
+    edges = np.linspace(0, n_samples, n_rows + 1).astype(int)
+    return edges[:-1] + (random_state.random_sample(n_rows) * np.diff(edges)).astype(int)
 
 
 def _max_start_rows(n_components: int, X: np.ndarray) -> int:

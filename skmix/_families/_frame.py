@@ -11,8 +11,8 @@ class Frame(NamedTuple):
     """Coordinates z = (x - reference) / scale.
 
     Scales are powers of two, so that going to the frame and back is exact. Sums of squares
-    about the reference keep their digits whatever offset the data have, and no unit of
-    measurement can overflow or underflow them.
+    about the reference keep their digits whatever offset the data have, and whatever the unit
+    of measurement.
     """
 
     reference: np.ndarray  # (n_features,)
