@@ -61,8 +61,9 @@ class GaussianMixture(BaseMixture):
     init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, default='kmeans'
         Where EM starts:
 
-        - 'kmeans': clusters of k-means (of a random subsample of 20 000 rows or more, where
-          there are more).
+        - 'kmeans': clusters of k-means. Where there are more than 20 000 rows (256 per
+          component with many components, fewer rows with many features), the best of three
+          clusterings of a random subsample of that size.
         - 'k-means++': rows chosen by the seeding of k-means, likewise.
         - 'random': random responsibilities.
         - 'random_from_data': rows chosen at random.

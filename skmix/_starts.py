@@ -17,6 +17,8 @@ from ._sources import ArraySource, one_openmp_thread
 MIN_START_ROWS = 20_000
 START_ROWS_PER_COMPONENT = 256
 START_BYTES = 16 * 2**20
+# A subsample is cheap to cluster, so the best of a few clusterings of it is taken.
+SUBSAMPLE_INITS = 3
 # Up to here a permutation of all rows, which is how scikit-learn draws some, costs little memory.
 MAX_PERMUTED_ROWS = 1_000_000
 
@@ -55,7 +57,9 @@ def make_start(
             indices = _draw_rows(len(X), n_components, random_state)
         return _start_from_rows(X[indices], len(X))
     n_rows = _max_start_rows(n_components, X)
+    n_init = 1
     if len(X) > n_rows:
+        n_init = SUBSAMPLE_INITS
         indices = _draw_rows(len(X), n_rows, random_state)
         X = X[indices]
         sample_weight = None if sample_weight is None else sample_weight[indices]
@@ -64,7 +68,7 @@ def make_start(
             X, n_components, sample_weight=sample_weight, random_state=random_state
         )
         return _start_from_rows(X[indices], len(X))
-    clustering = KMeans(n_components, n_init=1, random_state=random_state)
+    clustering = KMeans(n_components, n_init=n_init, random_state=random_state)
     with one_openmp_thread():  # the same bits whatever the number of threads
         clustering.fit(X, sample_weight=sample_weight)
     return _start_from_labels(X, sample_weight, clustering.labels_, clustering.cluster_centers_)
