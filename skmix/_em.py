@@ -74,14 +74,17 @@ def em_step(source: ArraySource, family: Family, params: Any) -> tuple[Any, floa
     """Update the parameters once; return them and the mean log-likelihood of the old ones."""
     form = family.prepare(params, source.dtype)
     log_likelihood, statistics = expect(source, form)
+    failure = None
     try:
         new_params = family.maximize(params, statistics)
-    except ValueError:
-        new_params = None
+    except ValueError as error:
+        new_params, failure = None, error
     finer_form = family.refine(params, form, statistics, new_params)
     if finer_form is not None:  # rounding would show: take the same sums closer to the answer
         _, statistics = expect(source, finer_form)
         new_params = family.maximize(params, statistics)
+    elif failure is not None:
+        raise failure
     return new_params, log_likelihood / source.total_weight
 
 

@@ -87,7 +87,7 @@ def start_params(start: Start, family: GaussianFamily) -> GaussianParams:
     fallback = GaussianParams(
         weights=np.full(n_components, 1.0 / n_components),
         means=centres,
-        covariances=family.unit_covariances(n_components),
+        covariances=None,
         precisions_cholesky=family.unit_covariances(n_components),
     )
     params = family.maximize(fallback, statistics)
@@ -141,7 +141,7 @@ def _start_at_random(X, sample_weight, n_components, random_state) -> Start:
         resp = random_state.uniform(size=(rows.stop - rows.start, n_components))
         out[:] = (resp / resp.sum(axis=1, keepdims=True)).T
 
-    total = float(len(X)) if sample_weight is None else float(sample_weight.sum())
+    total = ArraySource(X, sample_weight).total_weight
     centres = np.repeat(X[:1000].mean(axis=0, dtype=np.float64)[None], n_components, axis=0)
     return Start(X, sample_weight, resp_of, centres, total)
 
@@ -159,5 +159,5 @@ def _start_from_labels(X, sample_weight, labels, centres) -> Start:
     def resp_of(rows, out):
         np.equal(labels[rows], components, out=out, casting="unsafe")
 
-    total = float(len(X)) if sample_weight is None else float(sample_weight.sum())
+    total = ArraySource(X, sample_weight).total_weight
     return Start(X, sample_weight, resp_of, centres.astype(np.float64), total)

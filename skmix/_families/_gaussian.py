@@ -226,7 +226,7 @@ class GaussianFamily(ABC):
 
         A component without rows keeps its mean and covariance, with weight 0.
         """
-        dead = statistics.counts <= DEAD_SHARE * statistics.counts.sum()
+        dead = _dead(statistics)
         counts = np.where(dead, 1.0, statistics.counts)
         means = self._means(params, statistics)
         covariances = self.empirical_covariances(statistics, counts, means - statistics.about)
@@ -239,7 +239,7 @@ class GaussianFamily(ABC):
         return GaussianParams(weights / weights.sum(), means, *self.factor(covariances))
 
     def _means(self, params: GaussianParams, statistics: GaussianStatistics) -> np.ndarray:
-        dead = statistics.counts <= DEAD_SHARE * statistics.counts.sum()
+        dead = _dead(statistics)
         means = statistics.first / np.where(dead, 1.0, statistics.counts)[:, None]
         means[dead] = params.means[dead]
         return means
@@ -331,6 +331,11 @@ class GaussianFamily(ABC):
         """Go from the coordinates of the frame to the units of the rows."""
         params = self.rescale(params, self.frame.scale)
         return params._replace(means=params.means + self.frame.reference)
+
+
+def _dead(statistics: GaussianStatistics) -> np.ndarray:
+    """Mask of components that lost all rows."""
+    return statistics.counts <= DEAD_SHARE * statistics.counts.sum()
 
 
 class GaussianForm:
