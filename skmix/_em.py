@@ -96,13 +96,13 @@ def expect(source: ArraySource, form: Form) -> tuple[float, Any]:
 
     def add(chunk: Chunk, totals: list[np.ndarray], scratch: Scratch) -> None:
         features = form.features(chunk.X, scratch)
-        resp, norm, peak = _exp_log_prob(form, features, scratch)
+        resp, norm, peak = exp_log_prob(form, features, len(chunk.X), scratch)
         totals[0] += _log_likelihood(norm, peak, chunk.sample_weight)
         np.divide(1.0 if chunk.sample_weight is None else chunk.sample_weight, norm, out=norm)
         np.multiply(resp, norm, out=resp)
         form.add(totals[1:], features, resp, scratch)
 
-    log_likelihood, *totals = source.reduce(add, zeros, form.bytes_per_row)
+    log_likelihood, *totals = source.reduce(add, zeros, form.bytes_per_row, form.min_chunk_rows)
     log_likelihood += form.row_term_total
     return float(log_likelihood), form.statistics(totals)
 
@@ -120,20 +120,22 @@ def statistics_of(
             np.multiply(resp, chunk.sample_weight, out=resp)
         form.add(totals, features, resp, scratch)
 
-    return form.statistics(source.reduce(add, form.zeros, form.bytes_per_row))
+    totals = source.reduce(add, form.zeros, form.bytes_per_row, form.min_chunk_rows)
+    return form.statistics(totals)
 
 
 def score_samples(source: ArraySource, family: Family, params: Any) -> np.ndarray:
     """Log density of every row, in nats."""
     log_density = np.empty(source.n_samples, dtype=source.dtype)
 
-    def visit(form: Form, features: np.ndarray, rows: slice, scratch: Scratch) -> None:
-        _, norm, peak = _exp_log_prob(form, features, scratch)
+    def visit(form: Form, chunk: Chunk, scratch: Scratch) -> None:
+        features = form.features(chunk.X, scratch)
+        _, norm, peak = exp_log_prob(form, features, len(chunk.X), scratch)
         np.log(norm, out=norm)
         np.add(norm, peak, out=norm)
-        np.add(norm, form.row_term(features, scratch), out=log_density[rows])
+        np.add(norm, form.row_term(features, scratch), out=log_density[chunk.rows])
 
-    _visit_rows(source, family, params, visit)
+    visit_rows(source, family, params, visit)
     return log_density
 
 
@@ -141,11 +143,12 @@ def predict_proba(source: ArraySource, family: Family, params: Any) -> np.ndarra
     """Responsibilities of the components for every row, shape (n_samples, n_components)."""
     proba = np.empty((source.n_samples, family.n_components(params)), dtype=source.dtype)
 
-    def visit(form: Form, features: np.ndarray, rows: slice, scratch: Scratch) -> None:
-        resp, norm, _ = _exp_log_prob(form, features, scratch)
-        np.divide(resp.T, norm[:, None], out=proba[rows])
+    def visit(form: Form, chunk: Chunk, scratch: Scratch) -> None:
+        features = form.features(chunk.X, scratch)
+        resp, norm, _ = exp_log_prob(form, features, len(chunk.X), scratch)
+        np.divide(resp.T, norm[:, None], out=proba[chunk.rows])
 
-    _visit_rows(source, family, params, visit)
+    visit_rows(source, family, params, visit)
     return proba
 
 
@@ -153,33 +156,43 @@ def predict(source: ArraySource, family: Family, params: Any) -> np.ndarray:
     """Index of the most probable component of every row."""
     labels = np.empty(source.n_samples, dtype=np.int64)
 
-    def visit(form: Form, features: np.ndarray, rows: slice, scratch: Scratch) -> None:
-        np.argmax(_log_prob(form, features, scratch), axis=0, out=labels[rows])
+    def visit(form: Form, chunk: Chunk, scratch: Scratch) -> None:
+        features = form.features(chunk.X, scratch)
+        log_prob = _log_prob(form, features, len(chunk.X), scratch)
+        np.argmax(log_prob, axis=0, out=labels[chunk.rows])
 
-    _visit_rows(source, family, params, visit)
+    visit_rows(source, family, params, visit)
     return labels
 
 
-def _visit_rows(source: ArraySource, family: Family, params: Any, visit: Callable) -> None:
+def visit_rows(
+    source: ArraySource,
+    family: Family,
+    params: Any,
+    visit: Callable[[Form, Chunk, Scratch], None],
+) -> None:
+    """Visit chunks with forms that are accurate for them."""
     forms = family.forms_for_scoring(params, source.dtype)
 
     def visit_chunk(chunk: Chunk, scratch: Scratch) -> None:
         form = forms(chunk.X)
-        visit(form, form.features(chunk.X, scratch), chunk.rows, scratch)
+        # A form for rows with missing cells may need far more memory per row than planned.
+        for piece in chunk.pieces(form.bytes_per_row, form.min_chunk_rows):
+            visit(form, piece, scratch)
 
     source.for_each(visit_chunk, forms(source.X[:1]).bytes_per_row)
 
 
-def _log_prob(form: Form, features: np.ndarray, scratch: Scratch) -> np.ndarray:
+def _log_prob(form: Form, features: Any, n_rows: int, scratch: Scratch) -> np.ndarray:
     """Write log weight + log density, shape (n_components, n_chunk), less the row term."""
-    log_prob = scratch.array("resp", (form.n_components, features.shape[1]), form.dtype)
+    log_prob = scratch.array("resp", (form.n_components, n_rows), form.dtype)
     form.log_density(features, log_prob, scratch)
     return log_prob
 
 
-def _exp_log_prob(form: Form, features: np.ndarray, scratch: Scratch):
+def exp_log_prob(form: Form, features: Any, n_rows: int, scratch: Scratch):
     """Exponentiate with the largest term of each row taken out: (terms, their sum, peak)."""
-    resp = _log_prob(form, features, scratch)
+    resp = _log_prob(form, features, n_rows, scratch)
     norm = scratch.array("norm", resp.shape[1:], form.dtype)
     peak = scratch.array("peak", resp.shape[1:], form.dtype)
     np.max(resp, axis=0, out=peak)

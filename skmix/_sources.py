@@ -37,6 +37,19 @@ class Chunk(NamedTuple):
     X: np.ndarray  # (n_chunk, n_features)
     sample_weight: np.ndarray | None  # (n_chunk,)
 
+    def pieces(self, bytes_per_row: int, min_rows: int) -> list[Chunk]:
+        """Cut the chunk where its rows need more memory than it was made for."""
+        n_rows = len(self.X)
+        step = _chunk_rows(bytes_per_row, min_rows)
+        if n_rows <= step:
+            return [self]
+        return [self._piece(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
+
+    def _piece(self, start: int, stop: int) -> Chunk:
+        rows = slice(self.rows.start + start, self.rows.start + stop)
+        weight = None if self.sample_weight is None else self.sample_weight[start:stop]
+        return Chunk(rows, self.X[start:stop], weight)
+
 
 class Scratch(threading.local):
     """Named buffers, one set per thread, that grow to the largest size asked for."""
@@ -171,10 +184,11 @@ class ArraySource:
         add: Callable[[Chunk, list[np.ndarray], Scratch], None],
         zeros: Callable[[], list[np.ndarray]],
         bytes_per_row: int,
+        min_rows: int = MIN_CHUNK_ROWS,
     ) -> list[np.ndarray]:
         """Sum over all rows: ``add`` adds one chunk to the arrays that ``zeros`` made."""
         lane_bytes = sum(total.nbytes for total in zeros())
-        lanes = _lanes(self.n_samples, bytes_per_row, lane_bytes)
+        lanes = _lanes(self.n_samples, bytes_per_row, lane_bytes, min_rows)
 
         def add_lane(lane):
             totals = zeros()
@@ -213,10 +227,15 @@ def _quiet(task, lane):
         return task(lane)
 
 
-def _lanes(n_rows: int, bytes_per_row: int, lane_bytes: int) -> list[list[slice]]:
+def _chunk_rows(bytes_per_row: int, min_rows: int) -> int:
+    return max(min_rows, CHUNK_BYTES // max(bytes_per_row, 1))
+
+
+def _lanes(
+    n_rows: int, bytes_per_row: int, lane_bytes: int, min_rows: int = MIN_CHUNK_ROWS
+) -> list[list[slice]]:
     """Cut rows into equal chunks and deal them to lanes in consecutive runs."""
-    chunk_rows = max(MIN_CHUNK_ROWS, CHUNK_BYTES // max(bytes_per_row, 1))
-    n_chunks = max(1, -(-n_rows // chunk_rows))
+    n_chunks = max(1, -(-n_rows // _chunk_rows(bytes_per_row, min_rows)))
     n_lanes = max(MIN_LANES, min(MAX_LANES, LANE_BYTES // max(lane_bytes, 1)))
     if n_chunks < n_lanes:
         n_lanes = n_chunks

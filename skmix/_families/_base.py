@@ -21,22 +21,23 @@ class Form(Protocol):
     n_components: int
     dtype: np.dtype  # of features, log densities and responsibilities
     bytes_per_row: int  # working memory per row of a chunk
+    min_chunk_rows: int  # shorter chunks would not pay
     row_term_total: float  # sum over all rows of `row_term`, in a fit
 
-    def features(self, X: np.ndarray, scratch: Scratch) -> np.ndarray:
-        """Return the features (n_features_out, n_chunk) that both steps share."""
+    def features(self, X: np.ndarray, scratch: Scratch) -> Any:
+        """Return what both steps share, as a rule features (n_features_out, n_chunk)."""
 
-    def log_density(self, features: np.ndarray, out: np.ndarray, scratch: Scratch) -> None:
+    def log_density(self, features: Any, out: np.ndarray, scratch: Scratch) -> None:
         """Write log weight + log density, (n_components, n_chunk), less the row term."""
 
-    def row_term(self, features: np.ndarray, scratch: Scratch) -> np.ndarray | float:
+    def row_term(self, features: Any, scratch: Scratch) -> np.ndarray | float:
         """Return the part of the log density that all components share, (n_chunk,)."""
 
     def zeros(self) -> list[np.ndarray]:
         """Return float64 zeros to add statistics to."""
 
     def add(
-        self, totals: list[np.ndarray], features: np.ndarray, resp: np.ndarray, scratch: Scratch
+        self, totals: list[np.ndarray], features: Any, resp: np.ndarray, scratch: Scratch
     ) -> None:
         """Add a chunk's statistics to `totals`; `resp` may be overwritten."""
 

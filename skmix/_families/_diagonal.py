@@ -5,12 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from ._gaussian import GaussianFamily, GaussianParams, GaussianStatistics
+from ._incomplete import MaskedForm
 
 
 class DiagonalGaussian(GaussianFamily):
     """Each component has its own variances, (n_components, n_features). Features: 1, z, z²."""
 
     covariance_type = "diag"
+
+    @staticmethod
+    def incomplete_form():
+        return MaskedForm
 
     def n_quadratic(self, n_features):
         return n_features

@@ -31,25 +31,31 @@ class Frame(NamedTuple):
         ``common_scale`` gives all columns one scale, for components whose shape would not
         survive unequal ones.
         """
-        origin = source.X[0].astype(np.float64)
+        origin = _first_values(source.X).astype(np.float64)
 
         def zeros():
-            return [np.zeros((2, len(origin)))]
+            return [np.zeros((3, len(origin)))]
 
         lows, highs = [origin], [origin]
 
         def add(chunk, totals, scratch):
             shifted = scratch.array("features", chunk.X.shape, np.float64)
-            lows.append(chunk.X.min(axis=0))
-            highs.append(chunk.X.max(axis=0))
+            lowest = chunk.X.min(axis=0)
+            incomplete = bool(np.isnan(lowest).any())
+            lows.append(np.fmin.reduce(chunk.X) if incomplete else lowest)
+            highs.append(np.fmax.reduce(chunk.X) if incomplete else chunk.X.max(axis=0))
             np.subtract(chunk.X, origin, out=shifted)
             weight = np.ones(len(shifted)) if chunk.sample_weight is None else chunk.sample_weight
+            if incomplete:
+                missing = np.isnan(shifted)
+                totals[0][2] += weight @ missing
+                shifted[missing] = 0.0
             totals[0][0] += weight @ shifted
             np.multiply(shifted, shifted, out=shifted)
             totals[0][1] += weight @ shifted
 
         (sums,) = source.reduce(add, zeros, 8 * len(origin))
-        shift, square = sums / source.total_weight
+        shift, square = sums[:2] / (source.total_weight - sums[2])
         variance = np.maximum(square - shift**2, 0.0)
         # Kept in the type of the rows: subtracting it is then exact to rounding of the row.
         reference = (origin + shift).astype(source.dtype).astype(np.float64)
@@ -58,8 +64,8 @@ class Frame(NamedTuple):
         # A column that is constant to rounding has no scale of its own.
         noise = np.finfo(source.dtype).eps * np.abs(reference)
         scale = _power_of_two(np.where(np.sqrt(variance) > 4 * noise, np.sqrt(variance), 1.0))
-        low = np.min(lows, axis=0).astype(np.float64)
-        high = np.max(highs, axis=0).astype(np.float64)
+        low = np.fmin.reduce(lows).astype(np.float64)
+        high = np.fmax.reduce(highs).astype(np.float64)
         return cls(reference, scale, np.maximum(high - reference, reference - low) / scale)
 
     @classmethod
@@ -86,10 +92,31 @@ class Frame(NamedTuple):
         if np.any(self.scale != 1.0):
             np.multiply(out, (1.0 / self.scale).astype(out.dtype)[:, None], out=out)
 
-    def largest(self, X: np.ndarray) -> float:
-        """Largest coordinate, in absolute value, of the rows in this frame."""
-        span = np.maximum(X.max(axis=0) - self.reference, self.reference - X.min(axis=0))
-        return float((span / self.scale).max())
+    def leave(self, z: np.ndarray) -> np.ndarray:
+        """Return coordinates (n_features, n_rows) as rows in their own units."""
+        return (z * self.scale[:, None] + self.reference[:, None]).T
+
+    def largest(self, X: np.ndarray) -> tuple[float, bool]:
+        """Largest coordinate of the rows in absolute value, and whether any is missing (NaN)."""
+        low, high = X.min(axis=0), X.max(axis=0)
+        incomplete = bool(np.isnan(low).any())
+        if incomplete:
+            low, high = np.fmin.reduce(X), np.fmax.reduce(X)
+        span = np.maximum(high - self.reference, self.reference - low) / self.scale
+        return float(np.fmax.reduce(span, initial=0.0)), incomplete
+
+
+def _first_values(X: np.ndarray, step: int = 1024) -> np.ndarray:
+    """First observed value of every column."""
+    values = X[0].copy()
+    for start in range(0, len(X), step):
+        empty = np.flatnonzero(np.isnan(values))
+        if len(empty) == 0:
+            break
+        observed = ~np.isnan(X[start : start + step, empty])
+        rows = np.argmax(observed, axis=0)
+        values[empty] = X[start + rows, empty]
+    return values
 
 
 def _power_of_two(x: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from scipy.linalg import solve_triangular
 
 from . import _matrices
 from ._gaussian import GaussianFamily, GaussianParams, GaussianStatistics
+from ._incomplete import ConditionalForm
 
 
 class FullGaussian(GaussianFamily):
@@ -22,6 +23,10 @@ class FullGaussian(GaussianFamily):
 
     covariance_type = "full"
     max_moment_features: ClassVar[float] = 96
+
+    @staticmethod
+    def incomplete_form():
+        return ConditionalForm
 
     def n_quadratic(self, n_features):
         return sum((stop - start) * (n_features - start) for start, stop in strips(n_features))

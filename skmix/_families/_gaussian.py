@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from .._sources import Scratch
+from .._sources import MIN_CHUNK_ROWS, Scratch
 from ._frame import Frame
 
 LOG_2PI = float(np.log(2.0 * np.pi))
@@ -69,6 +69,9 @@ class GaussianFamily(ABC):
 
     shrinkage : float, default=0.0
         Pseudo-observations per component with the pooled within-component covariance.
+
+    incomplete : bool, default=False
+        Whether the rows of the fit have missing cells (NaN).
     """
 
     covariance_type: ClassVar[str]
@@ -77,9 +80,17 @@ class GaussianFamily(ABC):
     # Above this the quadratic features outgrow the cache and the centred form is faster.
     max_moment_features: ClassVar[float] = np.inf
 
-    def __init__(self, frame: Frame, *, reg_covar: float = 0.0, shrinkage: float = 0.0):
+    def __init__(
+        self,
+        frame: Frame,
+        *,
+        reg_covar: float = 0.0,
+        shrinkage: float = 0.0,
+        incomplete: bool = False,
+    ):
         self.frame = frame
         self.shrinkage = shrinkage
+        self.incomplete = incomplete
         self.regularised = reg_covar > 0.0 or shrinkage > 0.0
         self.reg_variances = reg_covar / frame.scale**2
         # Squares of the rounding of coordinates: smaller variances are noise.
@@ -90,6 +101,11 @@ class GaussianFamily(ABC):
         """Compute what is constant over a fit to the rows of a source."""
 
     # What a structure defines ------------------------------------------------------------
+
+    @staticmethod
+    @abstractmethod
+    def incomplete_form() -> type[GaussianForm]:
+        """Return the type of form for rows with missing cells."""
 
     @abstractmethod
     def n_quadratic(self, n_features: int) -> int:
@@ -204,9 +220,11 @@ class GaussianFamily(ABC):
 
     # Family protocol -----------------------------------------------------------------------
 
-    def prepare(self, params: GaussianParams, dtype, radius: Any = None) -> GaussianForm:
-        """Choose type and form for rows of the given radius (default: those of the fit)."""
-        radius = self.frame.radius if radius is None else np.full_like(self.frame.radius, radius)
+    def prepare(self, params: GaussianParams, dtype) -> GaussianForm:
+        """Choose type and form for the rows of the fit."""
+        return self._prepare(params, dtype, self.frame.radius, self.incomplete)
+
+    def _prepare(self, params: GaussianParams, dtype, radius, incomplete) -> GaussianForm:
         ratio2 = self.largest_precision(params, radius)
         n_features = len(self.frame.scale)
         for work_dtype in dict.fromkeys([np.dtype(dtype), np.dtype(np.float64)]):
@@ -219,7 +237,8 @@ class GaussianFamily(ABC):
                 safe = not centred.any()
             if safe:
                 break
-        return GaussianForm(self, params, dtype=work_dtype, centred=centred, about=params.means)
+        form = self.incomplete_form() if incomplete else GaussianForm
+        return form(self, params, dtype=work_dtype, centred=centred, about=params.means)
 
     def maximize(self, params: GaussianParams, statistics: GaussianStatistics) -> GaussianParams:
         """Return the maximum-likelihood parameters, shrunk and regularised.
@@ -263,18 +282,20 @@ class GaussianFamily(ABC):
             if np.all(np.finfo(form.dtype).eps * ratio2 < MAX_RELATIVE_ERROR[form.dtype]):
                 return None
         everything = np.ones(len(means), dtype=bool)
-        return GaussianForm(self, params, dtype=np.float64, centred=everything, about=means)
+        return type(form)(self, params, dtype=np.float64, centred=everything, about=means)
 
     def forms_for_scoring(self, params: GaussianParams, dtype) -> Callable[..., GaussianForm]:
         """Return a function from a chunk to a form that is accurate for its rows."""
-        forms: dict[float, GaussianForm] = {}
+        forms: dict[tuple[float, bool], GaussianForm] = {}
 
         def form_for(X: np.ndarray) -> GaussianForm:
+            largest, incomplete = self.frame.largest(X)
             # Few distinct radii, so that forms are made a few times per call at most.
-            radius = float(np.exp2(np.ceil(np.log2(max(self.frame.largest(X), 1.0)))))
-            if radius not in forms:
-                forms[radius] = self.prepare(params, dtype, radius)
-            return forms[radius]
+            key = float(np.exp2(np.ceil(np.log2(max(largest, 1.0))))), incomplete
+            if key not in forms:
+                radius = np.full_like(self.frame.radius, key[0])
+                forms[key] = self._prepare(params, dtype, radius, incomplete)
+            return forms[key]
 
         return form_for
 
@@ -338,6 +359,14 @@ def _dead(statistics: GaussianStatistics) -> np.ndarray:
     return statistics.counts <= DEAD_SHARE * statistics.counts.sum()
 
 
+def log_of_weights(weights: np.ndarray, dtype) -> np.ndarray:
+    """Logarithms; a component of weight 0 gets no row, and log 0 no chance to become NaN."""
+    negligible = -1e-8 * float(np.finfo(dtype).max)
+    log_weights = np.full(len(weights), negligible)
+    np.log(weights, out=log_weights, where=weights > 0)
+    return log_weights
+
+
 class GaussianForm:
     """One pass over the rows: see :class:`~skmix._families.Form`.
 
@@ -354,6 +383,8 @@ class GaussianForm:
         Origins of the second moments of the centred components.
     """
 
+    min_chunk_rows: ClassVar[int] = MIN_CHUNK_ROWS
+
     def __init__(self, family: GaussianFamily, params, *, dtype, centred, about):
         self.family = family
         self.params = params
@@ -362,8 +393,7 @@ class GaussianForm:
         self.centred = np.flatnonzero(centred)
         self.moment_form = len(self.centred) < self.n_components
         self.about = np.where(np.asarray(centred)[:, None], about, 0.0)
-        n_quadratic = family.n_quadratic(self.n_features) if self.moment_form else 0
-        self.n_features_out = 1 + self.n_features + n_quadratic
+        self.n_features_out = self._count_features()
         n_values = self.n_features_out + self.n_components
         if len(self.centred):
             n_values += self.n_features
@@ -372,13 +402,14 @@ class GaussianForm:
         if params is not None:
             self._prepare_densities(params)
 
+    def _count_features(self) -> int:
+        n_quadratic = self.family.n_quadratic(self.n_features) if self.moment_form else 0
+        return 1 + self.n_features + n_quadratic
+
     def _prepare_densities(self, params: GaussianParams) -> None:
         n_features = self.n_features
         linear, quadratic = self.family.natural_parameters(params)
-        # A component of weight 0 gets no row, and log 0 gets no chance to become NaN.
-        negligible = -1e-8 * float(np.finfo(self.dtype).max)
-        log_weights = np.full(self.n_components, negligible)
-        np.log(params.weights, out=log_weights, where=params.weights > 0)
+        log_weights = log_of_weights(params.weights, self.dtype)
         log_det = self.family.log_det_precision_cholesky(params) - self.family.frame.log_det
         at_mean = log_weights + log_det - 0.5 * n_features * LOG_2PI
         self.log_density_at_mean = at_mean

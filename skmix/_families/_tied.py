@@ -23,8 +23,8 @@ class TiedGaussian(FullGaussian):
     max_moment_features: ClassVar[float] = np.inf
     shared_covariance = True
 
-    def __init__(self, frame, *, reg_covar=0.0, shrinkage=0.0):
-        super().__init__(frame, reg_covar=reg_covar, shrinkage=shrinkage)
+    def __init__(self, frame, **options):
+        super().__init__(frame, **options)
         self.total_scatter: np.ndarray | None = None
         self.total_weight = 0.0
 
@@ -32,17 +32,26 @@ class TiedGaussian(FullGaussian):
         n_features = len(self.frame.scale)
 
         def zeros():
-            return _matrices.zeros_lower(n_features, 1)
+            return [np.zeros(n_features), *_matrices.zeros_lower(n_features, 1)]
 
         def add(chunk, totals, scratch):
             z = scratch.array("features", (n_features, len(chunk.X)), np.float64)
             self.frame.enter(chunk.X, out=z)
             ones = np.ones(len(chunk.X))
             weight = ones if chunk.sample_weight is None else chunk.sample_weight
-            _matrices.add_lower(totals, 0, z, weight, scratch)
+            if self.incomplete:
+                missing = np.isnan(z)
+                totals[0] += missing @ weight
+                z[missing] = 0.0
+            _matrices.add_lower(totals[1:], 0, z, weight, scratch)
 
-        self.total_scatter = _matrices.from_lower(source.reduce(add, zeros, 16 * n_features))[0]
+        missing, *scatter = source.reduce(add, zeros, 16 * n_features)
         self.total_weight = source.total_weight
+        self.total_scatter = _matrices.from_lower(scatter)[0]
+        # Missing cells count with the variance of the observed ones; only a start reads this.
+        diagonal = np.arange(n_features)
+        share = self.total_weight / (self.total_weight - missing)
+        self.total_scatter[diagonal, diagonal] *= share
 
     def with_total_covariance(self, params):
         """Replace the shared covariance by that of all rows bound to this family."""
