@@ -3,7 +3,15 @@
 from ._bayes import GMMBayesClassifier
 from ._diagonal_gmm import DiagonalGMM
 from ._gaussian_mixture import GaussianMixture
+from ._inpainter import ConditionalGMMInpainter
+from ._regressor import GMMRegressor
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["DiagonalGMM", "GMMBayesClassifier", "GaussianMixture"]
+__all__ = [
+    "ConditionalGMMInpainter",
+    "DiagonalGMM",
+    "GMMBayesClassifier",
+    "GMMRegressor",
+    "GaussianMixture",
+]

@@ -81,7 +81,8 @@ class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=A
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The rows. They are not copied.
+            The rows, NaN where a cell is missing. They are not copied, unless some are entirely
+            missing: those are left out of the fit and of `lower_bound_`.
 
         y : Ignored
             Not used, present for API consistency by convention.
@@ -98,9 +99,10 @@ class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=A
         Raises
         ------
         ValueError
-            If there are fewer rows of positive weight than components, `X` is not finite,
-            weights are negative or all zero, a start has the wrong shape, or (with
-            ``reg_covar=0`` and ``shrinkage=0``) a component collapses. An earlier fit is kept.
+            If there are fewer rows of positive weight than components, `X` is infinite
+            somewhere or has a column that is entirely missing, weights are negative or all
+            zero, a start has the wrong shape, or (with ``reg_covar=0`` and ``shrinkage=0``) a
+            component collapses. An earlier fit is kept.
 
         Warns
         -----
@@ -127,7 +129,7 @@ class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=A
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The rows.
+            The rows, NaN where a cell is missing.
 
         y : Ignored
             Not used, present for API consistency by convention.
@@ -154,11 +156,14 @@ class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=A
             rows = _validation.validate_rows(self, X, ensure_min_samples=2)
             sample_weight = _validation.check_sample_weight(sample_weight, rows)
             weight, X = _validation.drop_unweighted(sample_weight, rows)
+            incomplete = _validation.has_missing(X)
+            if incomplete:
+                weight, X = _validation.drop_empty_rows(self, weight, X)
             self._check_fit_parameters(X, weight)
             n_init = 1 if self._continues() else self.n_init
             max_subtasks = n_init if n_init > 1 else self.max_iter
             task = Task.root(self, max_subtasks, rows, y, sample_weight)
-            with ArraySource(X, weight) as source:
+            with ArraySource(X, weight, incomplete=incomplete) as source:
                 family = self._make_family(source)
                 result, repairs = self._best_run(source, family, n_init, task)
             vars(self).update(self._attributes(family, result.params, X.dtype))
@@ -237,7 +242,7 @@ class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=A
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The rows.
+            The rows, NaN where a cell is missing.
 
         Returns
         -------
@@ -259,7 +264,7 @@ class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=A
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The rows.
+            The rows, NaN where a cell is missing.
 
         Returns
         -------
@@ -281,12 +286,13 @@ class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=A
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The rows.
+            The rows, NaN where a cell is missing.
 
         Returns
         -------
         log_prob : ndarray of shape (n_samples,)
-            Natural logarithms of the density (nats).
+            Natural logarithms of the density (nats); of the observed cells, where cells are
+            missing, and 0 for a row that is entirely missing.
 
         Examples
         --------
@@ -295,7 +301,12 @@ class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=A
         >>> gm.score_samples([[0.0]]).round(4)
         array([-0.9189])
         """
-        return self._score_rows(_em.score_samples, self._validate_rows(X))
+        X = self._validate_rows(X)
+        log_prob = self._score_rows(_em.score_samples, X)
+        # Rows that are entirely missing score 0, not the rounding of a sum of weights.
+        near = np.flatnonzero(np.abs(log_prob) < 1e-4)
+        log_prob[near[np.isnan(X[near]).all(axis=1)]] = 0.0
+        return log_prob
 
     def score(self, X, y=None):
         """Return the mean log density of the rows.
@@ -303,7 +314,7 @@ class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=A
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The rows.
+            The rows, NaN where a cell is missing.
 
         y : Ignored
             Not used, present for API consistency by convention.
@@ -362,7 +373,7 @@ class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=A
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The rows.
+            The rows, NaN where a cell is missing.
 
         Returns
         -------
@@ -384,7 +395,7 @@ class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=A
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The rows.
+            The rows, NaN where a cell is missing.
 
         Returns
         -------
@@ -404,6 +415,11 @@ class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=A
     def _n_parameters(self):
         family, params = self._fitted_family()
         return family.n_parameters(params)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
 
     def _validate_rows(self, X):
         check_is_fitted(self)

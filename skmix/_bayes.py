@@ -177,7 +177,7 @@ class GMMBayesClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The rows.
+            The rows, NaN where a cell is missing.
 
         y : array-like of shape (n_samples,)
             Their class labels.
@@ -252,6 +252,11 @@ class GMMBayesClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         _warn_once(labels, warned)
         return list(mixtures)
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
     def _check_priors(self, frequencies):
         if self.priors is None:
             return frequencies
@@ -305,7 +310,7 @@ class GMMBayesClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The rows.
+            The rows, NaN where a cell is missing.
 
         Returns
         -------
@@ -327,7 +332,7 @@ class GMMBayesClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The rows.
+            The rows, NaN where a cell is missing.
 
         Returns
         -------
@@ -350,7 +355,7 @@ class GMMBayesClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The rows.
+            The rows, NaN where a cell is missing.
 
         Returns
         -------
@@ -373,7 +378,7 @@ class GMMBayesClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The rows.
+            The rows, NaN where a cell is missing.
 
         Returns
         -------
@@ -397,7 +402,7 @@ class GMMBayesClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The rows.
+            The rows, NaN where a cell is missing.
 
         Returns
         -------

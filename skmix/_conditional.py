@@ -31,7 +31,7 @@ from ._sources import Scratch
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 # Up to this size blocks are factored entry by entry, vectorised over rows and components.
-SMALL_BLOCK = 8
+SMALL_BLOCK = 12
 # Values per operation of the small factorisation: long enough to hide the call, short for cache.
 SMALL_BATCH = 2**14
 # Values per stack of larger blocks.
@@ -230,17 +230,21 @@ class Conditioner:
             result[rows.observed[:, columns]] = 0.0
         return np.maximum(result, 0.0)
 
-    def covariance_given(self, observed: np.ndarray) -> np.ndarray:
-        """Covariances of the missing features given those that are `observed` (bool)."""
-        missing = ~observed
+    def given(self, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Means and covariances of the missing features of one row (NaN), per component."""
+        missing = np.isnan(row)
+        observed = ~missing
+        deviation = row[observed] - self.means[:, observed]
         if missing.sum() <= observed.sum():
-            inverse = _inverse(self.precisions[:, missing][:, :, missing])
-            return 0.5 * (inverse + inverse.swapaxes(1, 2))
-        sigma = self.covariances[:, missing][:, :, missing]
-        cross = self.covariances[:, observed][:, :, missing]
-        gain = _inverse(self.covariances[:, observed][:, :, observed]) @ cross
-        explained = cross.swapaxes(1, 2) @ gain
-        return sigma - 0.5 * (explained + explained.swapaxes(1, 2))
+            covariances = _inverse(self.precisions[:, missing][:, :, missing])
+            gain = -covariances @ self.precisions[:, missing][:, :, observed]
+        else:
+            cross = self.covariances[:, missing][:, :, observed]
+            gain = cross @ _inverse(self.covariances[:, observed][:, :, observed])
+            covariances = self.covariances[:, missing][:, :, missing]
+            covariances = covariances - gain @ cross.swapaxes(1, 2)
+        means = self.means[:, missing] + (gain @ deviation[:, :, None])[:, :, 0]
+        return means, 0.5 * (covariances + covariances.swapaxes(1, 2))
 
 
 class Conditioned(NamedTuple):

@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from . import _starts, _validation
 from ._base import BaseMixture, names
+from ._conditioning import ConditioningMixin
 from ._families import (
     DiagonalGaussian,
     Frame,
@@ -26,11 +27,13 @@ FAMILIES: dict[str, type[GaussianFamily]] = {
 }
 
 
-class GaussianMixture(BaseMixture):
+class GaussianMixture(ConditioningMixin, BaseMixture):
     r"""Gaussian mixture, a faster drop-in for scikit-learn's.
 
     The density is :math:`p(x) = \sum_k \pi_k\, N(x; \mu_k, \Sigma_k)`. It is fitted by
-    expectation-maximisation, in memory that does not grow with the number of rows.
+    expectation-maximisation, in memory that does not grow with the number of rows. Cells may be
+    missing (NaN), in `fit` and in every other method: what is fitted and scored is then the
+    density of the observed cells.
 
     Parameters
     ----------
@@ -153,6 +156,11 @@ class GaussianMixture(BaseMixture):
     `threadpoolctl.threadpool_limits`, `OMP_NUM_THREADS` and joblib's workers limit them. The
     fit is the same to the bit for any number of threads.
 
+    With missing cells, EM is exact for values missing at random: whether a cell is missing may
+    depend on observed cells, but not on its own value. An iteration then costs about twice as
+    much for 'diag' and 'spherical', and about twenty times for 'full' and 'tied' with 20
+    features of which a fifth is missing.
+
     A component whose rows coincide, or lie in a plane, has no maximum-likelihood covariance;
     `reg_covar` then stands in for its variance, and a
     :class:`~skmix.exceptions.DegenerateComponentWarning` names the component. `float32` rows
@@ -164,6 +172,9 @@ class GaussianMixture(BaseMixture):
     A. P. Dempster, N. M. Laird, D. B. Rubin, "Maximum likelihood from incomplete data via the EM
     algorithm", Journal of the Royal Statistical Society B 39(1), 1977.
     :doi:`10.1111/j.2517-6161.1977.tb01600.x`
+
+    Z. Ghahramani, M. I. Jordan, "Supervised learning from incomplete data via an EM approach",
+    Advances in Neural Information Processing Systems 6, 1994.
 
     G. McLachlan, D. Peel, "Finite Mixture Models", Wiley, 2000. :doi:`10.1002/0471721182`
 
@@ -292,6 +303,19 @@ class GaussianMixture(BaseMixture):
         self.converged_, self.n_iter_ = True, 0
         self.lower_bound_, self.lower_bounds_ = float("nan"), []
 
+    def _new_mixture(self, weights, means, covariances, features):
+        """Make a fitted mixture of some features, with this one's other settings."""
+        settings = {
+            name: value
+            for name, value in self.get_params(deep=False).items()
+            if name in ("covariance_type", "random_state")
+        }
+        mixture = type(self)(len(weights), **settings)
+        mixture._set_parameters(weights, means, covariances)
+        if hasattr(self, "feature_names_in_"):
+            mixture.feature_names_in_ = self.feature_names_in_[features]
+        return mixture
+
     def _check_fit_parameters(self, X, sample_weight):
         super()._check_fit_parameters(X, sample_weight)
         if self.shrinkage > 0 and self.covariance_type == "tied":
@@ -317,7 +341,12 @@ class GaussianMixture(BaseMixture):
     def _make_family(self, source):
         family_type = FAMILIES[self.covariance_type]
         frame = Frame.of_source(source, common_scale=family_type.common_scale)
-        family = family_type(frame, reg_covar=self.reg_covar, shrinkage=self.shrinkage)
+        family = family_type(
+            frame,
+            reg_covar=self.reg_covar,
+            shrinkage=self.shrinkage,
+            incomplete=source.incomplete,
+        )
         family.bind(source)
         return family
 
@@ -354,8 +383,13 @@ class GaussianMixture(BaseMixture):
         if len(given) == len(GaussianParams._fields):
             params = GaussianParams(**given)
         else:
+            X, sample_weight = source.X, source.sample_weight
+            if source.incomplete:
+                X, sample_weight = _starts.complete(
+                    X, sample_weight, self.n_components, random_state
+                )
             start = _starts.make_start(
-                source.X, source.sample_weight, self.n_components, self.init_params, random_state
+                X, sample_weight, self.n_components, self.init_params, random_state
             )
             params = _starts.start_params(start, family)._replace(**given)
         params, moved = _starts.break_ties(params, family, source.X, random_state)

@@ -138,14 +138,23 @@ class ArraySource:
 
     in_order : bool, default=False
         Whether to visit the rows from first to last, on one thread.
+
+    incomplete : bool, default=False
+        Whether some cells are missing (NaN).
     """
 
     def __init__(
-        self, X: np.ndarray, sample_weight: np.ndarray | None = None, *, in_order: bool = False
+        self,
+        X: np.ndarray,
+        sample_weight: np.ndarray | None = None,
+        *,
+        in_order: bool = False,
+        incomplete: bool = False,
     ):
         self.X = X
         self.sample_weight = sample_weight
         self.in_order = in_order
+        self.incomplete = incomplete
         self.scratch = Scratch()
         self._stack = ExitStack()
         self._pool: ThreadPoolExecutor | None = None

@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.cluster import KMeans, kmeans_plusplus
 
-from ._em import statistics_of
-from ._families import GaussianFamily, GaussianParams, TiedGaussian
+from ._em import em, statistics_of
+from ._families import Frame, FullGaussian, GaussianFamily, GaussianParams, TiedGaussian
 from ._families._gaussian import GaussianForm
+from ._imputation import impute
 from ._sources import ArraySource, one_openmp_thread
 
 # A clustering of this many rows, or rows per component, starts EM as well as one of all rows.
@@ -21,6 +22,10 @@ START_BYTES = 16 * 2**20
 SUBSAMPLE_INITS = 3
 # Up to here a permutation of all rows, which is how scikit-learn draws some, costs little memory.
 MAX_PERMUTED_ROWS = 1_000_000
+
+# A start needs a rough idea of the missing cells only; standardised columns.
+FILL_ITERATIONS = 5
+FILL_RIDGE = 0.01
 
 INIT_PARAMS = ("kmeans", "k-means++", "random", "random_from_data")
 
@@ -34,6 +39,33 @@ class Start(NamedTuple):
     centres: np.ndarray  # (n_components, n_features), near the means
     total_weight: float  # what the sums of responsibilities are shares of
     seeds: bool = False  # whether each component stands on a single row
+
+
+def complete(
+    X: np.ndarray,
+    sample_weight: np.ndarray | None,
+    n_components: int,
+    random_state: np.random.RandomState,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Fill the missing cells of a subsample of the rows, for a start that needs them.
+
+    Expectations under a single Gaussian keep the correlations that clusters show in.
+    """
+    n_rows = _max_start_rows(n_components, X)
+    if len(X) > n_rows:
+        indices = _draw_rows(len(X), n_rows, random_state)
+        X = X[indices]
+        sample_weight = None if sample_weight is None else sample_weight[indices]
+    frame = Frame.of_source(ArraySource(X, sample_weight))
+    Z = np.empty(X.shape)
+    frame.enter(X, out=Z.T)
+    with ArraySource(Z, sample_weight, incomplete=True) as source:
+        family = FullGaussian(Frame.of_source(source), reg_covar=FILL_RIDGE, incomplete=True)
+        identity = np.eye(X.shape[1])[None]
+        params = GaussianParams(np.ones(1), np.zeros((1, X.shape[1])), identity, identity)
+        result = em(source, family, family.to_frame(params), tol=0.0, max_iter=FILL_ITERATIONS)
+        filled, _ = impute(source, family, result.params, return_std=False)
+    return np.where(np.isnan(X), frame.leave(filled.T).astype(X.dtype), X), sample_weight
 
 
 def make_start(
@@ -119,7 +151,8 @@ def break_ties(
     if len(moved):
         means = params.means.copy()
         indices = random_state.randint(len(X), size=len(moved))
-        means[moved] = (X[indices] - family.frame.reference) / family.frame.scale
+        moved_to = (X[indices] - family.frame.reference) / family.frame.scale
+        means[moved] = np.where(np.isnan(moved_to), 0.0, moved_to)  # 0 is the mean of all rows
         params = params._replace(means=means)
     return params, moved
 

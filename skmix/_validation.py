@@ -14,18 +14,36 @@ from ._families import GaussianFamily
 
 
 def validate_rows(estimator: Any, X: Any, y: Any = "no_validation", **options: Any) -> Any:
-    """Check rows (and y) as scikit-learn does, in float64 or float32."""
-    try:
-        return validate_data(estimator, X, y, dtype=[np.float64, np.float32], **options)
-    except ValueError as error:
-        if "X contains NaN" not in str(error):
-            raise
+    """Check rows (and y) as scikit-learn does, in float64 or float32; NaN means missing."""
+    options = {"dtype": [np.float64, np.float32], "ensure_all_finite": "allow-nan", **options}
+    return validate_data(estimator, X, y, **options)
+
+
+def has_missing(X: np.ndarray) -> bool:
+    """Whether any cell is NaN."""
+    return X.size > 0 and bool(np.isnan(X.min()))
+
+
+def drop_empty_rows(
+    estimator: Any, sample_weight: np.ndarray | None, X: np.ndarray
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """Return weights and rows without those that are entirely missing.
+
+    Raises an error that names the columns of which nothing is left.
+    """
+    empty = np.isnan(X).all(axis=1)
+    if empty.any():
+        X = X[~empty]
+        sample_weight = None if sample_weight is None else sample_weight[~empty]
+    columns = np.flatnonzero(np.isnan(X).all(axis=0))
+    if len(columns):
+        names = getattr(estimator, "feature_names_in_", columns)
+        listed = ", ".join(repr(names[j]) if names is not columns else str(j) for j in columns)
         raise ValueError(
-            f"Input X contains NaN. {type(estimator).__name__} of this version of skmix does not "
-            "fit or score missing values encoded as NaN; support for missing values is planned "
-            "for a later version. Until then drop incomplete rows or fill them in, for example "
-            "with sklearn.impute.SimpleImputer in a Pipeline."
-        ) from None
+            f"Column(s) {listed} of X are entirely missing (NaN in every row of positive "
+            "weight): nothing can be learned about them. Drop them."
+        )
+    return sample_weight, X
 
 
 def check_sample_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
@@ -56,13 +74,45 @@ def drop_unweighted(sample_weight: np.ndarray | None, *arrays: Any) -> tuple[Any
     return (sample_weight[kept], *(array[kept] for array in arrays))
 
 
-def check_n_samples(n_samples: int) -> None:
+def check_n_samples(n_samples: int, name: str = "n_samples") -> None:
     """Check a number of draws, with scikit-learn's text."""
     if n_samples < 1:
         raise ValueError(
-            f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one "
-            "sample."
+            f"Invalid value for {name!r}: {n_samples} . The sampling requires at least one sample."
         )
+
+
+def check_features(estimator: Any, features: Any) -> np.ndarray:
+    """Return the indices of features given by index, by name or by a mask."""
+    n_features = estimator.n_features_in_
+    features = np.atleast_1d(np.asarray(features))
+    if features.dtype == bool:
+        if features.shape != (n_features,):
+            raise ValueError(
+                f"A mask of features must have shape ({n_features},), but has {features.shape}."
+            )
+        features = np.flatnonzero(features)
+    elif features.dtype.kind in "UOT":
+        names = getattr(estimator, "feature_names_in_", np.empty(0, dtype=object)).tolist()
+        unknown = [name for name in features.tolist() if name not in names]
+        if unknown:
+            raise ValueError(
+                f"features {unknown} are not among the names seen in fit, {names}. Features of "
+                "a fit without names go by their index."
+            )
+        features = np.array([names.index(name) for name in features.tolist()], dtype=int)
+    elif features.size and features.dtype.kind not in "iu":
+        raise ValueError(f"features must be indices, names or a mask, but are {features.dtype}.")
+    outside = features[(features < -n_features) | (features >= n_features)]
+    if features.ndim != 1 or features.size == 0 or outside.size:
+        raise ValueError(
+            f"features must be a list of one or more indices below n_features={n_features}, but "
+            f"is {features.tolist()}."
+        )
+    features = features % n_features
+    if len(np.unique(features)) < len(features):
+        raise ValueError(f"features must differ, but are {features.tolist()}.")
+    return features
 
 
 def check_weights_init(weights: Any, n_components: int) -> np.ndarray:

@@ -102,6 +102,18 @@ class DiagonalGaussian(GaussianFamily):
     def n_covariance_parameters(self, n_components, n_features):
         return n_components * n_features
 
+    def marginal_covariances(self, covariances, features):
+        return covariances[:, features]
+
+    def conditional(self, params):
+        covariances = self.invert_factors(params.precisions_cholesky)
+
+        def given(row):
+            missing = np.isnan(row)
+            return params.means[:, missing], self.marginal_covariances(covariances, missing)
+
+        return given
+
     def noise(self, params, component, n_samples, rng):
         deviations = 1.0 / params.precisions_cholesky[component]
         return rng.standard_normal((n_samples, len(deviations))) * deviations

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from .._conditional import Conditioner
 from . import _matrices
 from ._gaussian import GaussianFamily, GaussianParams, GaussianStatistics
 from ._incomplete import ConditionalForm
@@ -136,6 +137,26 @@ class FullGaussian(GaussianFamily):
 
     def n_covariance_parameters(self, n_components, n_features):
         return n_components * n_features * (n_features + 1) // 2
+
+    def marginal_covariances(self, covariances, features):
+        return covariances[..., features, :][..., features]
+
+    def conditional(self, params):
+        conditioner = self.conditioner(params)
+
+        def given(row):
+            means, covariances = conditioner.given(row)
+            return means, covariances.reshape(self.covariance_shape(*means.shape))
+
+        return given
+
+    def conditioner(self, params):
+        """Return the components as the kernel of all conditioning takes them."""
+        covariances, factors = params.covariances, params.precisions_cholesky
+        if covariances is None:
+            covariances = self.invert_factors(factors)
+        shape = (-1, *factors.shape[-2:])
+        return Conditioner(params.means, covariances.reshape(shape), factors.reshape(shape))
 
     def noise(self, params, component, n_samples, rng):
         return correlated_noise(params.precisions_cholesky[component], n_samples, rng)

@@ -205,6 +205,16 @@ class GaussianFamily(ABC):
         """Return the number of free parameters in the covariances."""
 
     @abstractmethod
+    def marginal_covariances(self, covariances: np.ndarray, features: np.ndarray) -> np.ndarray:
+        """Return the covariances of some of the features."""
+
+    @abstractmethod
+    def conditional(
+        self, params: GaussianParams
+    ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+        """Return a function from a row to means and covariances of its missing cells (NaN)."""
+
+    @abstractmethod
     def noise(
         self, params: GaussianParams, component: int, n_samples: int, rng: np.random.RandomState
     ) -> np.ndarray:
@@ -383,7 +393,7 @@ class GaussianForm:
         Origins of the second moments of the centred components.
     """
 
-    min_chunk_rows: ClassVar[int] = MIN_CHUNK_ROWS
+    min_chunk_rows = MIN_CHUNK_ROWS
 
     def __init__(self, family: GaussianFamily, params, *, dtype, centred, about):
         self.family = family

@@ -79,6 +79,9 @@ class SphericalGaussian(DiagonalGaussian):
     def n_covariance_parameters(self, n_components, n_features):
         return n_components
 
+    def marginal_covariances(self, covariances, features):
+        return covariances
+
     def noise(self, params, component, n_samples, rng):
         n_features = params.means.shape[1]
         deviation = 1.0 / params.precisions_cholesky[component]

@@ -1,0 +1,52 @@
+"""Estimators that fit one Gaussian mixture inside, and what they share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from . import _validation
+from ._callbacks import CallbackSupportMixin, Task
+from ._gaussian_mixture import GaussianMixture
+
+EM_PARAMETERS = (
+    "n_components",
+    "covariance_type",
+    "random_state",
+    "tol",
+    "reg_covar",
+    "max_iter",
+    "n_init",
+    "init_params",
+    "verbose",
+    "verbose_interval",
+    "shrinkage",
+)
+
+
+class MixtureBased(CallbackSupportMixin, BaseEstimator):
+    """Base of estimators with the parameters of EM that learn `mixture_` and `n_iter_`."""
+
+    _parameter_constraints: dict = {
+        name: GaussianMixture._parameter_constraints[name] for name in EM_PARAMETERS
+    }
+
+    def _fit_mixture(self, X: np.ndarray, sample_weight: Any) -> None:
+        """Fit a mixture to validated rows and keep it."""
+        sample_weight = _validation.check_sample_weight(sample_weight, X)
+        weight, rows = _validation.drop_unweighted(sample_weight, X)
+        if _validation.has_missing(rows):  # here columns have names
+            weight, rows = _validation.drop_empty_rows(self, weight, rows)
+        mixture = GaussianMixture(**{name: getattr(self, name) for name in EM_PARAMETERS})
+        task = Task.root(self, 1, X, None, sample_weight)
+        with task.subtask("mixture").fitting(mixture):
+            mixture.fit(rows, sample_weight=weight)
+        self.mixture_, self.n_iter_ = mixture, mixture.n_iter_
+        task.end(dict)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
