@@ -434,7 +434,7 @@ class GaussianForm:
         self.coefficients[rest, 1 + n_features :] = quadratic[rest]
         self.row_term_total = self.family.row_term_total(params)
 
-    def features(self, X: np.ndarray, scratch: Scratch) -> np.ndarray:
+    def features(self, X: np.ndarray, scratch: Scratch) -> Any:
         """Return [1, z, quadratic terms of z] as rows."""
         features = scratch.array("features", (self.n_features_out, len(X)), self.dtype)
         features[0] = 1.0
@@ -444,7 +444,7 @@ class GaussianForm:
             self.family.fill_quadratic(z, features[1 + self.n_features :])
         return features
 
-    def log_density(self, features: np.ndarray, out: np.ndarray, scratch: Scratch) -> None:
+    def log_density(self, features: Any, out: np.ndarray, scratch: Scratch) -> None:
         """Write log weight + log density, less the row term."""
         if self.moment_form:
             np.matmul(self.coefficients, features, out=out)
@@ -454,7 +454,7 @@ class GaussianForm:
             np.multiply(distance, -0.5, out=out[k])
             out[k] += self.dtype.type(self.log_density_at_mean[k])
 
-    def row_term(self, features: np.ndarray, scratch: Scratch):
+    def row_term(self, features: Any, scratch: Scratch):
         """Return the part of the log density that all components share."""
         if not self.moment_form:
             return 0.0
@@ -465,7 +465,7 @@ class GaussianForm:
         moments = np.zeros((self.n_components, self.n_features_out))
         return [moments, *self.family.zeros_centred(self.n_features, len(self.centred))]
 
-    def add(self, totals, features: np.ndarray, resp: np.ndarray, scratch: Scratch) -> None:
+    def add(self, totals, features: Any, resp: np.ndarray, scratch: Scratch) -> None:
         """Add responsibilities times features, and centred squares."""
         moments = scratch.array("moments", totals[0].shape, self.dtype)
         np.matmul(resp, features.T, out=moments)

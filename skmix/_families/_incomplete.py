@@ -6,6 +6,8 @@ expected under the parameters of the pass, so that `maximize` need not know what
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .._conditional import NEGLIGIBLE, Conditioned
@@ -103,6 +105,8 @@ class ConditionalForm(GaussianForm):
     Always in float64 and about one origin per component, since each of them completes a row in
     its own way.
     """
+
+    family: Any
 
     def __init__(self, family, params, *, dtype, centred, about):
         everything = np.ones(len(about), dtype=bool)

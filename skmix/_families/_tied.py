@@ -25,7 +25,7 @@ class TiedGaussian(FullGaussian):
 
     def __init__(self, frame, **options):
         super().__init__(frame, **options)
-        self.total_scatter: np.ndarray | None = None
+        self.total_scatter = None
         self.total_weight = 0.0
 
     def bind(self, source):
