@@ -17,7 +17,7 @@ from . import _em, _validation
 from ._callbacks import CallbackSupportMixin, FitProgress, Task
 from ._families import Family
 from ._sources import ArraySource
-from .exceptions import DegenerateComponentWarning
+from .exceptions import DegenerateComponentWarning, user_level
 
 
 class Run(NamedTuple):
@@ -229,10 +229,10 @@ class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=A
                 "Best performing initialization did not converge. Try different init parameters, "
                 "or increase max_iter, tol, or check for degenerate data.",
                 ConvergenceWarning,
-                stacklevel=5,
+                stacklevel=user_level(),
             )
         if repairs:
-            warnings.warn(" ".join(repairs), DegenerateComponentWarning, stacklevel=5)
+            warnings.warn(" ".join(repairs), DegenerateComponentWarning, stacklevel=user_level())
 
     # Using a fit ------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from . import _em, _validation
 from ._callbacks import CallbackSupportMixin, Task
 from ._gaussian_mixture import FAMILIES, GaussianMixture
 from ._starts import INIT_PARAMS
-from .exceptions import DegenerateComponentWarning
+from .exceptions import DegenerateComponentWarning, user_level
 
 
 class GMMBayesClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -481,7 +481,7 @@ def _warn_once(classes: list, warned: Any) -> None:
     for (category, text), labels in by_text.items():
         lines.setdefault(category, []).append(f"Class {', '.join(map(repr, labels))}: {text}")
     for category, texts in lines.items():
-        warnings.warn("\n".join(texts), category, stacklevel=5)
+        warnings.warn("\n".join(texts), category, stacklevel=user_level())
 
 
 def _affordable(n_components: int, X: np.ndarray, label: Any) -> int:
@@ -496,6 +496,6 @@ def _affordable(n_components: int, X: np.ndarray, label: Any) -> int:
         f"Class {label!r} has {n_distinct} distinct row(s) of positive weight, fewer than "
         f"n_components={n_components}: it gets {n_distinct} component(s).",
         DegenerateComponentWarning,
-        stacklevel=6,
+        stacklevel=user_level(),
     )
     return n_distinct

@@ -21,6 +21,9 @@ class ConditioningMixin:
     _score_rows: Any
     _new_mixture: Any
     random_state: Any
+    weights_: np.ndarray
+    means_: np.ndarray
+    covariances_: np.ndarray
 
     def marginal(self, features):
         """Return the mixture of some of the features.
@@ -49,11 +52,9 @@ class ConditioningMixin:
         """
         check_is_fitted(self)
         features = _validation.check_features(self, features)
-        family, params = self._fitted_family()
-        params = family.from_frame(params)
-        covariances = family.invert_factors(params.precisions_cholesky)
-        covariances = family.marginal_covariances(covariances, features)
-        return self._new_mixture(params.weights, params.means[:, features], covariances, features)
+        family, _ = self._fitted_family()
+        covariances = family.marginal_covariances(self.covariances_, features)
+        return self._new_mixture(self.weights_, self.means_[:, features], covariances, features)
 
     def condition(self, X):
         r"""Return, for every row, the mixture of its missing features given the observed ones.

@@ -231,8 +231,8 @@ class ConditionalGMMInpainter(TransformerMixin, MixtureBased):
         >>> import numpy as np
         >>> from skmix import ConditionalGMMInpainter
         >>> inpainter = ConditionalGMMInpainter(missing_values=-1)
-        >>> inpainter.fit([[0, 1], [1, 2], [2, 3]]).transform([[4, -1]]).round(3)
-        array([[4., 5.]])
+        >>> inpainter.fit([[0, 1], [1, 3], [2, 2]]).transform([[4, -1]]).round(3)
+        array([[4. , 3.5]])
         """
         check_is_fitted(self)
         X = self._validate(X, reset=False)
@@ -286,7 +286,7 @@ class ConditionalGMMInpainter(TransformerMixin, MixtureBased):
         --------
         >>> import numpy as np
         >>> from skmix import ConditionalGMMInpainter
-        >>> inpainter = ConditionalGMMInpainter().fit([[-1.0, 0.0], [1.0, 0.0]])
+        >>> inpainter = ConditionalGMMInpainter().fit([[-1, -1], [1, -1], [-1, 1], [1, 1]])
         >>> inpainter.score_samples([[0.0, np.nan], [np.nan, np.nan]]).round(4)
         array([-0.9189,  0.    ])
         """

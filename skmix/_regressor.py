@@ -93,8 +93,9 @@ class GMMRegressor(MultiOutputMixin, RegressorMixin, MixtureBased):
     >>> import numpy as np
     >>> from skmix import GMMRegressor
     >>> x = np.linspace(-1, 1, 200)
-    >>> regressor = GMMRegressor(2, random_state=0).fit(x[:, None], np.abs(x))
-    >>> regressor.predict([[-0.5], [0.5]]).round(2)
+    >>> y = np.abs(x) + 0.1 * np.random.default_rng(0).normal(size=200)
+    >>> regressor = GMMRegressor(2, random_state=0).fit(x[:, None], y)
+    >>> regressor.predict([[-0.5], [0.5]]).round(1)
     array([0.5, 0.5])
     """
 
@@ -161,9 +162,9 @@ class GMMRegressor(MultiOutputMixin, RegressorMixin, MixtureBased):
         Examples
         --------
         >>> from skmix import GMMRegressor
-        >>> regressor = GMMRegressor().fit([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0])
-        >>> regressor.predict([[3.0]]).round(3)
-        array([7.])
+        >>> regressor = GMMRegressor().fit([[0.0], [1.0], [2.0], [3.0]], [1.0, 3.0, 4.0, 6.0])
+        >>> regressor.predict([[5.0]]).round(3)
+        array([9.1])
         """
         with _validation.earlier_fit_kept(self):
             X, y = _validation.validate_rows(

@@ -1,5 +1,7 @@
 """Warnings that skmix raises beyond those of scikit-learn."""
 
+import sys
+
 __all__ = ["DegenerateComponentWarning"]
 
 
@@ -22,3 +24,14 @@ class DegenerateComponentWarning(UserWarning):
     >>> any(issubclass(w.category, DegenerateComponentWarning) for w in caught)
     True
     """
+
+
+def user_level() -> int:
+    """Stack level, for `warnings.warn`, of whoever called into the package."""
+    level = 1
+    frame = sys._getframe(1)
+    inside = ("skmix.", "sklearn.base", "sklearn.utils._set_output", "contextlib")
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(inside):
+        frame = frame.f_back
+        level += 1
+    return level

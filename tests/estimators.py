@@ -3,7 +3,13 @@
 from itertools import product
 from typing import Any, NamedTuple
 
-from skmix import DiagonalGMM, GaussianMixture, GMMBayesClassifier
+from skmix import (
+    ConditionalGMMInpainter,
+    DiagonalGMM,
+    GaussianMixture,
+    GMMBayesClassifier,
+    GMMRegressor,
+)
 
 COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
 OTHERS = ("full", "tied", "spherical")
@@ -14,8 +20,9 @@ class Row(NamedTuple):
     """What the table tests know of a class of estimators."""
 
     instances: list  # one per setting that runs other code
-    estimator_type: str  # scikit-learn's tag
+    estimator_type: str | None  # scikit-learn's tag
     changes: dict[str, Any]  # for every parameter a value that changes what a fit does
+    holes: bool = False  # whether parameters do something only where cells are missing
 
 
 EM_CHANGES = {
@@ -61,6 +68,30 @@ TABLE = {
         + [GMMBayesClassifier(1, covariance_type="full", shrinkage=5.0, random_state=0)],
         "classifier",
         {**EM_CHANGES, "covariance_type": "spherical", "priors": [0.2, 0.3, 0.5]},
+    ),
+    ConditionalGMMInpainter: Row(
+        [
+            ConditionalGMMInpainter(k, covariance_type=covariance_type, random_state=0)
+            for k, covariance_type in [(1, "full"), *product([2], COVARIANCE_TYPES)]
+        ]
+        + [ConditionalGMMInpainter(2, shrinkage=5.0, add_indicator=True, random_state=0)],
+        None,
+        {
+            **EM_CHANGES,
+            "covariance_type": "spherical",
+            "sample_posterior": True,
+            "add_indicator": True,
+        },
+        holes=True,
+    ),
+    GMMRegressor: Row(
+        [
+            GMMRegressor(k, covariance_type=covariance_type, random_state=0)
+            for k, covariance_type in [(1, "full"), (2, "full"), (2, "tied")]
+        ]
+        + [GMMRegressor(2, shrinkage=5.0, random_state=0)],
+        "regressor",
+        {**EM_CHANGES, "covariance_type": "full"},
     ),
 }
 

@@ -77,3 +77,56 @@ def m_step(covariance_type, X, resp, sample_weight=None, reg_covar=0.0, shrinkag
             covariance = np.trace(covariance) / n_features
         covariances.append(covariance)
     return weights, means, np.array(covariances)
+
+
+def conditional(X, weights, means, matrices):
+    """Row by row, what observed cells say of the missing ones (NaN).
+
+    Returns the log density of the observed cells (n_samples,), responsibilities (n_samples, K),
+    expected rows (n_samples, K, d) and their covariances (n_samples, K, d, d), zero for what is
+    observed.
+    """
+    n_samples, n_features = X.shape
+    log_prob = np.empty((n_samples, len(weights)))
+    expected = np.empty((n_samples, len(weights), n_features))
+    covariances = np.zeros((n_samples, len(weights), n_features, n_features))
+    for i, row in enumerate(np.asarray(X, dtype=np.float64)):
+        o = np.flatnonzero(~np.isnan(row))
+        m = np.flatnonzero(np.isnan(row))
+        for k, (weight, mean, matrix) in enumerate(zip(weights, means, matrices, strict=True)):
+            log_prob[i, k] = np.log(weight)
+            expected[i, k] = np.where(np.isnan(row), mean, row)
+            covariances[i, k][np.ix_(m, m)] = matrix[np.ix_(m, m)]
+            if len(o):
+                log_prob[i, k] += multivariate_normal(mean[o], matrix[np.ix_(o, o)]).logpdf(row[o])
+                gain = matrix[np.ix_(m, o)] @ np.linalg.inv(matrix[np.ix_(o, o)])
+                expected[i, k, m] += gain @ (row[o] - mean[o])
+                covariances[i, k][np.ix_(m, m)] -= gain @ matrix[np.ix_(o, m)]
+    norm = logsumexp(log_prob, axis=1)
+    return norm, np.exp(log_prob - norm[:, None]), expected, covariances
+
+
+def completed_m_step(covariance_type, resp, expected, covariances, sample_weight=None):
+    """Weights, means and covariances from expected rows and their covariances."""
+    if sample_weight is not None:
+        resp = resp * sample_weight[:, None]
+    counts = resp.sum(axis=0)
+    means = np.einsum("ik,ikd->kd", resp, expected) / counts[:, None]
+    deviations = expected - means
+    scatter = np.einsum("ik,ikd,ike->kde", resp, deviations, deviations)
+    scatter += np.einsum("ik,ikde->kde", resp, covariances)
+    weights = counts / counts.sum()
+    if covariance_type == "tied":
+        return weights, means, scatter.sum(axis=0) / counts.sum()
+    scatter /= counts[:, None, None]
+    if covariance_type == "full":
+        return weights, means, scatter
+    variances = np.diagonal(scatter, axis1=1, axis2=2)
+    return weights, means, variances if covariance_type == "diag" else variances.mean(axis=1)
+
+
+def posterior(resp, expected, covariances):
+    """Mean and standard deviation of every cell over all components."""
+    mean = np.einsum("ik,ikd->id", resp, expected)
+    spread = np.diagonal(covariances, axis1=2, axis2=3) + (expected - mean[:, None]) ** 2
+    return mean, np.sqrt(np.einsum("ik,ikd->id", resp, spread))

@@ -571,7 +571,6 @@ bad_inputs = [
     ({}, {"X": np.ones((2, 2, 2))}),
     ({}, {"X": [["a", "b"], ["c", "d"]]}),
     ({}, {"X": np.full((8, 2), np.inf)}),
-    ({}, {"X": np.full((8, 2), np.nan)}),
     ({}, {"X": np.full((8, 2), 1j)}),
     ({"weights_init": [0.5, 0.5]}, {}),
     ({"weights_init": [0.5, 0.5, 0.5]}, {}),
@@ -595,7 +594,7 @@ def test_errors_say_what_scikit_learn_says(parameters, data):
     kind, message = message_of(lambda: GaussianMixture(**parameters).fit(X))
     their_kind, their_message = message_of(lambda: SklearnMixture(**parameters).fit(X))
     assert issubclass(kind, their_kind)
-    # The first line: what is wrong. Remedies differ, for example for NaN.
+    # The first line: what is wrong. Remedies differ.
     assert message.startswith(their_message.split("\n")[0])
 
 
@@ -659,15 +658,6 @@ def test_sample_errors_say_what_scikit_learn_says():
 def test_bad_sample_weights(sample_weight, message):
     with pytest.raises(ValueError, match=message):
         GaussianMixture(3).fit(overlapping(), sample_weight=sample_weight)
-
-
-def test_nan_points_to_missing_value_support():
-    X = overlapping()
-    fitted = GaussianMixture(2).fit(X)
-    X[3, 1] = np.nan
-    for use in (GaussianMixture(2).fit, fitted.predict, fitted.score_samples, fitted.score):
-        with pytest.raises(ValueError, match=r"X contains NaN.*later version.*SimpleImputer"):
-            use(X)
 
 
 @pytest.mark.parametrize("name", ["weights_init", "means_init", "precisions_init"])
