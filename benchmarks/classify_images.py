@@ -20,15 +20,13 @@ process on all cores; on a busy machine PCA, which multiplies on all threads, ma
 
 from __future__ import annotations
 
-import argparse
-import gzip
-import os
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
 import sklearn.mixture
+from datasets import argument_parser, load_images, parse, timed
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
@@ -43,20 +41,6 @@ GRID = {
 }
 
 
-def load(folder: Path):
-    """Training and test images, rows of gray levels in [0, 1], with their labels."""
-
-    def read(name, offset):
-        with gzip.open(folder / name) as file:
-            return np.frombuffer(file.read(), np.uint8, offset=offset)
-
-    arrays = []
-    for part in ("train", "t10k"):
-        images = read(f"{part}-images-idx3-ubyte.gz", 16).reshape(-1, 28 * 28)
-        arrays += [images / 255.0, read(f"{part}-labels-idx1-ubyte.gz", 8)]
-    return arrays
-
-
 def pipeline(n_features, **parameters):
     """Gray-level transformation, PCA and the mixtures."""
     return Pipeline(
@@ -66,13 +50,6 @@ def pipeline(n_features, **parameters):
             ("classifier", GMMBayesClassifier(random_state=0, **parameters)),
         ]
     )
-
-
-def timed(function, *args):
-    """What a call returns, and the seconds it took."""
-    start = time.perf_counter()
-    value = function(*args)
-    return value, time.perf_counter() - start
 
 
 def fit_in_parts(model, X, y):
@@ -165,17 +142,14 @@ def draw(curves, path):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", default=os.environ.get("SKMIX_DATA"), type=Path)
+    parser = argument_parser(__doc__)
     parser.add_argument("--sets", nargs="+", default=["mnist", "fashion-mnist"])
     parser.add_argument("--figure", type=Path)
-    args = parser.parse_args()
-    if args.data is None:
-        parser.error("name the folder of the images by --data or SKMIX_DATA")
+    args = parse(parser)
     warnings.simplefilter("ignore")  # of components that collapse where K is too large
     curves = {}
     for name in args.sets:
-        X, y, X_test, y_test = load(args.data / name)
+        X, y, X_test, y_test = load_images(args.data / name)
         print(f"\n{name}: {len(X)} training images, {len(X_test)} test images", flush=True)
         course_protocol(X, y, X_test, y_test)
         search, best = best_configuration(X, y, X_test, y_test)
