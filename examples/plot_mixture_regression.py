@@ -55,8 +55,8 @@ print(f"chosen: {regressor.n_components}")
 # %%
 # Predictions with a missing input
 # --------------------------------
-# A missing input is integrated out. The weight adds nothing to the dose, but without the dose it is
-# all there is: the standard deviation of the prediction grows fourfold.
+# A missing input is integrated out. The weight adds nothing to the dose, but without the dose it
+# is all there is: the standard deviation of the prediction grows fourfold.
 patient = [[3.0, 79.0], [3.0, np.nan], [np.nan, 79.0]]
 mean, std = regressor.predict(patient, return_std=True)
 for what, m, s in zip(["dose and weight", "dose only", "weight only"], mean, std, strict=True):
