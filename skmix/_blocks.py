@@ -42,7 +42,7 @@ class Group(NamedTuple):
 
 
 def group_rows(
-    observed: np.ndarray, *, only_observed: bool = False
+    observed: np.ndarray, *, only_observed: bool = False, merge: bool = True
 ) -> tuple[np.ndarray, list[Group]]:
     """Sort rows by the size of their smaller block, and large blocks by how often they occur.
 
@@ -52,6 +52,9 @@ def group_rows(
 
     only_observed : bool, default=False
         Whether to take the observed block even where the missing one is smaller.
+
+    merge : bool, default=True
+        Whether rows may share a block.
     """
     n_features = len(observed)
     n_missing = n_features - observed.sum(axis=0)
@@ -65,7 +68,7 @@ def group_rows(
         rows = order[start:stop]
         cells = observed[:, rows] if of_observed else ~observed[:, rows]
         blocks = np.nonzero(cells.T)[1].reshape(len(rows), size).T
-        if size <= SMALL_BLOCK:
+        if size <= SMALL_BLOCK or not merge:
             groups.append(Group(start, stop, np.ascontiguousarray(blocks), 1, of_observed))
             continue
         sort, runs = _runs(np.packbits(cells, axis=0))
@@ -101,8 +104,8 @@ def solve_blocks(matrices, group: Group, right, noise=None) -> tuple[np.ndarray,
 
     right : ndarray of shape (n_components, block_size, n)
 
-    noise : ndarray of shape (n_features,), default=None
-        Added to the diagonals.
+    noise : ndarray of shape (block_size, n_blocks), default=None
+        Added to the diagonals of the blocks.
 
     Returns
     -------
@@ -119,7 +122,7 @@ def solve_blocks(matrices, group: Group, right, noise=None) -> tuple[np.ndarray,
     if size <= SMALL_BLOCK:
         with _one_at_a_time:
             for part in batches(n_blocks, SMALL_BATCH // len(right)):
-                factors = SmallCholesky(matrices, group.blocks[:, part], noise)
+                factors = SmallCholesky(matrices, group.blocks[:, part], _columns(noise, part))
                 half_log_det[:, part] = factors.half_log_det()
                 factors.solve(right[:, :, part], out=solution[:, :, part])
         return solution, half_log_det
@@ -129,7 +132,7 @@ def solve_blocks(matrices, group: Group, right, noise=None) -> tuple[np.ndarray,
     for part in batches(n_blocks, LARGE_BATCH // size**2):
         for c, matrix in enumerate(matrices):
             components = slice(None) if len(matrices) == 1 else slice(c, c + 1)
-            stack = stack_blocks(matrix, group.blocks[:, part], noise)
+            stack = stack_blocks(matrix, group.blocks[:, part], _columns(noise, part))
             log_dets[c, part] = _half_log_det(stack)[:, None]
             # (K, b, p, c) -> (p, b, K c) and back
             sides = right[components, :, part].transpose(2, 1, 0, 3)
@@ -151,8 +154,8 @@ def add_inverses(totals, matrices, group: Group, weight, noise=None) -> None:
 
     weight : ndarray of shape (n_matrices, n)
 
-    noise : ndarray of shape (n_features,), default=None
-        Added to the diagonals.
+    noise : ndarray of shape (block_size, n_blocks), default=None
+        Added to the diagonals of the blocks.
     """
     size, n_blocks = group.blocks.shape
     if size == 0:
@@ -165,7 +168,7 @@ def add_inverses(totals, matrices, group: Group, weight, noise=None) -> None:
         with _one_at_a_time:
             for part in batches(n_blocks, SMALL_BATCH // len(matrices)):
                 blocks = group.blocks[:, part]
-                entries = SmallCholesky(matrices, blocks, noise).inverse()
+                entries = SmallCholesky(matrices, blocks, _columns(noise, part)).inverse()
                 entries *= weight[:, None, part]
                 places = blocks[rows] * n_features + blocks[columns]
                 for c in range(len(matrices)):
@@ -175,7 +178,8 @@ def add_inverses(totals, matrices, group: Group, weight, noise=None) -> None:
         kept = np.flatnonzero(weight[c])
         for part in batches(len(kept), LARGE_BATCH // size**2):
             blocks = group.blocks[:, kept[part]]
-            entries = inverse(stack_blocks(matrix, blocks, noise))[:, rows, columns]
+            of_part = _columns(noise, kept[part])
+            entries = inverse(stack_blocks(matrix, blocks, of_part))[:, rows, columns]
             entries *= weight[c, kept[part], None]
             places = blocks[rows] * n_features + blocks[columns]
             np.add.at(flat[c], places.T.reshape(-1), entries.reshape(-1))
@@ -200,7 +204,7 @@ class SmallCholesky:
                 entry = flat.take(places, axis=1, mode="clip")
                 if i == j:
                     if noise is not None:
-                        entry += noise[blocks[i]]
+                        entry += noise[i]
                     smallest = floor * entry  # a pivot below it is rounding
                 for left, right in zip(self.lower[i][:j], self.lower[j][:j], strict=True):
                     entry -= left * right
@@ -261,12 +265,12 @@ class SmallCholesky:
 
 
 def stack_blocks(matrix: np.ndarray, blocks: np.ndarray, noise) -> np.ndarray:
-    """Blocks (n_blocks, size, size) of one matrix."""
+    """Blocks (n_blocks, size, size) of one matrix, with noise (size, n_blocks) added."""
     places = blocks.T[:, :, None] * len(matrix) + blocks.T[:, None, :]
     stack = matrix.reshape(-1).take(places, mode="clip")
     if noise is not None:
         diagonal = np.arange(len(blocks))
-        stack[:, diagonal, diagonal] += noise[blocks.T]
+        stack[:, diagonal, diagonal] += noise.T
     return stack
 
 
@@ -302,6 +306,10 @@ def from_lower(matrices: np.ndarray) -> np.ndarray:
     full = matrices + matrices.swapaxes(1, 2)
     full[:, diagonal, diagonal] *= 0.5
     return full
+
+
+def _columns(noise: np.ndarray | None, part) -> np.ndarray | None:
+    return None if noise is None else noise[:, part]
 
 
 def batches(n: int, step: int):

@@ -52,6 +52,14 @@ class IncompleteRows(NamedTuple):
     observed: np.ndarray  # (n_features, n), bool
     groups: list[Group]
     split: int  # rows before this are solved by missing, the others by observed blocks
+    noise: np.ndarray | None  # (n_features, n or 1), variances of noise in the observations
+
+    def noise_of(self, group: Group) -> np.ndarray | None:
+        """Variances of noise (block_size, n_blocks) in the cells of a group's blocks."""
+        if self.noise is None or not group.of_observed:
+            return None
+        columns = np.arange(group.start, group.stop) if self.noise.shape[1] > 1 else 0
+        return self.noise[group.blocks, columns]
 
 
 class Conditioner:
@@ -66,17 +74,13 @@ class Conditioner:
 
     factors : ndarray of the same shape
         Upper triangular U with U U' the inverse of the covariance.
-
-    noise_variance : ndarray of shape (n_features,), default=None
-        Variances of known independent noise in the observations.
     """
 
-    def __init__(self, means, covariances, factors, noise_variance=None):
+    def __init__(self, means, covariances, factors):
         self.means = means
         self.covariances = covariances
         self.factors = factors
         self.precisions = factors @ factors.swapaxes(1, 2)
-        self.noise_variance = noise_variance
         diagonals = np.diagonal(factors, axis1=1, axis2=2)
         self.half_log_det = np.log(diagonals).sum(axis=1)  # of the precisions
 
@@ -88,22 +92,27 @@ class Conditioner:
     def component(self, k: int) -> Conditioner:
         """The k-th component alone."""
         one = slice(self.shared(k), self.shared(k) + 1)
-        return Conditioner(
-            self.means[k : k + 1], self.covariances[one], self.factors[one], self.noise_variance
-        )
+        return Conditioner(self.means[k : k + 1], self.covariances[one], self.factors[one])
 
     def shared(self, k: int) -> int:
         """Index of the k-th component's covariance."""
         return min(k, len(self.covariances) - 1)
 
-    def sort(self, z: np.ndarray) -> IncompleteRows:
-        """Sort rows z (n_features, n), NaN where missing, by their smaller blocks."""
+    def sort(self, z: np.ndarray, noise: np.ndarray | None = None) -> IncompleteRows:
+        """Sort rows z (n_features, n), NaN where missing, by their smaller blocks.
+
+        `noise` (n_features, n or 1) holds variances of known noise in the cells.
+        """
         observed = z == z
-        order, groups = group_rows(observed, only_observed=self.noise_variance is not None)
+        order, groups = group_rows(
+            observed, only_observed=noise is not None, merge=noise is None or noise.shape[1] == 1
+        )
         z, observed = z[:, order], observed[:, order]
         z[~observed] = 0.0
         split = min((g.start for g in groups if g.of_observed), default=z.shape[1])
-        return IncompleteRows(order, z, observed, groups, split)
+        if noise is not None and noise.shape[1] > 1:
+            noise = noise[:, order]
+        return IncompleteRows(order, z, observed, groups, split, noise)
 
     def condition(self, rows: IncompleteRows, scratch: Scratch) -> Conditioned:
         """Solve the blocks of all rows: log densities of what is observed, and expectations."""
@@ -123,8 +132,8 @@ class Conditioner:
                 np.take(values.reshape(-1), cells[g], out=right[g][k], mode="clip")
         log_density = np.empty((self.n_components, n))
         for g, group in enumerate(rows.groups):
-            matrices, noise = self._matrices(group)
-            solution, half_log_det = solve_blocks(matrices, group, right[g], noise)
+            matrices = self._matrices(group)
+            solution, half_log_det = solve_blocks(matrices, group, right[g], rows.noise_of(group))
             part = log_density[:, group.start : group.stop]
             if group.of_observed:
                 part[:] = -half_log_det
@@ -154,10 +163,8 @@ class Conditioner:
             whitened = np.matmul(factor.T, deviation[:, :split], out=moved[:, :split])
             log_density[:split] -= 0.5 * np.einsum("dn,dn->n", whitened, whitened)
 
-    def _matrices(self, group: Group):
-        if not group.of_observed:
-            return self.precisions, None
-        return self.covariances, self.noise_variance
+    def _matrices(self, group: Group) -> np.ndarray:
+        return self.covariances if group.of_observed else self.precisions
 
     def add_covariances(
         self, totals: list[np.ndarray], rows: IncompleteRows, resp: np.ndarray
@@ -168,9 +175,9 @@ class Conditioner:
         if len(self.covariances) == 1:
             resp = resp.sum(axis=0, keepdims=True)
         for group in rows.groups:
-            matrices, noise = self._matrices(group)
+            totals_of = outer if group.of_observed else inner
             weight = resp[:, group.start : group.stop]
-            add_inverses(outer if group.of_observed else inner, matrices, group, weight, noise)
+            add_inverses(totals_of, self._matrices(group), group, weight, rows.noise_of(group))
 
     def zeros(self) -> list[np.ndarray]:
         """Return zeros for :meth:`add_covariances`."""
@@ -198,16 +205,17 @@ class Conditioner:
             values = len(group.blocks) * len(rows.z)
             for part in batches(len(blocks), LARGE_BATCH // max(values, 1)):
                 chosen = (back >= part.start) & (back < part.stop)
-                variances = self._variances_of(group, group.blocks[:, blocks[part]], k)
+                noise = rows.noise_of(group)
+                noise = None if noise is None else noise[:, blocks[part]]
+                variances = self._variances_of(group, group.blocks[:, blocks[part]], noise, k)
                 result[:, inside[chosen]] = variances[:, back[chosen] - part.start]
-        if self.noise_variance is None:
+        if rows.noise is None:
             result[rows.observed[:, columns]] = 0.0
         return np.maximum(result, 0.0)
 
-    def _variances_of(self, group: Group, blocks: np.ndarray, k: int) -> np.ndarray:
+    def _variances_of(self, group: Group, blocks: np.ndarray, noise, k: int) -> np.ndarray:
         """Conditional variances (n_features, n_blocks) for blocks of one group."""
-        matrices, noise = self._matrices(group)
-        inverses = inverse(stack_blocks(matrices[self.shared(k)], blocks, noise))
+        inverses = inverse(stack_blocks(self._matrices(group)[self.shared(k)], blocks, noise))
         n_features = self.means.shape[1]
         if group.of_observed:
             sigma = self.covariances[self.shared(k)]
@@ -252,7 +260,7 @@ class Conditioned(NamedTuple):
         if first < len(by_observed):
             mover = self.conditioner
             deviation[:, first:] = mover.covariances[mover.shared(k)] @ deviation[:, first:]
-            if mover.noise_variance is None:  # what was observed stays as it was
+            if self.rows.noise is None:  # what was observed stays as it was
                 known = self.rows.observed[:, columns][:, first:]
                 exact = self.rows.z[:, columns][:, first:] - mover.means[k][:, None]
                 np.copyto(deviation[:, first:], exact, where=known)

@@ -7,6 +7,7 @@ import numpy as np
 import oracles
 import pytest
 import scipy.integrate
+import scipy.stats
 from families import every_family
 from hypothesis import given
 from hypothesis import strategies as st
@@ -281,7 +282,7 @@ def test_small_factorisation(size):
     blocks = np.sort(rng.permuted(np.tile(np.arange(15), (20, 1)), axis=1)[:, :size], axis=1).T
     right = rng.normal(size=(3, size, 20))
     noise = rng.uniform(size=15)
-    factors = SmallCholesky(matrices, blocks, noise)
+    factors = SmallCholesky(matrices, blocks, noise[blocks])
     solution = np.empty_like(right)
     factors.solve(right, out=solution)
     lower = factors.inverse()
@@ -307,18 +308,20 @@ def test_singular_blocks_are_lifted():
     assert np.all(np.isfinite(inverse(np.zeros((1, 3, 3)) + np.diag([1.0, 0.0, 0.0]))))
 
 
+@pytest.mark.parametrize("of_rows", [False, True])
 @pytest.mark.parametrize("n_features", [5, 20])
-def test_known_noise_in_the_observations(n_features):
+def test_known_noise_in_the_observations(n_features, of_rows):
     """The Wiener filter, with and without missing cells."""
     rng = np.random.default_rng(0)
     covariances = np.array([np.cov(rng.normal(size=(n_features, 60))) for _ in range(2)])
     means = rng.normal(size=(2, n_features))
-    noise = rng.uniform(0.1, 1.0, size=n_features)
+    noise = rng.uniform(0.1, 1.0, size=(n_features, 30 if of_rows else 1))
     factors = np.linalg.cholesky(np.linalg.inv(covariances)[:, ::-1, ::-1])[:, ::-1, ::-1]
     z = with_holes(rng.normal(size=(30, n_features)), 0.3)
     z[:5] = rng.normal(size=(5, n_features))
-    conditioner = Conditioner(means, covariances, factors, noise)
-    conditioned = conditioner.condition(conditioner.sort(z.T.copy()), Scratch())
+    conditioner = Conditioner(means, covariances, factors)
+    conditioned = conditioner.condition(conditioner.sort(z.T.copy(), noise), Scratch())
+    noise = np.broadcast_to(noise, (n_features, 30))[:, conditioned.rows.order]
     totals = conditioner.zeros()
     conditioner.add_covariances(totals, conditioned.rows, np.ones((2, 30)))
     for k in range(2):
@@ -327,13 +330,18 @@ def test_known_noise_in_the_observations(n_features):
         total = np.zeros((n_features, n_features))
         for place, row in enumerate(z[conditioned.rows.order]):
             o = ~np.isnan(row)
-            noisy = (covariances[k] + np.diag(noise))[np.ix_(o, o)]
+            noisy = (covariances[k] + np.diag(noise[:, place]))[np.ix_(o, o)]
             gain = covariances[k][:, o] @ np.linalg.inv(noisy)
             posterior = covariances[k] - gain @ covariances[k][o]
             total += posterior
             expected = gain @ (row[o] - means[k][o])
             np.testing.assert_allclose(deviation[:, place], expected, atol=1e-11)
             np.testing.assert_allclose(variances[:, place], np.diag(posterior), atol=1e-11)
+            np.testing.assert_allclose(
+                conditioned.log_density[k, place],
+                scipy.stats.multivariate_normal(means[k][o], noisy).logpdf(row[o]),
+                rtol=1e-10,
+            )
         sums = conditioner.sum_covariances([part.copy() for part in totals])
         np.testing.assert_allclose(sums[k], total, atol=1e-10)
 
