@@ -191,6 +191,9 @@ class GaussianMixture(ConditioningMixin, BaseMixture):
     array([1, 0])
     """
 
+    # Variances of known noise in the rows of the fit, set by estimators that fit a mixture inside.
+    _noise_variance: np.ndarray | None = None
+
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "covariance_type": [StrOptions(set(FAMILIES))],
@@ -346,6 +349,7 @@ class GaussianMixture(ConditioningMixin, BaseMixture):
             reg_covar=self.reg_covar,
             shrinkage=self.shrinkage,
             incomplete=source.incomplete,
+            noise_variance=self._noise_variance,
         )
         family.bind(source)
         return family

@@ -189,6 +189,43 @@ def test_features_may_be_permuted(case, seed):
     np.testing.assert_allclose(other[5], std[:, order], atol=1e-11)
 
 
+@every_family
+@pytest.mark.parametrize("share", [0.0, 0.4])
+@pytest.mark.parametrize("width", [1.0, 1e-4])
+def test_known_noise_is_taken_out_in_the_step(case, share, width):
+    params, X = case.problem(1, n_samples=120, n_features=5, width=width)
+    X = with_holes(X, share)
+    noise = np.array([0.1, 0.3, 0.0, 0.5, 2.0])
+    noise = width**2 * (np.full(5, 0.3) if case.family.common_scale else noise)
+    clean = case.dense(params)
+    norm, resp, rows, spread = oracles.conditional(
+        X, params.weights, params.means, clean + np.diag(noise)
+    )
+    gain = clean @ np.linalg.inv(clean + np.diag(noise))
+    rows = params.means + np.einsum("kde,nke->nkd", gain, rows - params.means)
+    spread = clean - gain @ clean + gain @ spread @ gain.swapaxes(1, 2)
+    weights, means, covariances = oracles.completed_m_step(
+        case.covariance_type, resp, rows, spread
+    )
+    incomplete = share > 0
+    with case.bound(X, incomplete=incomplete, noise_variance=noise) as (source, family):
+        new_params, bound = em_step(source, family, family.to_frame(params))
+        new_params = family.from_frame(new_params)
+    np.testing.assert_allclose(bound, norm.mean(), rtol=1e-10)
+    np.testing.assert_allclose(new_params.weights, weights, atol=1e-12)
+    np.testing.assert_allclose(new_params.means, means, atol=1e-10 * width + 1e-14)
+    np.testing.assert_allclose(new_params.covariances, covariances, atol=1e-10 * width**2)
+
+
+@every_family
+@given(seed=st.integers(0, 10_000))
+def test_likelihood_of_noisy_rows_never_decreases(case, seed):
+    params, X = case.problem(seed, n_samples=60, n_components=2, n_features=4)
+    start = case.params(params.weights, X[:2], params.covariances)
+    bounds = case.fit(X, start, 12, noise_variance=np.full(4, 0.5)).lower_bounds
+    assert np.all(np.diff(bounds) >= -1e-11 * np.abs(bounds[1:]))
+
+
 # Engine
 
 

@@ -114,6 +114,15 @@ class DiagonalGaussian(GaussianFamily):
 
         return given
 
-    def noise(self, params, component, n_samples, rng):
+    def shift_second(self, second, counts, lag, moved):
+        return second - 2.0 * lag * moved + counts * lag**2
+
+    def filter_noise(self, params, counts, deviation, second):
+        variances = self.covariances(params)
+        gain = variances / (variances + self.noise)
+        spread = counts[:, None] * (variances - gain * variances)
+        return gain * deviation, gain**2 * second + spread
+
+    def draw_noise(self, params, component, n_samples, rng):
         deviations = 1.0 / params.precisions_cholesky[component]
         return rng.standard_normal((n_samples, len(deviations))) * deviations

@@ -152,13 +152,28 @@ class FullGaussian(GaussianFamily):
 
     def conditioner(self, params):
         """Return the components as the kernel of all conditioning takes them."""
-        covariances, factors = params.covariances, params.precisions_cholesky
-        if covariances is None:
-            covariances = self.invert_factors(factors)
+        covariances, factors = self.covariances(params), params.precisions_cholesky
         shape = (-1, *factors.shape[-2:])
         return Conditioner(params.means, covariances.reshape(shape), factors.reshape(shape))
 
-    def noise(self, params, component, n_samples, rng):
+    def shift_second(self, second, counts, lag, moved):
+        cross = lag[:, :, None] * (moved - 0.5 * counts * lag)[:, None, :]
+        return second - cross - cross.swapaxes(1, 2)
+
+    def filter_noise(self, params, counts, deviation, second):
+        gain, spread = self.gain(params)
+        filtered = gain @ second @ gain.swapaxes(1, 2) + counts[:, None, None] * spread
+        return (gain @ deviation[:, :, None])[:, :, 0], filtered
+
+    def gain(self, params):
+        """Gain of the Wiener filter, and what it leaves of the covariance."""
+        covariances = self.covariances(params)
+        factors = self.with_noise(params).precisions_cholesky
+        gain = covariances @ self.precisions(factors)
+        spread = covariances - gain @ covariances
+        return gain, 0.5 * (spread + spread.swapaxes(-1, -2))
+
+    def draw_noise(self, params, component, n_samples, rng):
         return correlated_noise(params.precisions_cholesky[component], n_samples, rng)
 
 

@@ -72,6 +72,10 @@ class GaussianFamily(ABC):
 
     incomplete : bool, default=False
         Whether the rows of the fit have missing cells (NaN).
+
+    noise_variance : ndarray of shape (n_features,), default=None
+        Variances, in squared units of the rows, of known independent noise in the rows of the
+        fit. Parameters are those of the rows without it.
     """
 
     covariance_type: ClassVar[str]
@@ -87,10 +91,12 @@ class GaussianFamily(ABC):
         reg_covar: float = 0.0,
         shrinkage: float = 0.0,
         incomplete: bool = False,
+        noise_variance: np.ndarray | None = None,
     ):
         self.frame = frame
         self.shrinkage = shrinkage
         self.incomplete = incomplete
+        self.noise = None if noise_variance is None else noise_variance / frame.scale**2
         self.regularised = reg_covar > 0.0 or shrinkage > 0.0
         self.reg_variances = reg_covar / frame.scale**2
         # Squares of the rounding of coordinates: smaller variances are noise.
@@ -215,7 +221,27 @@ class GaussianFamily(ABC):
         """Return a function from a row to means and covariances of its missing cells (NaN)."""
 
     @abstractmethod
-    def noise(
+    def shift_second(
+        self, second: np.ndarray, counts: np.ndarray, lag: np.ndarray, moved: np.ndarray
+    ) -> np.ndarray:
+        """Second moments about origins that lie `lag` from the old ones.
+
+        `counts` (K, 1) and `moved` (K, n_features) are the sums of ones and of deviations from
+        the old origins.
+        """
+
+    @abstractmethod
+    def filter_noise(
+        self,
+        params: GaussianParams,
+        counts: np.ndarray,
+        deviation: np.ndarray,
+        second: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Expected first and second moments about the means of rows without noise."""
+
+    @abstractmethod
+    def draw_noise(
         self, params: GaussianParams, component: int, n_samples: int, rng: np.random.RandomState
     ) -> np.ndarray:
         """Draw rows of one component, less its mean."""
@@ -232,6 +258,7 @@ class GaussianFamily(ABC):
 
     def prepare(self, params: GaussianParams, dtype) -> GaussianForm:
         """Choose type and form for the rows of the fit."""
+        params = self.with_noise(params)
         return self._prepare(params, dtype, self.frame.radius, self.incomplete)
 
     def _prepare(self, params: GaussianParams, dtype, radius, incomplete) -> GaussianForm:
@@ -255,6 +282,8 @@ class GaussianFamily(ABC):
 
         A component without rows keeps its mean and covariance, with weight 0.
         """
+        if self.noise is not None:
+            statistics = self.without_noise(params, statistics)
         dead = _dead(statistics)
         counts = np.where(dead, 1.0, statistics.counts)
         means = self._means(params, statistics)
@@ -288,10 +317,11 @@ class GaussianFamily(ABC):
         shift = np.abs(means - statistics.about)
         if new_params is not None:
             # The share of a second moment that is taken off again with the square of the mean.
-            ratio2 = self.largest_precision(new_params, shift)
+            ratio2 = self.largest_precision(self.with_noise(new_params), shift)
             if np.all(np.finfo(form.dtype).eps * ratio2 < MAX_RELATIVE_ERROR[form.dtype]):
                 return None
         everything = np.ones(len(means), dtype=bool)
+        params = self.with_noise(params)
         return type(form)(self, params, dtype=np.float64, centred=everything, about=means)
 
     def forms_for_scoring(self, params: GaussianParams, dtype) -> Callable[..., GaussianForm]:
@@ -323,7 +353,7 @@ class GaussianFamily(ABC):
         self, params: GaussianParams, component: int, n_samples: int, rng: np.random.RandomState
     ) -> np.ndarray:
         """Draw rows of one component, in the units of the rows."""
-        z = params.means[component] + self.noise(params, component, n_samples, rng)
+        z = params.means[component] + self.draw_noise(params, component, n_samples, rng)
         return z * self.frame.scale + self.frame.reference
 
     # Shared steps --------------------------------------------------------------------------
@@ -343,6 +373,39 @@ class GaussianFamily(ABC):
         pooled = (share * covariances).sum(axis=0)
         counts = counts.reshape(share.shape)
         return (counts * covariances + self.shrinkage * pooled) / (counts + self.shrinkage)
+
+    def with_noise(self, params: GaussianParams) -> GaussianParams:
+        """Parameters of rows with the noise of the fit, given those of rows without."""
+        if self.noise is None:
+            return params
+        covariances = self.add_to_variances(self.covariances(params).copy(), self.noise)
+        return GaussianParams(params.weights, params.means, *self.factor(covariances))
+
+    def without_noise(
+        self, params: GaussianParams, statistics: GaussianStatistics
+    ) -> GaussianStatistics:
+        r"""Expect the statistics of rows without noise from those of rows with it.
+
+        With gain :math:`G = \Sigma (\Sigma + N)^{-1}`, a clean row is expected at
+        :math:`\mu + G (y - \mu)` with covariance :math:`\Sigma - G \Sigma` (J. Bovy, D. W.
+        Hogg, S. T. Roweis, "Extreme deconvolution", 2011, :doi:`10.1214/10-AOAS439`). Both are
+        linear in the statistics of the noisy rows.
+        """
+        counts = statistics.counts[:, None]
+        deviation = statistics.first - counts * params.means
+        lag = params.means - statistics.about
+        moved = statistics.first - counts * statistics.about
+        second = self.shift_second(statistics.second, counts, lag, moved)
+        deviation, second = self.filter_noise(params, statistics.counts, deviation, second)
+        return GaussianStatistics(
+            statistics.counts, counts * params.means + deviation, second, params.means
+        )
+
+    def covariances(self, params: GaussianParams) -> np.ndarray:
+        """Return the covariances, also where only precisions were given."""
+        if params.covariances is None:
+            return self.invert_factors(params.precisions_cholesky)
+        return params.covariances
 
     def collapsed(self, params: GaussianParams) -> np.ndarray:
         """Mask of components with a direction in which regularisation is all that there is."""

@@ -96,7 +96,10 @@ class MaskedForm(GaussianForm):
 
     def draw(self, k: int, z: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
         """Draw the missing cells of rows z (n_features, n) from the k-th component."""
-        return self.params.means[k][:, None] + self.family.noise(self.params, k, z.shape[1], rng).T
+        return (
+            self.params.means[k][:, None]
+            + self.family.draw_noise(self.params, k, z.shape[1], rng).T
+        )
 
 
 class ConditionalForm(GaussianForm):
@@ -199,7 +202,7 @@ class ConditionalForm(GaussianForm):
         A row is drawn as a whole and moved by what its observed cells are expected to change
         (Y. Hoffman, E. Ribak, 1991, :doi:`10.1086/186160`): no conditional covariance is needed.
         """
-        noise = self.family.noise(self.params, k, z.shape[1], rng).T
+        noise = self.family.draw_noise(self.params, k, z.shape[1], rng).T
         alone = self.conditioner.component(k)
         rows = alone.sort(z - noise)
         drawn = np.empty_like(noise)

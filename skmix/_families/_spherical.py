@@ -82,7 +82,16 @@ class SphericalGaussian(DiagonalGaussian):
     def marginal_covariances(self, covariances, features):
         return covariances
 
-    def noise(self, params, component, n_samples, rng):
+    def shift_second(self, second, counts, lag, moved):
+        return second + (counts * lag**2 - 2.0 * lag * moved).sum(axis=1)
+
+    def filter_noise(self, params, counts, deviation, second):
+        variances = self.covariances(params)
+        gain = variances / (variances + self.noise[0])
+        spread = counts * deviation.shape[1] * (variances - gain * variances)
+        return gain[:, None] * deviation, gain**2 * second + spread
+
+    def draw_noise(self, params, component, n_samples, rng):
         n_features = params.means.shape[1]
         deviation = 1.0 / params.precisions_cholesky[component]
         return rng.standard_normal((n_samples, n_features)) * deviation

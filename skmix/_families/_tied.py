@@ -116,5 +116,13 @@ class TiedGaussian(FullGaussian):
     def n_covariance_parameters(self, n_components, n_features):
         return n_features * (n_features + 1) // 2
 
-    def noise(self, params, component, n_samples, rng):
+    def shift_second(self, second, counts, lag, moved):
+        cross = lag.T @ (moved - 0.5 * counts * lag)
+        return second - cross - cross.T
+
+    def filter_noise(self, params, counts, deviation, second):
+        gain, spread = self.gain(params)
+        return deviation @ gain.T, gain @ second @ gain.T + counts.sum() * spread
+
+    def draw_noise(self, params, component, n_samples, rng):
         return correlated_noise(params.precisions_cholesky, n_samples, rng)
