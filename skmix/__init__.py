@@ -3,6 +3,7 @@
 from ._bayes import GMMBayesClassifier
 from ._diagonal_gmm import DiagonalGMM
 from ._gaussian_mixture import GaussianMixture
+from ._gmm_denoisers import GMMDenoiser, MVNDenoiser
 from ._inpainter import ConditionalGMMInpainter
 from ._regressor import GMMRegressor
 
@@ -12,6 +13,8 @@ __all__ = [
     "ConditionalGMMInpainter",
     "DiagonalGMM",
     "GMMBayesClassifier",
+    "GMMDenoiser",
     "GMMRegressor",
     "GaussianMixture",
+    "MVNDenoiser",
 ]

@@ -97,8 +97,11 @@ def expect(source: ArraySource, form: Form) -> tuple[float, Any]:
     def add(chunk: Chunk, totals: list[np.ndarray], scratch: Scratch) -> None:
         features = form.features(chunk.X, scratch)
         resp, norm, peak = exp_log_prob(form, features, len(chunk.X), scratch)
-        totals[0] += _log_likelihood(norm, peak, chunk.sample_weight)
-        np.divide(1.0 if chunk.sample_weight is None else chunk.sample_weight, norm, out=norm)
+        weight = chunk.sample_weight
+        if weight is not None and form.parts_per_row > 1:
+            weight = np.tile(weight, form.parts_per_row)
+        totals[0] += _log_likelihood(norm, peak, weight)
+        np.divide(1.0 if weight is None else weight, norm, out=norm)
         np.multiply(resp, norm, out=resp)
         form.add(totals[1:], features, resp, scratch)
 
@@ -133,6 +136,8 @@ def score_samples(source: ArraySource, family: Family, params: Any) -> np.ndarra
         _, norm, peak = exp_log_prob(form, features, len(chunk.X), scratch)
         np.log(norm, out=norm)
         np.add(norm, peak, out=norm)
+        if form.parts_per_row > 1:
+            norm = norm.reshape(form.parts_per_row, -1).sum(axis=0)
         np.add(norm, form.row_term(features, scratch), out=log_density[chunk.rows])
 
     visit_rows(source, family, params, visit)
@@ -185,7 +190,8 @@ def visit_rows(
 
 def _log_prob(form: Form, features: Any, n_rows: int, scratch: Scratch) -> np.ndarray:
     """Write log weight + log density, shape (n_components, n_chunk), less the row term."""
-    log_prob = scratch.array("resp", (form.n_components, n_rows), form.dtype)
+    shape = (form.n_components, form.parts_per_row * n_rows)
+    log_prob = scratch.array("resp", shape, form.dtype)
     form.log_density(features, log_prob, scratch)
     return log_prob
 

@@ -193,6 +193,8 @@ class GaussianMixture(ConditioningMixin, BaseMixture):
 
     # Variances of known noise in the rows of the fit, set by estimators that fit a mixture inside.
     _noise_variance: np.ndarray | None = None
+    # Whether all components may be flat in some direction without a warning, likewise.
+    _flat_directions_expected = False
 
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -406,8 +408,10 @@ class GaussianMixture(ConditioningMixin, BaseMixture):
 
     def _repairs(self, family, params):
         repairs = super()._repairs(family, params)
-        collapsed = np.flatnonzero(family.collapsed(params) & (params.weights > 0))
-        if len(collapsed):
+        alive = params.weights > 0
+        collapsed = np.flatnonzero(family.collapsed(params) & alive)
+        expected = self._flat_directions_expected and len(collapsed) == alive.sum()
+        if len(collapsed) and not expected:
             repairs.append(
                 f"{names(collapsed)} collapsed: in some direction the rows have next to no "
                 f"spread of their own, and reg_covar={self.reg_covar} stands in for it. Use "
@@ -427,6 +431,17 @@ class GaussianMixture(ConditioningMixin, BaseMixture):
             "precisions_cholesky_": params.precisions_cholesky.astype(dtype),
             "precisions_": family.precisions(params.precisions_cholesky).astype(dtype),
         }
+
+    def _dense_family(self):
+        """Return the fit as a family of full or tied covariances, and its parameters."""
+        if self.covariance_type in ("full", "tied"):
+            return self._fitted_family()
+        family, params = self._fitted_family()
+        variances = np.broadcast_to(family.pivots(params), params.means.shape)
+        covariances = variances[:, :, None] * np.eye(variances.shape[1])
+        factors = np.sqrt(1.0 / variances)[:, :, None] * np.eye(variances.shape[1])
+        dense = GaussianParams(params.weights, params.means, covariances, factors)
+        return FullGaussian(family.frame), dense
 
     def _fitted_family(self):
         family_type = FAMILIES[self.covariance_type]

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ._em import exp_log_prob, visit_rows
-from ._families import GaussianFamily, GaussianParams
+from ._families import FullGaussian, GaussianFamily, GaussianParams
+from ._families._incomplete import ConditionalForm
 from ._sources import ArraySource, Chunk, Scratch
 
 
@@ -71,3 +72,36 @@ def _responsibilities(form: Any, chunk: Chunk, scratch: Scratch) -> tuple[Any, n
     resp, norm, _ = exp_log_prob(form, features, len(chunk.X), scratch)
     np.divide(resp, norm, out=resp)
     return features, resp
+
+
+def denoise(
+    source: ArraySource,
+    family: FullGaussian,
+    params: GaussianParams,
+    noise_variance: np.ndarray,
+    *,
+    with_variance: bool,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return posterior means and variances of rows whose noise has the given variances.
+
+    `noise_variance` (1 or n_samples, n_features) is in squared units of the rows.
+    """
+    means = np.empty_like(source.X)
+    variances = np.empty_like(means) if with_variance else None
+    form = ConditionalForm.prepared(family, params)
+
+    def visit(chunk: Chunk, scratch: Scratch) -> None:
+        for piece in chunk.pieces(form.bytes_per_row, form.min_chunk_rows):
+            noise = noise_variance if len(noise_variance) == 1 else noise_variance[piece.rows]
+            features = form.features(piece.X, scratch, noise)
+            resp, norm, _ = exp_log_prob(form, features, len(piece.X), scratch)
+            np.divide(resp, norm, out=resp)
+            mean, variance = form.posterior(features, resp, with_variance=with_variance)
+            means[piece.rows] = family.frame.leave(mean)
+            if variances is not None:
+                variances[piece.rows] = variance.T * family.frame.scale**2
+
+    source.for_each(visit, form.bytes_per_row)
+    exact = np.broadcast_to(noise_variance == 0.0, means.shape) & ~np.isnan(source.X)
+    np.copyto(means, source.X, where=exact)
+    return means, variances

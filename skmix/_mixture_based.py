@@ -33,13 +33,20 @@ class MixtureBased(CallbackSupportMixin, BaseEstimator):
         name: GaussianMixture._parameter_constraints[name] for name in EM_PARAMETERS
     }
 
-    def _fit_mixture(self, X: np.ndarray, sample_weight: Any) -> None:
-        """Fit a mixture to validated rows and keep it."""
+    # Whether rows may well vary in fewer directions than they have features.
+    _flat_directions_expected = False
+
+    def _fit_mixture(
+        self, X: np.ndarray, sample_weight: Any, noise_variance: np.ndarray | None = None
+    ) -> None:
+        """Fit a mixture to validated rows with noise of known variance, and keep it."""
         sample_weight = _validation.check_sample_weight(sample_weight, X)
         weight, rows = _validation.drop_unweighted(sample_weight, X)
         if _validation.has_missing(rows):  # here columns have names
             weight, rows = _validation.drop_empty_rows(self, weight, rows)
         mixture = GaussianMixture(**{name: getattr(self, name) for name in EM_PARAMETERS})
+        mixture._noise_variance = noise_variance
+        mixture._flat_directions_expected = self._flat_directions_expected
         task = Task.root(self, 1, X, None, sample_weight)
         with task.subtask("mixture").fitting(mixture):
             mixture.fit(rows, sample_weight=weight)

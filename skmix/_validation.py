@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.utils import check_array
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ._families import GaussianFamily
+
+NON_NEGATIVE = Interval(Real, 0.0, None, closed="left")
 
 
 def validate_rows(estimator: Any, X: Any, y: Any = "no_validation", **options: Any) -> Any:
@@ -79,6 +83,31 @@ def check_n_samples(n_samples: int, name: str = "n_samples") -> None:
     if n_samples < 1:
         raise ValueError(
             f"Invalid value for {name!r}: {n_samples} . The sampling requires at least one sample."
+        )
+
+
+def check_noise_std(noise_std: Any, n: int, name: str, *, of: str = "feature") -> np.ndarray:
+    """Return standard deviations of noise (n,), one per feature or per row."""
+    noise_std = np.asarray(noise_std, dtype=np.float64)
+    if noise_std.ndim > 1 or (noise_std.ndim == 1 and len(noise_std) != n):
+        raise ValueError(
+            f"{name} must be a number or have one entry per {of}, shape ({n},), but has shape "
+            f"{noise_std.shape}."
+        )
+    if not np.all(np.isfinite(noise_std)) or np.any(noise_std < 0):
+        raise ValueError(
+            f"{name} must be finite and not negative, but is {noise_std.tolist()}: it is a "
+            "standard deviation, in units of X."
+        )
+    return np.broadcast_to(noise_std, (n,))
+
+
+def check_one_value(values: Any, name: str) -> None:
+    """Check that components with one variance for all features meet one noise for all."""
+    if np.ptp(values) > 0:
+        raise ValueError(
+            f"{name}={values} differs between features, but covariance_type='spherical' has one "
+            "variance for all. Use another covariance_type, or one value."
         )
 
 

@@ -5,6 +5,7 @@ from ._diagonal import DiagonalGaussian
 from ._frame import Frame
 from ._full import FullGaussian
 from ._gaussian import GaussianFamily, GaussianParams
+from ._scales import ScaleFamily, ScaleParams, spread_scales
 from ._spherical import SphericalGaussian
 from ._tied import TiedGaussian
 
@@ -16,6 +17,9 @@ __all__ = [
     "FullGaussian",
     "GaussianFamily",
     "GaussianParams",
+    "ScaleFamily",
+    "ScaleParams",
     "SphericalGaussian",
     "TiedGaussian",
+    "spread_scales",
 ]

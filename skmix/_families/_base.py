@@ -22,13 +22,18 @@ class Form(Protocol):
     dtype: np.dtype  # of features, log densities and responsibilities
     bytes_per_row: int  # working memory per row of a chunk
     min_chunk_rows: int  # shorter chunks would not pay
+    parts_per_row: int  # independent parts of a row, each with a component of its own; often 1
     row_term_total: float  # sum over all rows of `row_term`, in a fit
 
     def features(self, X: np.ndarray, scratch: Scratch) -> Any:
         """Return what both steps share, as a rule features (n_features_out, n_chunk)."""
 
     def log_density(self, features: Any, out: np.ndarray, scratch: Scratch) -> None:
-        """Write log weight + log density, (n_components, n_chunk), less the row term."""
+        """Write log weight + log density, less the row term.
+
+        `out` has shape (n_components, n_chunk); with several parts per row these come one after
+        the other, (n_components, parts_per_row n_chunk).
+        """
 
     def row_term(self, features: Any, scratch: Scratch) -> np.ndarray | float:
         """Return the part of the log density that all components share, (n_chunk,)."""

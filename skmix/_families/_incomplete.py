@@ -111,6 +111,11 @@ class ConditionalForm(GaussianForm):
 
     family: Any
 
+    @classmethod
+    def prepared(cls, family, params: GaussianParams) -> ConditionalForm:
+        """A form for rows of any size."""
+        return cls(family, params, dtype=np.float64, centred=None, about=params.means)
+
     def __init__(self, family, params, *, dtype, centred, about):
         everything = np.ones(len(about), dtype=bool)
         super().__init__(family, params, dtype=np.float64, centred=everything, about=about)
@@ -127,11 +132,19 @@ class ConditionalForm(GaussianForm):
         self.log_weights = log_of_weights(params.weights, self.dtype)
         self.log_scales = np.log(self.family.frame.scale)
 
-    def features(self, X: np.ndarray, scratch: Scratch) -> Conditioned:
-        """Condition every component on the observed cells."""
+    def features(
+        self, X: np.ndarray, scratch: Scratch, noise_variance: np.ndarray | None = None
+    ) -> Conditioned:
+        """Condition every component on the observed cells, or on noisy observations of them.
+
+        `noise_variance` (1 or n, n_features) is in squared units of the rows.
+        """
         z = scratch.array("features", (self.n_features, len(X)), self.dtype)
         self.family.frame.enter(X, out=z)
-        return self.conditioner.condition(self.conditioner.sort(z), scratch)
+        if noise_variance is not None:
+            noise_variance = noise_variance.T / self.family.frame.scale[:, None] ** 2
+        rows = self.conditioner.sort(z, noise_variance)
+        return self.conditioner.condition(rows, scratch)
 
     def log_density(self, features: Conditioned, out: np.ndarray, scratch: Scratch) -> None:
         """Write log weight + log density of the observed cells."""
@@ -177,7 +190,7 @@ class ConditionalForm(GaussianForm):
         return GaussianStatistics(counts, first, squares, self.about)
 
     def posterior(self, features: Conditioned, resp: np.ndarray, *, with_variance: bool):
-        """Return means and variances (n_features, n) of the missing cells."""
+        """Return means and variances (n_features, n) of the cells that are not known."""
         rows = features.rows
         resp = resp[:, rows.order]
         used = [np.flatnonzero(weight > NEGLIGIBLE) for weight in resp]

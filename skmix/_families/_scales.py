@@ -1,0 +1,176 @@
+"""Zero-mean Gaussian components that differ in scale only, and products of such mixtures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from .._sources import MIN_CHUNK_ROWS, Scratch
+from ._gaussian import DEAD_SHARE, LOG_2PI, log_of_weights
+
+
+class ScaleParams(NamedTuple):
+    """Parameters of scale mixtures; one column per source."""
+
+    weights: np.ndarray  # (n_components, n_sources), columns sum to 1
+    variances: np.ndarray  # (n_components, n_sources), squared scales
+
+
+class ScaleStatistics(NamedTuple):
+    """Sums over rows, weighted by responsibilities; they add."""
+
+    counts: np.ndarray  # (n_components, n_sources)
+    squares: np.ndarray  # (n_components, n_squares)
+
+
+class ScaleFamily:
+    """Mixtures of N(0, r_k² Λ) with a known diagonal shape Λ, seen through known noise.
+
+    A row of the source holds squares. With one source they are squares of the coordinates of one
+    vector, all of which share their component; coordinates of equal shape and noise may come as
+    one sum of squares, so that without noise a row is a single number. With several sources each
+    square is a vector of its own, with its own component: the density is a product of mixtures.
+
+    Parameters
+    ----------
+    shape : ndarray of shape (n_squares,)
+        Diagonal of Λ.
+
+    multiplicity : ndarray of shape (n_squares,)
+        The number of coordinates in each sum of squares.
+
+    noise_variance : ndarray of shape (n_squares,)
+        Variance of the noise in each coordinate.
+
+    n_sources : int, default=1
+        1, or the number of squares.
+    """
+
+    def __init__(self, shape, multiplicity, noise_variance, n_sources: int = 1):
+        self.shape = np.asarray(shape, dtype=np.float64)
+        self.multiplicity = np.asarray(multiplicity, dtype=np.float64)
+        self.noise_variance = np.asarray(noise_variance, dtype=np.float64)
+        self.n_sources = n_sources
+
+    def observed_variances(self, params: ScaleParams) -> np.ndarray:
+        """Variances of the noisy coordinates, (n_components, n_squares)."""
+        return params.variances * self.shape + self.noise_variance
+
+    def prepare(self, params: ScaleParams, dtype) -> ScaleForm:
+        """Compute the coefficients of the squares."""
+        return ScaleForm(self, params, dtype)
+
+    def maximize(self, params: ScaleParams, statistics: ScaleStatistics) -> ScaleParams:
+        """Return the most likely weights and scales; a component without rows keeps its scale.
+
+        With gain g = r²λ / (r²λ + ν) the expected clean square is g² y² + g ν; without noise
+        r_k² is the weighted mean of xᵀ Λ⁻¹ x / d.
+        """
+        counts = statistics.counts
+        weights = counts / counts.sum(axis=0)
+        dead = weights <= DEAD_SHARE
+        observed = self.observed_variances(params)
+        # Divided by λ: finite where λ is zero.
+        gain = params.variances / observed
+        clean = gain**2 * self.shape * statistics.squares
+        clean += self.multiplicity * counts * gain * self.noise_variance
+        n_coordinates = self.multiplicity
+        if self.n_sources == 1:
+            clean, n_coordinates = clean.sum(axis=1, keepdims=True), n_coordinates.sum()
+        variances = clean / (n_coordinates * np.where(dead, 1.0, counts))
+        floor = np.finfo(np.float64).tiny
+        variances = np.where(dead, params.variances, np.maximum(variances, floor))
+        return ScaleParams(np.where(dead, 0.0, weights), variances)
+
+    def refine(self, params, form, statistics, new_params) -> None:
+        """Sums of squares about zero need no refinement."""
+        return None
+
+    def forms_for_scoring(self, params: ScaleParams, dtype) -> Callable[[np.ndarray], ScaleForm]:
+        """Return a function from a chunk to a form."""
+        form = self.prepare(params, dtype)
+        return lambda X: form
+
+    def n_components(self, params: ScaleParams) -> int:
+        """Return the number of components."""
+        return len(params.weights)
+
+    def n_parameters(self, params: ScaleParams) -> int:
+        """Return the number of free parameters."""
+        return (2 * len(params.weights) - 1) * self.n_sources
+
+
+class ScaleForm:
+    """One pass over rows of squares: see :class:`~skmix._families.Form`."""
+
+    def __init__(self, family: ScaleFamily, params: ScaleParams, dtype):
+        self.family = family
+        self.params = params
+        self.dtype = np.dtype(dtype)
+        self.n_components = len(params.weights)
+        self.parts_per_row = family.n_sources
+        self.bytes_per_row = self.dtype.itemsize * (
+            self.n_components * self.parts_per_row + 2 * len(family.shape)
+        )
+        self.min_chunk_rows = MIN_CHUNK_ROWS
+        self.row_term_total = 0.0
+        observed = family.observed_variances(params)
+        self.slopes = (-0.5 / observed).astype(self.dtype)
+        constants = -0.5 * family.multiplicity * (LOG_2PI + np.log(observed))
+        if family.n_sources == 1:
+            constants = constants.sum(axis=1, keepdims=True)
+        log_weights = log_of_weights(params.weights.ravel(), self.dtype)
+        self.constants = constants + log_weights.reshape(params.weights.shape)
+
+    def features(self, X: np.ndarray, scratch: Scratch) -> np.ndarray:
+        """Return the squares as columns (n_squares, n_chunk)."""
+        squares = scratch.array("features", X.shape[::-1], self.dtype)
+        squares[:] = X.T
+        return squares
+
+    def log_density(self, features: np.ndarray, out: np.ndarray, scratch: Scratch) -> None:
+        """Write log weight + log density; (n_components, n_sources n_chunk) with sources."""
+        if self.parts_per_row == 1:
+            np.matmul(self.slopes, features, out=out)
+            out += self.constants.astype(self.dtype)
+            return
+        out = out.reshape(self.n_components, *features.shape)
+        np.multiply(self.slopes[:, :, None], features, out=out)
+        out += self.constants.astype(self.dtype)[:, :, None]
+
+    def row_term(self, features: np.ndarray, scratch: Scratch) -> float:
+        """Components share no part of the log density."""
+        return 0.0
+
+    def zeros(self) -> list[np.ndarray]:
+        """Return zeros for counts and weighted squares."""
+        squares = np.zeros((self.n_components, len(self.family.shape)))
+        return [np.zeros(self.params.weights.shape), squares]
+
+    def add(self, totals, features: np.ndarray, resp: np.ndarray, scratch: Scratch) -> None:
+        """Add responsibilities, and responsibilities times squares."""
+        counts, squares = totals
+        if self.parts_per_row == 1:
+            counts += resp.sum(axis=1, keepdims=True, dtype=np.float64)
+            squares += resp @ features.T
+            return
+        resp = resp.reshape(self.n_components, *features.shape)
+        counts += resp.sum(axis=2, dtype=np.float64)
+        squares += np.einsum("kjn,jn->kj", resp, features)
+
+    def statistics(self, totals: list[np.ndarray]) -> ScaleStatistics:
+        """Name the sums."""
+        return ScaleStatistics(*totals)
+
+
+def spread_scales(squares: np.ndarray, n_components: int) -> ScaleParams:
+    """A start: equal weights, scales at quantiles of normalised squares (n, n_sources)."""
+    levels = (np.arange(n_components) + 0.5) / n_components
+    variances = np.quantile(squares, levels, axis=0)
+    # Quantiles may coincide or vanish, where EM could never separate them again.
+    floor = 1e-8 * np.maximum(squares.mean(axis=0), np.finfo(np.float64).tiny)
+    variances = np.maximum(variances, floor) * (1.0 + 1e-3 * np.arange(n_components)[:, None])
+    weights = np.full(variances.shape, 1.0 / n_components)
+    return ScaleParams(weights, variances)
