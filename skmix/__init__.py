@@ -6,6 +6,7 @@ from ._gaussian_mixture import GaussianMixture
 from ._gmm_denoisers import GMMDenoiser, MVNDenoiser
 from ._inpainter import ConditionalGMMInpainter
 from ._regressor import GMMRegressor
+from ._scale_denoisers import GSMDenoiser, ICADenoiser
 
 __version__ = "0.1.0.dev0"
 
@@ -15,6 +16,8 @@ __all__ = [
     "GMMBayesClassifier",
     "GMMDenoiser",
     "GMMRegressor",
+    "GSMDenoiser",
     "GaussianMixture",
+    "ICADenoiser",
     "MVNDenoiser",
 ]

@@ -47,6 +47,10 @@ class Denoiser(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, Bas
     def sample(self, n_samples=1):
         """Draw clean rows."""
 
+    def _validate(self, X: Any, **options: Any) -> np.ndarray:
+        """Check rows; subclasses that take no missing cells refuse NaN."""
+        return _validation.validate_rows(self, X, **options)
+
     # Using a fit ------------------------------------------------------------------------------
 
     def transform(self, X, *, noise_std=None):
@@ -160,7 +164,7 @@ class Denoiser(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, Bas
         array([-0.9189])
         """
         check_is_fitted(self)
-        return self._log_density(_validation.validate_rows(self, X, reset=False))
+        return self._log_density(self._validate(X, reset=False))
 
     def score(self, X, y=None):
         """Return the mean log density of clean rows.
@@ -188,7 +192,7 @@ class Denoiser(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, Bas
 
     def _check_noisy(self, X, noise_std):
         check_is_fitted(self)
-        X = _validation.validate_rows(self, X, reset=False)
+        X = self._validate(X, reset=False)
         if noise_std is None:
             noise_std = _validation.check_noise_std(self.noise_std, X.shape[1], "noise_std")
             return X, noise_std[None] ** 2

@@ -177,7 +177,7 @@ class MVNDenoiser(GaussianPrior):
             with task.subtask("mixture").fitting(mixture):
                 mixture.fit(X, sample_weight=sample_weight)
             if noise_variance is not None:
-                covariance = _less_noise(mixture.covariances_[0], noise_variance)
+                covariance = less_noise(mixture.covariances_[0], noise_variance)
                 covariance += self.reg_covar * np.eye(len(covariance))
                 mixture._set_parameters([1.0], mixture.means_, covariance[None])
             self.mixture_ = mixture
@@ -373,7 +373,7 @@ class GMMDenoiser(GaussianPrior, MixtureBased):
         return self
 
 
-def _less_noise(covariance: np.ndarray, noise_variance: np.ndarray) -> np.ndarray:
+def less_noise(covariance: np.ndarray, noise_variance: np.ndarray) -> np.ndarray:
     """Maximum-likelihood covariance of rows whose noisy versions have this covariance."""
     # In units of the noise it is isotropic; features without noise are as good as hardly noisy.
     floor = np.finfo(np.float64).eps * np.diagonal(covariance).max()

@@ -1,6 +1,7 @@
 """The one table of public estimators: a new estimator joins every table test by adding a row."""
 
 from itertools import product
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from skmix import (
@@ -8,7 +9,11 @@ from skmix import (
     DiagonalGMM,
     GaussianMixture,
     GMMBayesClassifier,
+    GMMDenoiser,
     GMMRegressor,
+    GSMDenoiser,
+    ICADenoiser,
+    MVNDenoiser,
 )
 
 COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
@@ -23,6 +28,8 @@ class Row(NamedTuple):
     estimator_type: str | None  # scikit-learn's tag
     changes: dict[str, Any]  # for every parameter a value that changes what a fit does
     holes: bool = False  # whether parameters do something only where cells are missing
+    # What a search over two values of a parameter finds different likelihoods for.
+    grid: Any = MappingProxyType({"n_components": [1, 2]})
 
 
 EM_CHANGES = {
@@ -42,6 +49,14 @@ START_CHANGES = {
     "means_init": [[0.0, 0.0], [1.0, 1.0]],
     "precisions_init": [[0.5, 1.0], [1.0, 2.0]],
     "warm_start": True,
+}
+
+NOISE_CHANGES = {"noise_std": 0.7, "training_noise_std": 0.3}
+SCALE_CHANGES = {
+    **NOISE_CHANGES,
+    **{name: EM_CHANGES[name] for name in ("tol", "reg_covar", "max_iter", "random_state")},
+    **{name: EM_CHANGES[name] for name in ("n_components", "verbose", "verbose_interval")},
+    "assume_centered": True,
 }
 
 TABLE = {
@@ -92,6 +107,40 @@ TABLE = {
         + [GMMRegressor(2, shrinkage=5.0, random_state=0)],
         "regressor",
         {**EM_CHANGES, "covariance_type": "full"},
+    ),
+    MVNDenoiser: Row(
+        [MVNDenoiser(random_state=0), MVNDenoiser(training_noise_std=0.2, random_state=0)],
+        None,
+        {**NOISE_CHANGES, "reg_covar": 0.1, "random_state": 1},
+        grid={"reg_covar": [1e-6, 1.0]},
+    ),
+    GMMDenoiser: Row(
+        [
+            GMMDenoiser(k, covariance_type=covariance_type, random_state=0)
+            for k, covariance_type in [(1, "full"), *product([2], COVARIANCE_TYPES)]
+        ]
+        + [GMMDenoiser(2, shrinkage=5.0, training_noise_std=0.2, random_state=0)],
+        None,
+        {**EM_CHANGES, **NOISE_CHANGES, "covariance_type": "spherical"},
+    ),
+    GSMDenoiser: Row(
+        [
+            GSMDenoiser(1, random_state=0),
+            GSMDenoiser(3, random_state=0),
+            GSMDenoiser(3, assume_centered=True, learn_covariance=True, random_state=0),
+            GSMDenoiser(3, training_noise_std=0.2, random_state=0),
+        ],
+        None,
+        {**SCALE_CHANGES, "learn_covariance": True},
+    ),
+    ICADenoiser: Row(
+        [
+            ICADenoiser(1, random_state=0),
+            ICADenoiser(3, random_state=0),
+            ICADenoiser(3, rotation="ica", training_noise_std=0.2, random_state=0),
+        ],
+        None,
+        {**SCALE_CHANGES, "rotation": "ica"},
     ),
 }
 

@@ -28,10 +28,11 @@ class ScaleStatistics(NamedTuple):
 class ScaleFamily:
     """Mixtures of N(0, r_k² Λ) with a known diagonal shape Λ, seen through known noise.
 
-    A row of the source holds squares. With one source they are squares of the coordinates of one
-    vector, all of which share their component; coordinates of equal shape and noise may come as
-    one sum of squares, so that without noise a row is a single number. With several sources each
-    square is a vector of its own, with its own component: the density is a product of mixtures.
+    A row holds squares, or what `rotation` turns into coordinates to be squared. With one source
+    they are squares of the coordinates of one vector, all of which share their component;
+    coordinates of equal shape and noise may come as one sum of squares, so that without noise a
+    row is a single number. With several sources each square is a vector of its own, with its own
+    component: the density is a product of mixtures.
 
     Parameters
     ----------
@@ -46,13 +47,34 @@ class ScaleFamily:
 
     n_sources : int, default=1
         1, or the number of squares.
+
+    reg_variance : float, default=0.0
+        Added to every squared scale.
+
+    rotation : ndarray of shape (n_features, n_squares), default=None
+        From rows, less `origin`, to coordinates; None where rows hold squares already.
+
+    origin : ndarray of shape (n_features,), default=None
     """
 
-    def __init__(self, shape, multiplicity, noise_variance, n_sources: int = 1):
+    def __init__(
+        self,
+        shape,
+        multiplicity,
+        noise_variance,
+        n_sources=1,
+        *,
+        reg_variance=0.0,
+        rotation=None,
+        origin=None,
+    ):
         self.shape = np.asarray(shape, dtype=np.float64)
         self.multiplicity = np.asarray(multiplicity, dtype=np.float64)
         self.noise_variance = np.asarray(noise_variance, dtype=np.float64)
         self.n_sources = n_sources
+        self.reg_variance = reg_variance
+        self.rotation = rotation
+        self.origin = origin
 
     def observed_variances(self, params: ScaleParams) -> np.ndarray:
         """Variances of the noisy coordinates, (n_components, n_squares)."""
@@ -81,7 +103,8 @@ class ScaleFamily:
             clean, n_coordinates = clean.sum(axis=1, keepdims=True), n_coordinates.sum()
         variances = clean / (n_coordinates * np.where(dead, 1.0, counts))
         floor = np.finfo(np.float64).tiny
-        variances = np.where(dead, params.variances, np.maximum(variances, floor))
+        variances = np.maximum(variances, floor) + self.reg_variance
+        variances = np.where(dead, params.variances, variances)
         return ScaleParams(np.where(dead, 0.0, weights), variances)
 
     def refine(self, params, form, statistics, new_params) -> None:
@@ -96,6 +119,13 @@ class ScaleFamily:
     def n_components(self, params: ScaleParams) -> int:
         """Return the number of components."""
         return len(params.weights)
+
+    def sample(
+        self, params: ScaleParams, component: int, n_samples: int, rng: np.random.RandomState
+    ) -> np.ndarray:
+        """Draw coordinates of one component, without noise."""
+        deviations = np.sqrt(params.variances[component] * self.shape)
+        return deviations * rng.standard_normal((n_samples, len(self.shape)))
 
     def n_parameters(self, params: ScaleParams) -> int:
         """Return the number of free parameters."""
@@ -112,7 +142,7 @@ class ScaleForm:
         self.n_components = len(params.weights)
         self.parts_per_row = family.n_sources
         self.bytes_per_row = self.dtype.itemsize * (
-            self.n_components * self.parts_per_row + 2 * len(family.shape)
+            self.n_components * self.parts_per_row + 3 * len(family.shape)
         )
         self.min_chunk_rows = MIN_CHUNK_ROWS
         self.row_term_total = 0.0
@@ -126,9 +156,14 @@ class ScaleForm:
 
     def features(self, X: np.ndarray, scratch: Scratch) -> np.ndarray:
         """Return the squares as columns (n_squares, n_chunk)."""
-        squares = scratch.array("features", X.shape[::-1], self.dtype)
-        squares[:] = X.T
-        return squares
+        squares = scratch.array("features", (len(self.family.shape), len(X)), self.dtype)
+        if self.family.rotation is None:
+            squares[:] = X.T
+            return squares
+        centred = scratch.array("centred", X.shape, self.dtype)
+        np.subtract(X, self.family.origin.astype(self.dtype), out=centred)
+        np.matmul(self.family.rotation.T.astype(self.dtype), centred.T, out=squares)
+        return np.multiply(squares, squares, out=squares)
 
     def log_density(self, features: np.ndarray, out: np.ndarray, scratch: Scratch) -> None:
         """Write log weight + log density; (n_components, n_sources n_chunk) with sources."""
@@ -165,12 +200,8 @@ class ScaleForm:
         return ScaleStatistics(*totals)
 
 
-def spread_scales(squares: np.ndarray, n_components: int) -> ScaleParams:
-    """A start: equal weights, scales at quantiles of normalised squares (n, n_sources)."""
-    levels = (np.arange(n_components) + 0.5) / n_components
-    variances = np.quantile(squares, levels, axis=0)
-    # Quantiles may coincide or vanish, where EM could never separate them again.
-    floor = 1e-8 * np.maximum(squares.mean(axis=0), np.finfo(np.float64).tiny)
-    variances = np.maximum(variances, floor) * (1.0 + 1e-3 * np.arange(n_components)[:, None])
-    weights = np.full(variances.shape, 1.0 / n_components)
-    return ScaleParams(weights, variances)
+def spread_scales(typical: np.ndarray, n_components: int) -> ScaleParams:
+    """A start: equal weights, variances spread about the `typical` ones (n_sources,)."""
+    spread = np.geomspace(0.02, 4.0, n_components) if n_components > 1 else np.ones(1)
+    variances = spread[:, None] * np.maximum(typical, np.finfo(np.float64).tiny)
+    return ScaleParams(np.full(variances.shape, 1.0 / n_components), variances)

@@ -1,0 +1,704 @@
+"""Denoisers with scale mixtures: one scale per row (GSM), or one per row and source (ICA)."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.decomposition import FastICA
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from . import _em, _validation
+from ._callbacks import FitProgress, Task
+from ._denoising import Denoiser
+from ._families import Frame, ScaleFamily, ScaleParams, TiedGaussian, spread_scales
+from ._families import _matrices as matrices
+from ._gaussian_mixture import GaussianMixture
+from ._gmm_denoisers import GaussianPrior, less_noise
+from ._sources import ArraySource, Chunk, Scratch
+from .exceptions import user_level
+
+# FastICA sees no more rows than this.
+MAX_ICA_ROWS = 20_000
+
+
+class Moments(NamedTuple):
+    """Location and second moments about it."""
+
+    location: np.ndarray  # (n_features,)
+    covariance: np.ndarray  # (n_features, n_features)
+
+
+class ScaleMixtureDenoiser(Denoiser):
+    """What denoisers with scale mixtures share: moments, and EM for the scales."""
+
+    _parameter_constraints: dict = {
+        **Denoiser._parameter_constraints,
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "assume_centered": ["boolean"],
+        "tol": [Interval(Real, 0.0, None, closed="left")],
+        "reg_covar": GaussianMixture._parameter_constraints["reg_covar"],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def _validate(self, X, **options):
+        return _validation.validate_rows(self, X, ensure_all_finite=True, **options)
+
+    def _moments(self, source: ArraySource, noise_variance: np.ndarray | None) -> Moments:
+        """Location and covariance of the clean rows."""
+        frame = Frame.of_source(source)
+        family = TiedGaussian(frame)
+        family.bind(source)
+        location = frame.reference
+        covariance = family.total_scatter / family.total_weight
+        covariance *= np.outer(frame.scale, frame.scale)
+        if self.assume_centered:
+            covariance += np.outer(location, location)
+            location = np.zeros_like(location)
+        if noise_variance is not None:
+            covariance = less_noise(covariance, noise_variance)
+        return Moments(location, covariance + self.reg_covar * np.eye(len(covariance)))
+
+    def _fit_scales(self, source, family: ScaleFamily, start: ScaleParams, task, max_iter: int):
+        """Run EM; return where it ended."""
+        progress = FitProgress(
+            task,
+            verbose=int(self.verbose),
+            verbose_interval=self.verbose_interval,
+            attributes_of=lambda params, n_iter, lower_bound: {},
+        )
+        progress.run_begins(0)
+        result = _em.em(source, family, start, tol=self.tol, max_iter=max_iter, monitor=progress)
+        progress.run_ends(result.lower_bound, result.converged)
+        return result
+
+    def _warn(self, converged: bool) -> None:
+        if not converged:
+            warnings.warn(
+                f"EM did not converge in max_iter={self.max_iter} iterations. Increase max_iter "
+                "or tol.",
+                ConvergenceWarning,
+                stacklevel=user_level(),
+            )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = False
+        return tags
+
+
+class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
+    r"""Denoise with a Gaussian scale mixture as the density of clean rows.
+
+    Clean rows are :math:`\sum_k \pi_k N(\mu, r_k^2 \Sigma)`: one shape, several scales, as image
+    patches of one structure come in several contrasts. The posterior mean blends the Wiener
+    filters of all scales, with weights from :math:`N(y; \mu, r_k^2 \Sigma + \sigma^2 I)`.
+
+    Parameters
+    ----------
+    n_components : int, default=5
+        The number of scales.
+
+    noise_std : float or array-like of shape (n_features,), default=0.1
+        Standard deviation of the noise that `transform` removes, in units of `X`.
+
+    training_noise_std : float or array-like of shape (n_features,), default=0.0
+        Standard deviation of noise that the training rows already carry; taken out of the
+        covariance, and of the scales in the E-step.
+
+    assume_centered : bool, default=False
+        Whether clean rows have mean zero; otherwise the mean of the training rows is taken out.
+
+    learn_covariance : bool, default=False
+        Whether EM learns :math:`\Sigma` too, which costs two passes more per round. Otherwise it
+        is the second moment of the training rows. Must be False with training noise.
+
+    tol : float, default=1e-4
+        EM stops when the mean log-likelihood per row changes by less than this (nats).
+
+    reg_covar : float, default=1e-6
+        Added to the diagonal of :math:`\Sigma`, in squared units of `X`.
+
+    max_iter : int, default=500
+        The largest number of EM iterations.
+
+    random_state : int, RandomState instance or None, default=None
+        Controls the draws of `sample`.
+
+    verbose : int, default=0
+        Printed lines of the fit, as in :class:`GaussianMixture`.
+
+    verbose_interval : int, default=10
+        Number of iterations from one printed line to the next.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_components,)
+        The weights of the scales; they sum to 1.
+
+    scales_ : ndarray of shape (n_components,)
+        The scales :math:`r_k`, increasing.
+
+    location_ : ndarray of shape (n_features,)
+        The mean :math:`\mu`, in units of `X`.
+
+    covariance_ : ndarray of shape (n_features, n_features)
+        The shape :math:`\Sigma`, in squared units of `X`.
+
+    mixture_ : GaussianMixture
+        The same density as a mixture with full covariances.
+
+    n_iter_ : int
+        The number of EM iterations.
+
+    converged_ : bool
+        Whether EM reached `tol`.
+
+    n_features_in_ : int
+        Number of features seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during `fit`, where `X` has names that are all strings.
+
+    See Also
+    --------
+    MVNDenoiser : One scale.
+    GMMDenoiser : Components of any shape.
+    sklearn.covariance.EmpiricalCovariance : scikit-learn's estimate of the covariance.
+
+    Notes
+    -----
+    The update is :math:`r_k^2 = \sum_i c_{ik} u_i / (d \sum_i c_{ik})` with responsibilities
+    :math:`c_{ik}` and :math:`u_i = (x_i - \mu)^T \Sigma^{-1} (x_i - \mu)`: after one pass that
+    costs :math:`n d^2`, an iteration sees one number per row. With training noise it sees d.
+
+    References
+    ----------
+    J. Portilla, V. Strela, M. J. Wainwright, E. P. Simoncelli, "Image denoising using scale
+    mixtures of Gaussians in the wavelet domain", IEEE Transactions on Image Processing 12(11),
+    2003. :doi:`10.1109/TIP.2003.818640`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmix import GSMDenoiser
+    >>> rng = np.random.default_rng(0)
+    >>> clean = rng.choice([1.0, 10.0], size=(3000, 1)) * rng.normal(size=(3000, 8))
+    >>> denoiser = GSMDenoiser(2, assume_centered=True).fit(clean)
+    >>> ratio = denoiser.scales_[1] / denoiser.scales_[0]
+    >>> print(f"{ratio:.0f}, {denoiser.weights_.round(2)}")
+    10, [0.48 0.52]
+    """
+
+    _parameter_constraints: dict = {
+        **ScaleMixtureDenoiser._parameter_constraints,
+        "learn_covariance": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        n_components=5,
+        *,
+        noise_std=0.1,
+        training_noise_std=0.0,
+        assume_centered=False,
+        learn_covariance=False,
+        tol=1e-4,
+        reg_covar=1e-6,
+        max_iter=500,
+        random_state=None,
+        verbose=0,
+        verbose_interval=10,
+    ):
+        self.n_components = n_components
+        self.noise_std = noise_std
+        self.training_noise_std = training_noise_std
+        self.assume_centered = assume_centered
+        self.learn_covariance = learn_covariance
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.random_state = random_state
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None):
+        """Learn the shape and the scales of clean rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Clean rows, or rows with noise of `training_noise_std`.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights: a row of weight w counts as w rows.
+
+        Returns
+        -------
+        self : object
+            The fitted denoiser.
+
+        Raises
+        ------
+        ValueError
+            If a standard deviation of noise is negative or has the wrong shape, `X` is not
+            finite, or `learn_covariance` is asked for with training noise. An earlier fit is
+            kept.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `max_iter` iterations did not reach `tol`.
+
+        Examples
+        --------
+        >>> from skmix import GSMDenoiser
+        >>> denoiser = GSMDenoiser(1, reg_covar=0.0).fit([[-1.0], [1.0]])
+        >>> denoiser.covariance_, denoiser.scales_
+        (array([[1.]]), array([1.]))
+        """
+        with _validation.earlier_fit_kept(self):
+            X = self._validate(X, ensure_min_samples=2)
+            noise_variance = self._training_noise_variance(X.shape[1])
+            _validation.check_noise_std(self.noise_std, X.shape[1], "noise_std")
+            if self.learn_covariance and noise_variance is not None:
+                raise ValueError(
+                    "learn_covariance=True is not possible with training_noise_std="
+                    f"{self.training_noise_std}; set one of them to its default."
+                )
+            sample_weight = _validation.check_sample_weight(sample_weight, X)
+            weight, rows = _validation.drop_unweighted(sample_weight, X)
+            task = Task.root(self, self.max_iter, X, y, sample_weight)
+            with ArraySource(rows, weight) as source:
+                moments = self._moments(source, noise_variance)
+                if noise_variance is None:
+                    moments, result = self._fit_distances(source, moments, task)
+                else:
+                    result = self._fit_noisy(source, moments, noise_variance, task)
+            self._keep(moments, result.params, X.dtype)
+            self.n_iter_, self.converged_ = result.n_iter, result.converged
+            self._warn(result.converged or result.stopped)
+            task.end(dict)
+        return self
+
+    def _fit_distances(self, source, moments, task):
+        """Fit the scales to squared Mahalanobis distances, one number per row."""
+        n_features = len(moments.location)
+        family = ScaleFamily([1.0], [n_features], [0.0])
+        params = spread_scales(np.ones(1), self.n_components)
+        bound, n_iter = -np.inf, 0
+        while True:
+            factor = _factor(moments.covariance)
+            distances = _distances(source, moments.location, factor)
+            with ArraySource(distances, source.sample_weight) as of_distances:
+                result = self._fit_scales(
+                    of_distances, family, params, task, self.max_iter - n_iter
+                )
+            params, n_iter = result.params, n_iter + result.n_iter
+            before, bound = bound, result.lower_bound + np.log(np.diagonal(factor)).sum()
+            ended = bound - before < self.tol or n_iter == self.max_iter or result.stopped
+            if not self.learn_covariance or ended:
+                return moments, result._replace(params=params, n_iter=n_iter)
+            shape = self._shape_given(source, distances, family, params, moments.location)
+            # Of the scales and the shape only the product is determined.
+            share = np.trace(shape) / np.trace(moments.covariance)
+            params = params._replace(variances=params.variances * share)
+            shape = shape / share + self.reg_covar * np.eye(n_features)
+            moments = moments._replace(covariance=shape)
+
+    def _shape_given(self, source, distances, family, params, location):
+        """The shape that the responsibilities of the scales make most likely."""
+        with ArraySource(distances) as of_distances:
+            resp = _em.predict_proba(of_distances, family, params)
+        per_row = resp @ (1.0 / params.variances[:, 0])
+        total = source.total_weight
+        if source.sample_weight is not None:
+            per_row *= source.sample_weight
+        n_features = len(location)
+
+        def add(chunk: Chunk, totals, scratch: Scratch) -> None:
+            z = scratch.array("features", (n_features, len(chunk.X)), np.float64)
+            np.subtract(chunk.X.T, location[:, None], out=z)
+            matrices.add_lower(totals, 0, z, per_row[chunk.rows], scratch)
+
+        totals = source.reduce(add, lambda: matrices.zeros_lower(n_features, 1), 16 * n_features)
+        return matrices.from_lower(totals)[0] / total
+
+    def _fit_noisy(self, source, moments, noise_variance, task):
+        """Fit the scales to coordinates in which shape and noise are both diagonal."""
+        floor = 1e-8 * np.diagonal(moments.covariance)
+        unit = np.sqrt(np.maximum(noise_variance, floor))
+        values, vectors = np.linalg.eigh(moments.covariance / np.outer(unit, unit))
+        ones = np.ones(len(values))
+        family = ScaleFamily(
+            values, ones, ones, rotation=vectors / unit[:, None], origin=moments.location
+        )
+        start = spread_scales(np.ones(1), self.n_components)
+        return self._fit_scales(source, family, start, task, self.max_iter)
+
+    def _keep(self, moments: Moments, params: ScaleParams, dtype) -> None:
+        order = np.argsort(params.variances[:, 0])
+        weights, variances = params.weights[order, 0], params.variances[order, 0]
+        mixture = GaussianMixture(self.n_components, random_state=self.random_state)
+        mixture._set_parameters(
+            weights,
+            np.tile(moments.location, (self.n_components, 1)),
+            variances[:, None, None] * moments.covariance,
+        )
+        self.mixture_ = mixture
+        self.weights_ = weights.astype(dtype)
+        self.scales_ = np.sqrt(variances).astype(dtype)
+        self.location_ = moments.location.astype(dtype)
+        self.covariance_ = moments.covariance.astype(dtype)
+
+
+class ICADenoiser(ScaleMixtureDenoiser):
+    r"""Denoise with independent sources, each a scale mixture, as the density of clean rows.
+
+    After an orthogonal rotation V of the centred rows, :math:`s = V^T (x - \mu)`, the sources
+    are independent, each a mixture :math:`\sum_k \pi_{jk} N(0, v_{jk})`. Noise of one variance
+    stays what it is under a rotation, so that sources are denoised one by one, and rotated back.
+
+    Parameters
+    ----------
+    n_components : int, default=5
+        The number of scales of every source.
+
+    rotation : {'pca', 'ica'}, default='pca'
+        'pca' takes the eigenvectors of the covariance, 'ica' the orthogonal matrix nearest to the
+        unmixing matrix of :class:`sklearn.decomposition.FastICA` (on at most 20 000 rows).
+
+    noise_std : float, default=0.1
+        Standard deviation of the noise that `transform` removes, in units of `X`: one for all
+        features.
+
+    training_noise_std : float, default=0.0
+        Standard deviation of noise that the training rows already carry; taken out in the
+        E-step.
+
+    assume_centered : bool, default=False
+        Whether clean rows have mean zero; otherwise the mean of the training rows is taken out.
+
+    tol : float, default=1e-4
+        EM stops when the mean log-likelihood per row changes by less than this (nats).
+
+    reg_covar : float, default=1e-6
+        Added to the variances of the sources, in squared units of `X`.
+
+    max_iter : int, default=500
+        The largest number of EM iterations.
+
+    random_state : int, RandomState instance or None, default=None
+        Controls FastICA and the draws of `sample`. Pass an int for reproducible output.
+
+    verbose : int, default=0
+        Printed lines of the fit, as in :class:`GaussianMixture`.
+
+    verbose_interval : int, default=10
+        Number of iterations from one printed line to the next.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_components, n_features)
+        The weights of the scales of every source; columns sum to 1.
+
+    variances_ : ndarray of shape (n_components, n_features)
+        The variances of the components of every source, in squared units of `X`.
+
+    location_ : ndarray of shape (n_features,)
+        The mean :math:`\mu`, in units of `X`.
+
+    rotation_ : ndarray of shape (n_features, n_features)
+        The orthogonal matrix V; sources are its columns.
+
+    n_iter_ : int
+        The number of EM iterations.
+
+    converged_ : bool
+        Whether EM reached `tol`.
+
+    n_features_in_ : int
+        Number of features seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during `fit`, where `X` has names that are all strings.
+
+    See Also
+    --------
+    GSMDenoiser : One scale for all features of a row.
+    sklearn.decomposition.FastICA : Independent component analysis.
+
+    Notes
+    -----
+    All sources are fitted in one pass per iteration, which costs :math:`2 n d^2` floating-point
+    operations for the rotation and about :math:`10 n K d` for the mixtures.
+
+    References
+    ----------
+    A. Hyvärinen, "Sparse code shrinkage: denoising of nongaussian data by maximum likelihood
+    estimation", Neural Computation 11(7), 1999. :doi:`10.1162/089976699300016214`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmix import ICADenoiser
+    >>> rng = np.random.default_rng(0)
+    >>> clean = rng.laplace(size=(3000, 2)) * [3.0, 0.5] @ [[0.6, 0.8], [-0.8, 0.6]]
+    >>> noisy = clean + rng.normal(size=clean.shape)
+    >>> denoiser = ICADenoiser(3, noise_std=1.0, random_state=0).fit(clean)
+    >>> bool(np.mean((denoiser.transform(noisy) - clean) ** 2) < 0.65)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **ScaleMixtureDenoiser._parameter_constraints,
+        "rotation": [StrOptions({"pca", "ica"})],
+        "noise_std": [_validation.NON_NEGATIVE],
+        "training_noise_std": [_validation.NON_NEGATIVE],
+    }
+
+    def __init__(
+        self,
+        n_components=5,
+        *,
+        rotation="pca",
+        noise_std=0.1,
+        training_noise_std=0.0,
+        assume_centered=False,
+        tol=1e-4,
+        reg_covar=1e-6,
+        max_iter=500,
+        random_state=None,
+        verbose=0,
+        verbose_interval=10,
+    ):
+        self.n_components = n_components
+        self.rotation = rotation
+        self.noise_std = noise_std
+        self.training_noise_std = training_noise_std
+        self.assume_centered = assume_centered
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.random_state = random_state
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None):
+        """Learn the rotation and the scales of the sources.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Clean rows, or rows with noise of `training_noise_std`.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights: a row of weight w counts as w rows. FastICA takes none.
+
+        Returns
+        -------
+        self : object
+            The fitted denoiser.
+
+        Raises
+        ------
+        ValueError
+            If a standard deviation of noise is negative, or `X` is not finite. An earlier fit is
+            kept.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `max_iter` iterations did not reach `tol`.
+
+        Examples
+        --------
+        >>> from skmix import ICADenoiser
+        >>> denoiser = ICADenoiser(1, reg_covar=0.0).fit([[-1.0], [1.0]])
+        >>> denoiser.variances_
+        array([[1.]])
+        """
+        with _validation.earlier_fit_kept(self):
+            X = self._validate(X, ensure_min_samples=2)
+            noise_variance = self._training_noise_variance(X.shape[1])
+            sample_weight = _validation.check_sample_weight(sample_weight, X)
+            weight, rows = _validation.drop_unweighted(sample_weight, X)
+            task = Task.root(self, self.max_iter, X, y, sample_weight)
+            with ArraySource(rows, weight) as source:
+                moments = self._moments(source, None)
+                noise = 0.0 if noise_variance is None else noise_variance[0]
+                rotation = self._rotation(rows, weight, moments, noise)
+                family = _source_family(moments.location, rotation, noise, self.reg_covar)
+                variances = np.einsum("ij,ij->j", rotation, moments.covariance @ rotation)
+                typical = np.maximum(variances - noise, self.reg_covar)
+                start = spread_scales(typical, self.n_components)
+                result = self._fit_scales(source, family, start, task, self.max_iter)
+            variances = result.params.variances
+            self.weights_ = result.params.weights.astype(X.dtype)
+            self.variances_ = variances.astype(X.dtype)
+            self.location_ = moments.location.astype(X.dtype)
+            self.rotation_ = rotation.astype(X.dtype)
+            self.n_iter_, self.converged_ = result.n_iter, result.converged
+            self._warn(result.converged or result.stopped)
+            task.end(dict)
+        return self
+
+    def _rotation(self, X, sample_weight, moments, noise_variance):
+        # Noise shifts all eigenvalues alike and leaves the eigenvectors.
+        values, vectors = np.linalg.eigh(moments.covariance)
+        vectors = vectors[:, ::-1]
+        vectors *= np.sign(vectors[np.argmax(np.abs(vectors), axis=0), np.arange(len(values))])
+        if self.rotation == "pca" or X.shape[1] == 1:
+            return vectors
+        few = X[_evenly(len(X), sample_weight)].astype(np.float64) - moments.location
+        values = values[::-1] - noise_variance
+        alive = (values > 10 * max(self.reg_covar, 1e-12 * values[0])) & (
+            np.arange(len(values)) < len(few) - 1
+        )
+        whitening = vectors[:, alive] / np.sqrt(values[alive])
+        with warnings.catch_warnings():
+            # Any rotation near the one that it seeks will do.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            ica = FastICA(whiten=False, random_state=self.random_state).fit(few @ whitening)
+        left, _, right = np.linalg.svd(whitening @ ica.components_.T, full_matrices=False)
+        return np.hstack([left @ right, vectors[:, ~alive]])
+
+    def _fitted(self):
+        params = ScaleParams(self.weights_.astype(np.float64), self.variances_.astype(np.float64))
+        family = _source_family(
+            self.location_.astype(np.float64), self.rotation_.astype(np.float64), 0.0
+        )
+        return family, params
+
+    def _log_density(self, X):
+        family, params = self._fitted()
+        with ArraySource(X) as source:
+            return _em.score_samples(source, family, params)
+
+    def _posterior(self, X, noise_variance, *, with_variance):
+        family, params = self._fitted()
+        means = np.empty_like(X)
+        variances = np.empty_like(X) if with_variance else None
+
+        def visit(chunk: Chunk, scratch: Scratch) -> None:
+            noise = noise_variance if len(noise_variance) == 1 else noise_variance[chunk.rows]
+            sources = (chunk.X - family.origin) @ family.rotation
+            mean, variance = _shrink(sources, params, noise[:, :1])
+            means[chunk.rows] = mean @ family.rotation.T + family.origin
+            if variances is not None:
+                variances[chunk.rows] = variance @ (family.rotation**2).T
+
+        with ArraySource(X) as source:
+            source.for_each(visit, 8 * X.shape[1] * (3 * self.n_components + 4))
+        exact = np.broadcast_to(noise_variance == 0.0, X.shape)
+        np.copyto(means, X, where=exact)
+        return means, variances
+
+    def sample(self, n_samples=1):
+        """Draw clean rows.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            The rows.
+
+        y : ndarray of shape (n_samples, n_features)
+            The component of every source.
+
+        Examples
+        --------
+        >>> from skmix import ICADenoiser
+        >>> X, y = ICADenoiser(2).fit([[-1.0], [1.0], [3.0], [-3.0]]).sample(3)
+        >>> X.shape, y.shape
+        ((3, 1), (3, 1))
+        """
+        check_is_fitted(self)
+        _validation.check_n_samples(n_samples)
+        random_state = check_random_state(self.random_state)
+        family, params = self._fitted()
+        edges = np.cumsum(params.weights, axis=0)
+        levels = random_state.uniform(size=(n_samples, len(family.shape))) * edges[-1]
+        labels = (levels >= edges[:-1, None]).sum(axis=0)
+        deviations = np.sqrt(params.variances[labels, np.arange(len(family.shape))])
+        sources = deviations * random_state.standard_normal(levels.shape)
+        return sources @ family.rotation.T + family.origin, labels
+
+
+def _evenly(n_samples: int, sample_weight: np.ndarray | None) -> np.ndarray:
+    """Indices of at most MAX_ICA_ROWS rows, evenly spaced in the cumulative weight."""
+    edges = np.cumsum(np.ones(n_samples) if sample_weight is None else sample_weight)
+    n_rows = min(MAX_ICA_ROWS, int(np.ceil(edges[-1])))
+    return np.searchsorted(edges, (np.arange(n_rows) + 0.5) / n_rows * edges[-1])
+
+
+def _factor(covariance: np.ndarray) -> np.ndarray:
+    try:
+        return matrices.inverse_cholesky(covariance)
+    except np.linalg.LinAlgError:
+        raise ValueError(
+            "The covariance of the training rows is singular: some features are constant or "
+            "combinations of others. Set reg_covar above zero."
+        ) from None
+
+
+def _source_family(location, rotation, noise_variance, reg_covar=0.0) -> ScaleFamily:
+    ones = np.ones(len(location))
+    return ScaleFamily(
+        ones,
+        ones,
+        noise_variance * ones,
+        len(ones),
+        reg_variance=reg_covar,
+        rotation=rotation,
+        origin=location,
+    )
+
+
+def _shrink(sources, params: ScaleParams, noise_variance):
+    """Posterior means and variances (n, n_sources) of sources with noise (n or 1, 1)."""
+    observed = params.variances[:, None] + noise_variance  # (K, n or 1, n_sources)
+    log_weights = np.log(np.maximum(params.weights, np.finfo(np.float64).tiny))
+    resp = -0.5 * (sources**2 / observed + np.log(observed)) + log_weights[:, None]
+    resp -= resp.max(axis=0)
+    np.exp(resp, out=resp)
+    resp /= resp.sum(axis=0)
+    gain = params.variances[:, None] / observed
+    factor = np.einsum("knj,knj->nj", resp, np.broadcast_to(gain, resp.shape))
+    mean = factor * sources
+    spread = gain * noise_variance + (gain - factor) ** 2 * sources**2
+    return mean, np.einsum("knj,knj->nj", resp, np.broadcast_to(spread, resp.shape))
+
+
+def _distances(source: ArraySource, location: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """Squared Mahalanobis distances of all rows, (n_samples, 1)."""
+    distances = np.empty((source.n_samples, 1))
+
+    def visit(chunk: Chunk, scratch: Scratch) -> None:
+        z = scratch.array("features", chunk.X.shape[::-1], np.float64)
+        np.subtract(chunk.X.T, location[:, None], out=z)
+        distances[chunk.rows, 0] = matrices.squared_norms(factor, z, scratch)
+
+    source.for_each(visit, 24 * len(location))
+    return distances
