@@ -19,6 +19,7 @@ from ._callbacks import FitProgress, Task
 from ._denoising import Denoiser
 from ._families import Frame, ScaleFamily, ScaleParams, TiedGaussian, spread_scales
 from ._families import _matrices as matrices
+from ._families._scales import SMALLEST_VARIANCE
 from ._gaussian_mixture import GaussianMixture
 from ._gmm_denoisers import GaussianPrior, less_noise
 from ._sources import ArraySource, Chunk, Scratch
@@ -126,7 +127,8 @@ class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
         EM stops when the mean log-likelihood per row changes by less than this (nats).
 
     reg_covar : float, default=1e-6
-        Added to the diagonal of :math:`\Sigma`, in squared units of `X`.
+        Added to the diagonal of :math:`\Sigma`, in squared units of `X`, and in units of its
+        mean to every squared scale, since rows at the very mean would make one vanish.
 
     max_iter : int, default=500
         The largest number of EM iterations.
@@ -297,7 +299,8 @@ class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
     def _fit_distances(self, source, moments, task):
         """Fit the scales to squared Mahalanobis distances, one number per row."""
         n_features = len(moments.location)
-        family = ScaleFamily([1.0], [n_features], [0.0])
+        reg_variance = self._reg_variance(moments)
+        family = ScaleFamily([1.0], [n_features], [0.0], reg_variance=reg_variance)
         params = spread_scales(np.ones(1), self.n_components)
         bound, n_iter = -np.inf, 0
         while True:
@@ -344,10 +347,19 @@ class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
         values, vectors = np.linalg.eigh(moments.covariance / np.outer(unit, unit))
         ones = np.ones(len(values))
         family = ScaleFamily(
-            values, ones, ones, rotation=vectors / unit[:, None], origin=moments.location
+            values,
+            ones,
+            ones,
+            reg_variance=self._reg_variance(moments),
+            rotation=vectors / unit[:, None],
+            origin=moments.location,
         )
         start = spread_scales(np.ones(1), self.n_components)
         return self._fit_scales(source, family, start, task, self.max_iter)
+
+    def _reg_variance(self, moments: Moments) -> float:
+        """What is added to squared scales: `reg_covar` in units of the mean variance."""
+        return self.reg_covar / max(np.diagonal(moments.covariance).mean(), SMALLEST_VARIANCE)
 
     def _keep(self, moments: Moments, params: ScaleParams, dtype) -> None:
         order = np.argsort(params.variances[:, 0])
@@ -549,6 +561,8 @@ class ICADenoiser(ScaleMixtureDenoiser):
                 variances = np.einsum("ij,ij->j", rotation, moments.covariance @ rotation)
                 typical = np.maximum(variances - noise, self.reg_covar)
                 start = spread_scales(typical, self.n_components)
+                # Directions in which clean rows do not vary stay Gaussian: their axes are chance.
+                start.variances[:, typical <= 10 * self.reg_covar] = self.reg_covar
                 result = self._fit_scales(source, family, start, task, self.max_iter)
             variances = result.params.variances
             self.weights_ = result.params.weights.astype(X.dtype)

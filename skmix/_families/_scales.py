@@ -10,6 +10,9 @@ import numpy as np
 from .._sources import MIN_CHUNK_ROWS, Scratch
 from ._gaussian import DEAD_SHARE, LOG_2PI, log_of_weights
 
+# Its inverse is finite in float32 too.
+SMALLEST_VARIANCE = 1e-30
+
 
 class ScaleParams(NamedTuple):
     """Parameters of scale mixtures; one column per source."""
@@ -102,8 +105,7 @@ class ScaleFamily:
         if self.n_sources == 1:
             clean, n_coordinates = clean.sum(axis=1, keepdims=True), n_coordinates.sum()
         variances = clean / (n_coordinates * np.where(dead, 1.0, counts))
-        floor = np.finfo(np.float64).tiny
-        variances = np.maximum(variances, floor) + self.reg_variance
+        variances = np.maximum(variances, SMALLEST_VARIANCE) + self.reg_variance
         variances = np.where(dead, params.variances, variances)
         return ScaleParams(np.where(dead, 0.0, weights), variances)
 
@@ -203,5 +205,5 @@ class ScaleForm:
 def spread_scales(typical: np.ndarray, n_components: int) -> ScaleParams:
     """A start: equal weights, variances spread about the `typical` ones (n_sources,)."""
     spread = np.geomspace(0.02, 4.0, n_components) if n_components > 1 else np.ones(1)
-    variances = spread[:, None] * np.maximum(typical, np.finfo(np.float64).tiny)
+    variances = spread[:, None] * np.maximum(typical, SMALLEST_VARIANCE)
     return ScaleParams(np.full(variances.shape, 1.0 / n_components), variances)
