@@ -69,9 +69,12 @@ def sample_missing(
 
 def _responsibilities(form: Any, chunk: Chunk, scratch: Scratch) -> tuple[Any, np.ndarray]:
     features = form.features(chunk.X, scratch)
-    resp, norm, _ = exp_log_prob(form, features, len(chunk.X), scratch)
-    np.divide(resp, norm, out=resp)
-    return features, resp
+    return features, _normalised(form, features, len(chunk.X), scratch)
+
+
+def _normalised(form: Any, features: Any, n_rows: int, scratch: Scratch) -> np.ndarray:
+    resp, norm, _ = exp_log_prob(form, features, n_rows, scratch)
+    return np.divide(resp, norm, out=resp)
 
 
 def denoise(
@@ -86,22 +89,70 @@ def denoise(
 
     `noise_variance` (1 or n_samples, n_features) is in squared units of the rows.
     """
-    means = np.empty_like(source.X)
+    X = source.X
+    n_features = X.shape[1]
+    means = np.empty_like(X)
     variances = np.empty_like(means) if with_variance else None
-    form = ConditionalForm.prepared(family, params)
+    one_noise = len(noise_variance) == 1
+    conditional = ConditionalForm.prepared(family, params)
+    filters = WienerFilters(family, params, noise_variance[0])
+    forms = filters.family.forms_for_scoring(filters.family.with_noise(params), source.dtype)
 
     def visit(chunk: Chunk, scratch: Scratch) -> None:
+        form: Any = forms(chunk.X)
+        by_filter = one_noise and not isinstance(form, ConditionalForm)
+        form = form if by_filter else conditional
         for piece in chunk.pieces(form.bytes_per_row, form.min_chunk_rows):
-            noise = noise_variance if len(noise_variance) == 1 else noise_variance[piece.rows]
-            features = form.features(piece.X, scratch, noise)
-            resp, norm, _ = exp_log_prob(form, features, len(piece.X), scratch)
-            np.divide(resp, norm, out=resp)
-            mean, variance = form.posterior(features, resp, with_variance=with_variance)
+            if by_filter:
+                features, resp = _responsibilities(form, piece, scratch)
+                mean, variance = filters.posterior(
+                    features[1 : 1 + n_features], resp, with_variance
+                )
+            else:
+                noise = noise_variance if one_noise else noise_variance[piece.rows]
+                features = form.features(piece.X, scratch, noise)
+                resp = _normalised(form, features, len(piece.X), scratch)
+                mean, variance = form.posterior(features, resp, with_variance=with_variance)
             means[piece.rows] = family.frame.leave(mean)
             if variances is not None:
                 variances[piece.rows] = variance.T * family.frame.scale**2
 
-    source.for_each(visit, form.bytes_per_row)
-    exact = np.broadcast_to(noise_variance == 0.0, means.shape) & ~np.isnan(source.X)
-    np.copyto(means, source.X, where=exact)
+    source.for_each(visit, forms(X[:1]).bytes_per_row)
+    exact = np.broadcast_to(noise_variance == 0.0, means.shape) & ~np.isnan(X)
+    np.copyto(means, X, where=exact)
     return means, variances
+
+
+class WienerFilters:
+    """One linear filter per component, for complete rows that all have the same noise."""
+
+    # Components that a row has less of than this cannot matter.
+    NEGLIGIBLE = 1e-10
+
+    def __init__(self, family: FullGaussian, params: GaussianParams, noise_variance: np.ndarray):
+        self.family = type(family)(family.frame, noise_variance=noise_variance)
+        self.means = params.means
+        shape = (-1, *params.precisions_cholesky.shape[-2:])
+        gain, spread = self.family.gain(params)
+        # What a filter adds to a row is small where noise is: summed up, it keeps its digits.
+        self.corrections = (gain - np.eye(gain.shape[-1])).reshape(shape)
+        self.spread = np.diagonal(spread, axis1=-2, axis2=-1).reshape(-1, shape[-1])
+
+    def posterior(self, z: np.ndarray, resp: np.ndarray, with_variance: bool):
+        """Return means and variances of clean rows, given noisy ones z (n_features, n)."""
+        change = np.zeros_like(z)
+        square = np.zeros_like(z) if with_variance else None
+        for k, weights in enumerate(resp):
+            rows = np.flatnonzero(weights > self.NEGLIGIBLE)
+            if len(rows) == 0:
+                continue
+            c = min(k, len(self.corrections) - 1)
+            deviation = z[:, rows] - self.means[k].astype(z.dtype)[:, None]
+            of_component = self.corrections[c].astype(z.dtype) @ deviation
+            change[:, rows] += weights[rows] * of_component
+            if square is not None:
+                spread = self.spread[c].astype(z.dtype)[:, None]
+                square[:, rows] += weights[rows] * (spread + of_component**2)
+        if square is not None:
+            square = np.maximum(square - change**2, 0.0)
+        return z + change, square

@@ -372,7 +372,7 @@ def test_exceptions_of_workers_reach_the_caller(error, n_threads):
     ):
         source.for_each(visit, bytes_per_row=5_000)
     assert 0 in visited
-    assert threading.active_count() == n_alive  # no worker is left behind
+    assert threading.active_count() <= n_alive  # no worker is left behind
     assert blas_threads() == before
 
 
