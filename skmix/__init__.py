@@ -4,9 +4,10 @@ from ._bayes import GMMBayesClassifier
 from ._diagonal_gmm import DiagonalGMM
 from ._gaussian_mixture import GaussianMixture
 from ._gmm_denoisers import GMMDenoiser, MVNDenoiser
+from ._gsm_denoiser import GSMDenoiser
+from ._ica_denoiser import ICADenoiser
 from ._inpainter import ConditionalGMMInpainter
 from ._regressor import GMMRegressor
-from ._scale_denoisers import GSMDenoiser, ICADenoiser
 
 __version__ = "0.1.0.dev0"
 

@@ -9,8 +9,14 @@ import numpy as np
 from sklearn.cluster import KMeans, kmeans_plusplus
 
 from ._em import em, statistics_of
-from ._families import Frame, FullGaussian, GaussianFamily, GaussianParams, TiedGaussian
-from ._families._gaussian import GaussianForm
+from ._families import (
+    Frame,
+    FullGaussian,
+    GaussianFamily,
+    GaussianForm,
+    GaussianParams,
+    TiedGaussian,
+)
 from ._imputation import impute
 from ._sources import ArraySource, one_openmp_thread
 

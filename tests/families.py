@@ -119,6 +119,16 @@ FAMILIES = [
 every_family = pytest.mark.parametrize("case", FAMILIES, ids=lambda case: case.covariance_type)
 
 
+def with_holes(X, share=0.2, seed=0):
+    """A copy with cells removed at random, and something left in every row and column."""
+    rng = np.random.default_rng(seed)
+    holes = rng.random(X.shape) < share
+    kept = rng.integers(X.shape[1], size=len(X))
+    holes[np.arange(len(X)), kept] = False
+    holes[: X.shape[1], :] &= ~np.eye(X.shape[1], dtype=bool)
+    return np.where(holes, np.nan, X).astype(X.dtype)
+
+
 def assert_same_mixture(case, actual, expected, atol):
     """Compare means in component standard deviations, covariances relative to variances."""
     assert actual.covariances.shape == expected.covariances.shape

@@ -8,9 +8,8 @@ from families import FAMILIES, assert_same_mixture, every_family
 from threadpoolctl import threadpool_limits
 
 from skmix._em import em_step, expect, predict, predict_proba, score_samples, statistics_of
-from skmix._families import Frame
+from skmix._families import Frame, GaussianForm
 from skmix._families import _matrices as matrices
-from skmix._families._gaussian import GaussianForm
 from skmix._sources import ArraySource, Scratch
 
 # One shared covariance is as wide as itself: its components never differ in form.

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from families import with_holes
 from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression
@@ -16,10 +17,6 @@ def correlated(n_samples=400, seed=0):
     return rng.normal(size=(n_samples, 2)) @ rng.normal(size=(2, 5)) + 0.1 * rng.normal(
         size=(n_samples, 5)
     )
-
-
-def with_holes(X, share=0.2, seed=0):
-    return np.where(np.random.default_rng(seed).random(X.shape) < share, np.nan, X)
 
 
 def test_fills_what_the_mixture_would():

@@ -4,7 +4,8 @@ from ._base import Family, Form
 from ._diagonal import DiagonalGaussian
 from ._frame import Frame
 from ._full import FullGaussian
-from ._gaussian import GaussianFamily, GaussianParams
+from ._gaussian import GaussianFamily
+from ._gaussian_form import GaussianForm, GaussianParams
 from ._scales import ScaleFamily, ScaleParams, spread_scales
 from ._spherical import SphericalGaussian
 from ._tied import TiedGaussian
@@ -16,6 +17,7 @@ __all__ = [
     "Frame",
     "FullGaussian",
     "GaussianFamily",
+    "GaussianForm",
     "GaussianParams",
     "ScaleFamily",
     "ScaleParams",

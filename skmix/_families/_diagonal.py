@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._gaussian import GaussianFamily, GaussianParams, GaussianStatistics
+from ._gaussian import GaussianFamily
+from ._gaussian_form import GaussianParams, GaussianStatistics
 from ._incomplete import MaskedForm
 
 

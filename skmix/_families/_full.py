@@ -10,7 +10,8 @@ from scipy.linalg import solve_triangular
 
 from .._conditional import Conditioner
 from . import _matrices
-from ._gaussian import GaussianFamily, GaussianParams, GaussianStatistics
+from ._gaussian import GaussianFamily
+from ._gaussian_form import GaussianParams, GaussianStatistics
 from ._incomplete import ConditionalForm
 
 

@@ -12,7 +12,13 @@ import numpy as np
 
 from .._conditional import NEGLIGIBLE, Conditioned
 from .._sources import Scratch
-from ._gaussian import LOG_2PI, GaussianForm, GaussianParams, GaussianStatistics, log_of_weights
+from ._gaussian_form import (
+    LOG_2PI,
+    GaussianForm,
+    GaussianParams,
+    GaussianStatistics,
+    log_of_weights,
+)
 
 # Conditioning is many short operations: the more rows they share, the better, on one thread (half
 # the time with 9000 rows instead of 1700) and more so on four (a quarter).

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .._sources import MIN_CHUNK_ROWS, Scratch
-from ._gaussian import DEAD_SHARE, LOG_2PI, log_of_weights
+from ._gaussian import DEAD_SHARE
+from ._gaussian_form import LOG_2PI, log_of_weights
 
 # Its inverse is finite in float32 too.
 SMALLEST_VARIANCE = 1e-30

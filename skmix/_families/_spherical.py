@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ._diagonal import DiagonalGaussian
-from ._gaussian import GaussianParams, GaussianStatistics
+from ._gaussian_form import GaussianParams, GaussianStatistics
 
 
 class SphericalGaussian(DiagonalGaussian):

@@ -8,7 +8,7 @@ import numpy as np
 
 from . import _matrices
 from ._full import FullGaussian, clear_below, correlated_noise
-from ._gaussian import GaussianParams, GaussianStatistics
+from ._gaussian_form import GaussianParams, GaussianStatistics
 
 
 class TiedGaussian(FullGaussian):
