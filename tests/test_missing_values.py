@@ -309,6 +309,24 @@ def assert_equal_fits(actual, expected):
 
 
 @each_type
+def test_complete_rows_take_the_same_path_as_ever(covariance_type, monkeypatch):
+    X, _ = blobs()
+    mixture = GaussianMixture(3, covariance_type=covariance_type, random_state=0).fit(X)
+    expected = mixture.score_samples(X)
+
+    def refuse(*args, **options):
+        raise AssertionError("a form for missing cells")
+
+    for form in (_incomplete.MaskedForm, _incomplete.ConditionalForm):
+        monkeypatch.setattr(form, "__init__", refuse)
+    again = GaussianMixture(3, covariance_type=covariance_type, random_state=0).fit(X)
+    np.testing.assert_array_equal(again.covariances_, mixture.covariances_)
+    np.testing.assert_array_equal(again.score_samples(X), expected)
+    with pytest.raises(AssertionError, match="a form for missing cells"):
+        again.score_samples(with_holes(X, 0.3))
+
+
+@each_type
 def test_rows_that_are_entirely_missing_are_left_out(covariance_type):
     X, _ = blobs()
     for rows in (X, with_holes(X, 0.3)):

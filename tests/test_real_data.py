@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.impute import KNNImputer
 from sklearn.mixture import GaussianMixture as ScikitLearnMixture
 
-from skmix import GaussianMixture, GMMBayesClassifier
+from skmix import ConditionalGMMInpainter, GaussianMixture, GMMBayesClassifier
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +66,21 @@ def test_digits_are_fitted_as_by_scikit_learn(digits, covariance_type):
     np.testing.assert_allclose(ours.covariances_, theirs.covariances_, rtol=0, atol=1e-9)
     # lower_bounds_ came to scikit-learn in 1.7.
     assert ours.lower_bound_ == pytest.approx(theirs.lower_bound_, abs=1e-9)
+
+
+def test_clothes_are_restored_from_a_tenth_of_their_pixels(data_dir):
+    with gzip.open(data_dir / "fashion-mnist" / "t10k-images-idx3-ubyte.gz") as file:
+        pixels = np.frombuffer(file.read(), np.uint8, offset=16)
+    images = pixels.reshape(-1, 784)[:1100] / 255.0
+    train, truth = images[:1000], images[1000:]
+    holes = np.random.default_rng(0).random(truth.shape) < 0.9
+    corrupted = np.where(holes, np.nan, truth)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pixels that are always black, few iterations
+        inpainter = ConditionalGMMInpainter(
+            3, shrinkage=100.0, reg_covar=3e-3, max_iter=10, random_state=0
+        ).fit(train)
+    neighbours = KNNImputer(keep_empty_features=True).fit(train).transform(corrupted)
+    restored = inpainter.transform(corrupted)
+    errors = [np.mean((filled - truth) ** 2) for filled in (restored, neighbours)]
+    assert 10 * np.log10(errors[1] / errors[0]) > 0.5  # dB
