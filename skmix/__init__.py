@@ -1,6 +1,7 @@
 """Mixture models that behave like scikit-learn's own."""
 
 from ._bayes import GMMBayesClassifier
+from ._categorical_mixture import CategoricalMixture
 from ._diagonal_gmm import DiagonalGMM
 from ._gaussian_mixture import GaussianMixture
 from ._gmm_denoisers import GMMDenoiser, MVNDenoiser
@@ -12,6 +13,7 @@ from ._regressor import GMMRegressor
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "CategoricalMixture",
     "ConditionalGMMInpainter",
     "DiagonalGMM",
     "GMMBayesClassifier",

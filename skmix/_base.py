@@ -52,6 +52,19 @@ class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=A
     def _fitted_family(self) -> tuple[Any, Any]:
         """Return the family and the parameters that the learned attributes describe."""
 
+    _accelerate = False  # whether EM extrapolates; the family must be able to
+
+    def _fit_source(self, X: Any, sample_weight: Any) -> tuple[Any, Any, ArraySource]:
+        """Return the checked rows and weights, and a source of what a fit visits."""
+        rows = _validation.validate_rows(self, X, ensure_min_samples=2)
+        sample_weight = _validation.check_sample_weight(sample_weight, rows)
+        weight, X = _validation.drop_unweighted(sample_weight, rows)
+        incomplete = _validation.has_missing(X)
+        if incomplete:
+            weight, X = _validation.drop_empty_rows(self, weight, X)
+        self._check_fit_parameters(X, weight)
+        return rows, sample_weight, ArraySource(X, weight, incomplete=incomplete)
+
     def _check_fit_parameters(self, X: np.ndarray, sample_weight: np.ndarray | None) -> None:
         n_samples = len(X)
         if n_samples < self.n_components:
@@ -153,20 +166,14 @@ class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=A
     def _fit(self, X, y, sample_weight):
         """Fit and return the validated rows."""
         with _validation.earlier_fit_kept(self):
-            rows = _validation.validate_rows(self, X, ensure_min_samples=2)
-            sample_weight = _validation.check_sample_weight(sample_weight, rows)
-            weight, X = _validation.drop_unweighted(sample_weight, rows)
-            incomplete = _validation.has_missing(X)
-            if incomplete:
-                weight, X = _validation.drop_empty_rows(self, weight, X)
-            self._check_fit_parameters(X, weight)
+            rows, sample_weight, source = self._fit_source(X, sample_weight)
             n_init = 1 if self._continues() else self.n_init
             max_subtasks = n_init if n_init > 1 else self.max_iter
             task = Task.root(self, max_subtasks, rows, y, sample_weight)
-            with ArraySource(X, weight, incomplete=incomplete) as source:
+            with source:
                 family = self._make_family(source)
                 result, repairs = self._best_run(source, family, n_init, task)
-            vars(self).update(self._attributes(family, result.params, X.dtype))
+            vars(self).update(self._attributes(family, result.params, source.dtype))
             self.converged_ = result.converged
             self.n_iter_ = result.n_iter
             self.lower_bound_ = result.lower_bound
@@ -218,6 +225,7 @@ class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=A
             max_iter=self.max_iter,
             lower_bound=self.lower_bound_ if self._continues() else -np.inf,
             monitor=progress,
+            accelerate=self._accelerate,
         )
         if self.max_iter > 0:
             progress.run_ends(result.lower_bound, result.converged)

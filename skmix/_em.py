@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from ._acceleration import PlainSteps, Scheme, SquaredSteps
 from ._families import Family, Form
 from ._sources import ArraySource, Chunk, Scratch
 
@@ -38,6 +39,7 @@ class EMResult(NamedTuple):
     n_iter: int
     converged: bool
     stopped: bool  # by the monitor
+    objective: float  # the lower bound, with the prior where the family has one
 
 
 def em(
@@ -49,25 +51,33 @@ def em(
     max_iter: int,
     lower_bound: float = -np.inf,
     monitor: Monitor | None = None,
+    accelerate: bool = False,
 ) -> EMResult:
     """Iterate from ``params`` until the mean log-likelihood changes by less than ``tol``.
 
     As in scikit-learn, the likelihood of iteration ``i`` is that of the parameters that entered
-    it, and the parameters returned are one update further.
+    it, and the parameters returned are one update further. ``accelerate`` needs a family that is
+    :class:`~skmix._families.Extrapolating`; ``tol`` is then the change over a cycle of passes.
     """
+    scheme: Scheme = PlainSteps(lower_bound)
+    if accelerate:
+        scheme = SquaredSteps(family, source.total_weight, lower_bound)
     lower_bounds: list[float] = []
     converged = stopped = False
+    objective = lower_bound
     while len(lower_bounds) < max_iter and not (converged or stopped):
-        previous = lower_bound
+        previous, start = lower_bound, scheme.propose(params)
         if monitor is not None:
-            monitor.iteration_begins(len(lower_bounds) + 1, params)
-        params, lower_bound = em_step(source, family, params)
+            monitor.iteration_begins(len(lower_bounds) + 1, start)
+        accepted = scheme.accept(start, *em_step(source, family, start))
+        params, lower_bound, objective, gain = accepted
         lower_bounds.append(lower_bound)
-        change = lower_bound - previous
-        converged = abs(change) < tol
+        converged = gain is not None and abs(gain) < tol
         if monitor is not None:
+            change = lower_bound - previous
             stopped = monitor.iteration_ends(len(lower_bounds), params, lower_bound, change)
-    return EMResult(params, lower_bound, lower_bounds, len(lower_bounds), converged, stopped)
+    n_iter = len(lower_bounds)
+    return EMResult(params, lower_bound, lower_bounds, n_iter, converged, stopped, objective)
 
 
 def em_step(source: ArraySource, family: Family, params: Any) -> tuple[Any, float]:

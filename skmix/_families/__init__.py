@@ -1,6 +1,7 @@
 """What one component is: families of densities in the form that EM needs."""
 
-from ._base import Family, Form
+from ._base import Extrapolating, Family, Form
+from ._categorical import Categorical, CategoricalParams, Packing
 from ._diagonal import DiagonalGaussian
 from ._frame import Frame
 from ._full import FullGaussian
@@ -11,7 +12,10 @@ from ._spherical import SphericalGaussian
 from ._tied import TiedGaussian
 
 __all__ = [
+    "Categorical",
+    "CategoricalParams",
     "DiagonalGaussian",
+    "Extrapolating",
     "Family",
     "Form",
     "Frame",
@@ -19,6 +23,7 @@ __all__ = [
     "GaussianFamily",
     "GaussianForm",
     "GaussianParams",
+    "Packing",
     "ScaleFamily",
     "ScaleParams",
     "SphericalGaussian",

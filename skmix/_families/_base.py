@@ -1,4 +1,4 @@
-"""The two protocols between the engine and a family of densities.
+"""The protocols between the engine and a family of densities.
 
 A *family* maps parameters to a form and statistics to parameters. A *form* is what one pass over
 the rows needs, made once per pass: it turns a chunk into features, features into log densities,
@@ -81,3 +81,16 @@ class Family(Protocol):
         self, params: Any, component: int, n_samples: int, rng: np.random.RandomState
     ) -> np.ndarray:
         """Draw rows of one component."""
+
+
+class Extrapolating(Family, Protocol):
+    """A family whose parameters can be extrapolated along the path of EM."""
+
+    def coordinates(self, params: Any) -> np.ndarray:
+        """Return the parameters as one vector."""
+
+    def from_coordinates(self, coordinates: np.ndarray, fallback: Any) -> Any:
+        """Return valid parameters at or near a point; `fallback` are valid ones on the way."""
+
+    def log_prior(self, params: Any) -> float:
+        """Return what `maximize` adds to the log-likelihood of all rows (nats)."""

@@ -1,0 +1,214 @@
+"""Categorical columns as users have them, and as codes: integers from 0, with -1 for missing."""
+
+from __future__ import annotations
+
+import sys
+from numbers import Real
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.preprocessing import OrdinalEncoder
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+
+# Distinct integers up to here are found by counting, which is faster than sorting.
+MAX_COUNTED = 2**16
+
+
+class Column(NamedTuple):
+    """One column: its distinct observed values, and which of them every row has."""
+
+    name: str  # for messages
+    values: np.ndarray  # (n_values,), sorted
+    index: np.ndarray  # (n_samples,), -1 where the answer is missing
+    order: list | None  # of the categories, where the column declares one
+
+
+def read_columns(estimator: Any, X: Any, *, reset: bool) -> list[Column]:
+    """Check rows as scikit-learn does, and read them column by column."""
+    if hasattr(X, "iloc") and getattr(X, "ndim", 0) == 2:
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        if 0 in X.shape:  # scikit-learn words the error
+            check_array(np.empty(X.shape))
+        return [_read_series(str(X.columns[j]), X.iloc[:, j]) for j in range(X.shape[1])]
+    if not hasattr(X, "dtype") and np.asarray(X).dtype.kind in "US":
+        X = np.array(X, dtype=object)
+    X = validate_data(estimator, X, reset=reset, dtype=None, ensure_all_finite="allow-nan")
+    if X.dtype.kind in "if":
+        for j in range(X.shape[1]):  # a negative number anywhere is named before a fraction
+            _check_negative(str(j), X[:, j])
+    return [_read_column(str(j), X[:, j]) for j in range(X.shape[1])]
+
+
+def learn_categories(columns: list[Column], categories: Any, rows: np.ndarray) -> list[np.ndarray]:
+    """Return the categories of every column, from the masked rows where they are 'auto'."""
+    if isinstance(categories, str):
+        return [_observed_categories(column, rows) for column in columns]
+    if len(categories) != len(columns):
+        raise ValueError(
+            f"categories lists {len(categories)} columns, but X has {len(columns)}. Give one "
+            "list of categories per column, or 'auto'."
+        )
+    learned = []
+    for column, given in zip(columns, categories, strict=True):
+        given = np.asarray(given)
+        if given.ndim != 1 or len(given) == 0 or len(set(given.tolist())) < len(given):
+            raise ValueError(
+                f"categories of column {column.name} must be a non-empty list without repeats, "
+                f"but are {given.tolist()}."
+            )
+        learned.append(given)
+    return learned
+
+
+def encode(
+    columns: list[Column],
+    categories: list[np.ndarray],
+    handle_unknown: str,
+    rows: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return codes (n_samples, n_features); only masked `rows` may complain of unknown values."""
+    largest = max(len(values) for values in categories)
+    dtype = np.result_type(np.min_scalar_type(largest), np.int8)
+    codes = np.empty((len(columns[0].index), len(columns)), dtype=dtype)
+    for j, (column, known) in enumerate(zip(columns, categories, strict=True)):
+        of_value = _code_values(column, known)
+        if handle_unknown == "error" and np.any(of_value[:-1] < 0):
+            present = column.index if rows is None else column.index[rows]
+            unknown = np.intersect1d(np.flatnonzero(of_value[:-1] < 0), present)
+            if len(unknown):
+                raise ValueError(
+                    f"Found unknown categories {column.values[unknown][:10].tolist()} in column "
+                    f"{column.name}. Use handle_unknown='ignore' to treat them as missing, or "
+                    "list all categories in the parameter categories."
+                )
+        codes[:, j] = of_value[column.index]
+    return codes
+
+
+def decode(codes: np.ndarray, categories: list[np.ndarray]) -> np.ndarray:
+    """Return the categories that codes without missing ones stand for."""
+    columns = [known[codes[:, j]] for j, known in enumerate(categories)]
+    numeric = all(column.dtype.kind in "biuf" for column in columns)
+    dtype = np.result_type(*columns) if numeric else object
+    return np.stack([column.astype(dtype) for column in columns], axis=1)
+
+
+def fill(X: Any, codes: np.ndarray, filled: np.ndarray, categories: list[np.ndarray]) -> Any:
+    """Return a copy of X, with the categories that `filled` stands for where codes are -1."""
+    is_frame = hasattr(X, "iloc")
+    if is_frame:
+        X = X.copy()
+    else:
+        X = np.array(X)
+        X = X.astype(object) if X.dtype.kind in "US" else X
+    for j, known in enumerate(categories):
+        rows = np.flatnonzero(codes[:, j] < 0)
+        if len(rows) == 0:
+            continue
+        if is_frame:
+            X.iloc[rows, j] = known[filled[rows, j]]
+        else:
+            X[rows, j] = known[filled[rows, j]]
+    return X
+
+
+def _read_series(name: str, series: Any) -> Column:
+    declared = getattr(series.dtype, "categories", None)
+    column = _read_column(repr(name), np.asarray(series))
+    return column if declared is None else column._replace(order=list(declared))
+
+
+def _read_column(name: str, values: np.ndarray) -> Column:
+    missing = _missing(values)
+    observed = values[~missing]
+    if observed.dtype.kind == "O" and all(isinstance(value, Real) for value in observed):
+        observed = observed.astype(np.float64)
+    if observed.dtype.kind in "biuf":
+        _check_numbers(name, observed)
+    try:
+        distinct, inverse = _distinct(observed)
+    except TypeError as error:
+        raise TypeError(
+            f"Column {name} has values of different types: its argument must be a string or a "
+            f"number throughout. Convert it, for example with astype(str). ({error})"
+        ) from error
+    index = np.full(len(values), -1, dtype=np.int32)
+    index[~missing] = inverse
+    return Column(name, distinct, index, None)
+
+
+def _missing(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind == "f":
+        return np.isnan(values)
+    if values.dtype.kind != "O":
+        return np.zeros(len(values), dtype=bool)
+    pandas = sys.modules.get("pandas")
+    if pandas is not None:  # its NA exists only where it is loaded
+        return np.asarray(pandas.isna(values))
+    return np.array([v is None or (isinstance(v, Real) and v != v) for v in values], dtype=bool)
+
+
+def _check_numbers(name: str, numbers: np.ndarray) -> None:
+    if numbers.dtype.kind == "f" and np.any(np.isinf(numbers)):
+        raise ValueError(f"Input X contains infinity in column {name}.")
+    _check_negative(name, numbers)
+    if numbers.dtype.kind == "f" and np.any(numbers != np.floor(numbers)):
+        fraction = numbers[numbers != np.floor(numbers)][0]
+        raise ValueError(
+            f"Fractional values in data: column {name} holds {fraction}. Categories that are "
+            "numbers must be 0, 1, 2, ...; cut measurements into classes first, for example with "
+            "sklearn.preprocessing.KBinsDiscretizer(encode='ordinal')."
+        )
+
+
+def _check_negative(name: str, numbers: np.ndarray) -> None:
+    if numbers.dtype.kind in "if" and np.any(numbers < 0):
+        raise ValueError(
+            f"Negative values in data: column {name} holds {np.nanmin(numbers)}. Categories that "
+            "are numbers must be 0, 1, 2, ...; write missing answers as NaN or None."
+        )
+
+
+def _distinct(observed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return sorted distinct values, and the index of each value among them."""
+    counted = observed.dtype.kind in "biuf" and len(observed) and observed.max() < MAX_COUNTED
+    if not counted:
+        values, inverse = np.unique(observed, return_inverse=True)
+        return values, inverse
+    numbers = observed.astype(np.int32)
+    present = np.bincount(numbers) > 0
+    positions = np.cumsum(present) - 1
+    return np.flatnonzero(present).astype(observed.dtype), positions[numbers]
+
+
+def _observed_categories(column: Column, rows: np.ndarray) -> np.ndarray:
+    seen = np.zeros(len(column.values) + 1, dtype=bool)  # the last is for missing, index -1
+    seen[column.index[rows]] = True
+    values = column.values[seen[:-1]]
+    if len(values) == 0:
+        raise ValueError(
+            f"Column {column.name} of X has no observed value in rows of positive weight. Drop "
+            "the column, or list its categories in the parameter categories."
+        )
+    if column.order is None:
+        return values
+    seen_values = set(values.tolist())
+    return np.array([value for value in column.order if value in seen_values], values.dtype)
+
+
+def _code_values(column: Column, known: np.ndarray) -> np.ndarray:
+    """Return the code of each distinct value, -1 if it is unknown, and -1 for missing."""
+    codes = np.full(len(column.values) + 1, -1)
+    if len(column.values) == 0:
+        return codes
+    rank = np.argsort(known, kind="stable")  # the encoder wants numbers in order
+    encoder = OrdinalEncoder(
+        categories=[known[rank]], handle_unknown="use_encoded_value", unknown_value=-1, dtype=int
+    )
+    values = column.values[:, None]
+    if known.dtype.kind in "OUS":
+        values = values.astype(object)
+    encoded = encoder.fit(values).transform(values)[:, 0]
+    codes[:-1] = np.where(encoded < 0, -1, rank[encoded])
+    return codes
