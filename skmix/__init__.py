@@ -1,6 +1,7 @@
 """Mixture models that behave like scikit-learn's own."""
 
 from ._bayes import GMMBayesClassifier
+from ._bootstrap import bootstrap_lrt
 from ._categorical_mixture import CategoricalMixture
 from ._diagonal_gmm import DiagonalGMM
 from ._gaussian_mixture import GaussianMixture
@@ -23,4 +24,5 @@ __all__ = [
     "GaussianMixture",
     "ICADenoiser",
     "MVNDenoiser",
+    "bootstrap_lrt",
 ]

@@ -10,6 +10,7 @@ from ._families import Extrapolating
 
 # How the largest step grows where it is reached, and shrinks where it goes too far.
 STEP_FACTOR = 4.0
+TINY = float(np.finfo(float).tiny)
 
 
 class Accepted(NamedTuple):
@@ -110,7 +111,7 @@ class SquaredSteps:
         along = first - origin
         bend = (second - first) - along
         # Without a bend the limit decides.
-        step = np.linalg.norm(along) / max(float(np.linalg.norm(bend)), np.finfo(float).tiny)
+        step = float(np.linalg.norm(along)) / max(float(np.linalg.norm(bend)), TINY)
         if step >= self._max_step:
             step = self._max_step
             self._max_step *= STEP_FACTOR

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -237,8 +236,8 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
 
     def _fit_source(self, X, sample_weight):
         columns = _encoding.read_columns(self, X, reset=True)
-        n_samples = len(columns[0].index)
-        sample_weight = _validation.check_sample_weight(sample_weight, columns[0].index)
+        n_samples = len(columns[0].positions)
+        sample_weight = _validation.check_sample_weight(sample_weight, columns[0].positions)
         kept = np.ones(n_samples, bool) if sample_weight is None else sample_weight > 0
         if self._continues():
             categories = self._check_continues(len(columns))

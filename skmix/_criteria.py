@@ -114,4 +114,6 @@ class ClassificationCriteria(_Mixture):
         if not relative:
             return total
         n_samples, n_components = resp.shape
-        return 1.0 if n_components == 1 else 1.0 - total / (n_samples * float(np.log(n_components)))
+        return (
+            1.0 if n_components == 1 else 1.0 - total / (n_samples * float(np.log(n_components)))
+        )

@@ -11,12 +11,12 @@ in and come out; no estimator is touched.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 
 from ._acceleration import PlainSteps, Scheme, SquaredSteps
-from ._families import Family, Form
+from ._families import Extrapolating, Family, Form
 from ._sources import ArraySource, Chunk, Scratch
 
 
@@ -61,7 +61,8 @@ def em(
     """
     scheme: Scheme = PlainSteps(lower_bound)
     if accelerate:
-        scheme = SquaredSteps(family, source.total_weight, lower_bound)
+        extrapolating = cast(Extrapolating, family)
+        scheme = SquaredSteps(extrapolating, source.total_weight, lower_bound)
     lower_bounds: list[float] = []
     converged = stopped = False
     objective = lower_bound

@@ -16,11 +16,11 @@ MAX_COUNTED = 2**16
 
 
 class Column(NamedTuple):
-    """One column: its distinct observed values, and which of them every row has."""
+    """One column: its distinct observed values, and where each row's is among them."""
 
     name: str  # for messages
     values: np.ndarray  # (n_values,), sorted
-    index: np.ndarray  # (n_samples,), -1 where the answer is missing
+    positions: np.ndarray  # (n_samples,), -1 where the answer is missing
     order: list | None  # of the categories, where the column declares one
 
 
@@ -70,11 +70,11 @@ def encode(
     """Return codes (n_samples, n_features); only masked `rows` may complain of unknown values."""
     largest = max(len(values) for values in categories)
     dtype = np.result_type(np.min_scalar_type(largest), np.int8)
-    codes = np.empty((len(columns[0].index), len(columns)), dtype=dtype)
+    codes = np.empty((len(columns[0].positions), len(columns)), dtype=dtype)
     for j, (column, known) in enumerate(zip(columns, categories, strict=True)):
         of_value = _code_values(column, known)
         if handle_unknown == "error" and np.any(of_value[:-1] < 0):
-            present = column.index if rows is None else column.index[rows]
+            present = column.positions if rows is None else column.positions[rows]
             unknown = np.intersect1d(np.flatnonzero(of_value[:-1] < 0), present)
             if len(unknown):
                 raise ValueError(
@@ -82,7 +82,7 @@ def encode(
                     f"{column.name}. Use handle_unknown='ignore' to treat them as missing, or "
                     "list all categories in the parameter categories."
                 )
-        codes[:, j] = of_value[column.index]
+        codes[:, j] = of_value[column.positions]
     return codes
 
 
@@ -123,7 +123,7 @@ def _read_column(name: str, values: np.ndarray) -> Column:
     missing = _missing(values)
     observed = values[~missing]
     if observed.dtype.kind == "O" and all(isinstance(value, Real) for value in observed):
-        observed = observed.astype(np.float64)
+        observed = np.array(observed.tolist())
     if observed.dtype.kind in "biuf":
         _check_numbers(name, observed)
     try:
@@ -133,9 +133,9 @@ def _read_column(name: str, values: np.ndarray) -> Column:
             f"Column {name} has values of different types: its argument must be a string or a "
             f"number throughout. Convert it, for example with astype(str). ({error})"
         ) from error
-    index = np.full(len(values), -1, dtype=np.int32)
-    index[~missing] = inverse
-    return Column(name, distinct, index, None)
+    positions = np.full(len(values), -1, dtype=np.int32)
+    positions[~missing] = inverse
+    return Column(name, distinct, positions, None)
 
 
 def _missing(values: np.ndarray) -> np.ndarray:
@@ -183,8 +183,8 @@ def _distinct(observed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _observed_categories(column: Column, rows: np.ndarray) -> np.ndarray:
-    seen = np.zeros(len(column.values) + 1, dtype=bool)  # the last is for missing, index -1
-    seen[column.index[rows]] = True
+    seen = np.zeros(len(column.values) + 1, dtype=bool)  # the last is for missing, position -1
+    seen[column.positions[rows]] = True
     values = column.values[seen[:-1]]
     if len(values) == 0:
         raise ValueError(

@@ -254,9 +254,7 @@ def best_of_short_runs(
         runs = [
             run
             if run.converged
-            else em(
-                source, family, run.params, tol=tol, max_iter=n_iter, accelerate=accelerate
-            )
+            else em(source, family, run.params, tol=tol, max_iter=n_iter, accelerate=accelerate)
             for run in runs
         ]
         runs = _distinct_runs(sorted(runs, key=lambda run: -run.objective), tol)[:n_kept]

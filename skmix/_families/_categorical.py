@@ -8,7 +8,8 @@ sparse 0/1 matrix. Columns are packed first: the answers to a few columns togeth
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -253,7 +254,7 @@ class Categorical:
         """Draw codes (not states) of one component, (n_samples, n_features)."""
         offsets = self.packing.level_offsets
         codes = np.empty((n_samples, len(offsets) - 1), dtype=np.int64)
-        for column, (start, stop) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
+        for column, (start, stop) in enumerate(pairwise(offsets)):
             cumulative = np.cumsum(params.probabilities[component, start:stop])
             draws = rng.uniform(size=n_samples) * cumulative[-1]
             codes[:, column] = np.searchsorted(cumulative, draws, side="right")
@@ -275,7 +276,7 @@ class Categorical:
         return CategoricalParams(weights / weights.sum(), self.packing.shares(probabilities))
 
     def log_prior(self, params: CategoricalParams) -> float:
-        """Return the logarithm of the Dirichlet prior that `alpha` stands for, up to a constant."""
+        """Return the log of the Dirichlet prior that `alpha` stands for, up to a constant."""
         if self.alpha == 0:
             return 0.0
         return self.alpha * float(np.log(np.maximum(params.probabilities, TINY)).sum())
