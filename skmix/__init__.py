@@ -1,10 +1,11 @@
 """Mixture models that behave like scikit-learn's own."""
 
-from ._bayes import GMMBayesClassifier
 from ._bootstrap import bootstrap_lrt
+from ._categorical_bayes import CategoricalBayesClassifier
 from ._categorical_mixture import CategoricalMixture
 from ._diagonal_gmm import DiagonalGMM
 from ._gaussian_mixture import GaussianMixture
+from ._gmm_bayes import GMMBayesClassifier
 from ._gmm_denoisers import GMMDenoiser, MVNDenoiser
 from ._gsm_denoiser import GSMDenoiser
 from ._ica_denoiser import ICADenoiser
@@ -14,6 +15,7 @@ from ._regressor import GMMRegressor
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "CategoricalBayesClassifier",
     "CategoricalMixture",
     "ConditionalGMMInpainter",
     "DiagonalGMM",

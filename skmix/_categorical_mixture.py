@@ -212,12 +212,7 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
         self.verbose_interval = verbose_interval
 
     def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.categorical = True
-        tags.input_tags.string = True
-        tags.input_tags.positive_only = True
-        tags.input_tags.allow_nan = True
-        return tags
+        return _encoding.categorical_tags(super().__sklearn_tags__())
 
     @property
     def n_parameters(self) -> int:

@@ -24,6 +24,15 @@ class Column(NamedTuple):
     order: list | None  # of the categories, where the column declares one
 
 
+def categorical_tags(tags: Any) -> Any:
+    """Mark what estimators of categorical columns accept."""
+    tags.input_tags.categorical = True
+    tags.input_tags.string = True
+    tags.input_tags.positive_only = True
+    tags.input_tags.allow_nan = True
+    return tags
+
+
 def read_columns(estimator: Any, X: Any, *, reset: bool) -> list[Column]:
     """Check rows as scikit-learn does, and read them column by column."""
     if hasattr(X, "iloc") and getattr(X, "ndim", 0) == 2:

@@ -41,7 +41,7 @@ FILL_RIDGE = 0.01
 # the same optimum count once. The optima of some latent class models differ by 0.02 nats in all
 # and attract a quarter of the starts each, so many runs have to go far.
 N_SHORT_RUNS = 64
-LADDER = ((5, 32), (40, 16), (100, 6), (300, 1))
+LADDER = ((5, 48), (40, 16), (100, 6), (300, 1))
 # A seed row is mixed with as much of the shares of all rows.
 SEED_SHARE = 0.5
 
