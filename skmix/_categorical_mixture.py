@@ -266,7 +266,9 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
         if given:
             return CategoricalParams(**given), []
         if self.init_params == "random":
-            return _starts.random_probabilities(packing, n_components, random_state), []
+            n_alive = min(n_components, source.n_samples)
+            start = _starts.random_probabilities(packing, n_components, n_alive, random_state)
+            return start, []
         if n_components == 1:
             shares = packing.shares(np.ones((1, packing.n_levels)))
             return CategoricalParams(np.ones(1), shares), []

@@ -286,8 +286,8 @@ def categorical_starts(
 ) -> list[CategoricalParams]:
     """Return starting parameters: half from rows far apart, half at random.
 
-    The rows must be distinct. Seeding alone misses optima of small tables, and random
-    probabilities alone those of large ones.
+    The rows must be distinct; components beyond their number start with weight 0. Seeding alone
+    misses optima of small tables, and random probabilities alone those of large ones.
     """
     answers = packing.one_hot(states)
     shares = packing.shares(np.asarray(answers.T @ sample_weight)[None])
@@ -295,7 +295,7 @@ def categorical_starts(
     starts = []
     for start in range(n_starts):
         if start % 2:
-            starts.append(random_probabilities(packing, n_components, random_state))
+            starts.append(random_probabilities(packing, n_components, n_seeds, random_state))
             continue
         _, seeds = kmeans_plusplus(
             sparse.csr_matrix(answers),
@@ -311,11 +311,11 @@ def categorical_starts(
 
 
 def random_probabilities(
-    packing: Packing, n_components: int, random_state: np.random.RandomState
+    packing: Packing, n_components: int, n_alive: int, random_state: np.random.RandomState
 ) -> CategoricalParams:
     """Draw the probabilities of every column uniformly from those that sum to 1."""
     draws = random_state.standard_exponential((n_components, packing.n_levels))
-    return CategoricalParams(_first(n_components, n_components), packing.shares(draws))
+    return CategoricalParams(_first(n_alive, n_components), packing.shares(draws))
 
 
 def _first(n_alive: int, n_components: int) -> np.ndarray:

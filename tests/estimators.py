@@ -4,7 +4,12 @@ from itertools import product
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
+from sklearn.utils import get_tags
+
 from skmix import (
+    CategoricalBayesClassifier,
+    CategoricalMixture,
     ConditionalGMMInpainter,
     DiagonalGMM,
     GaussianMixture,
@@ -49,6 +54,18 @@ START_CHANGES = {
     "means_init": [[0.0, 0.0], [1.0, 1.0]],
     "precisions_init": [[0.5, 1.0], [1.0, 2.0]],
     "warm_start": True,
+}
+LATENT_CLASS_CHANGES = {
+    "n_components": 3,
+    "categories": [list(range(20))] * 2,  # random starts draw a probability for each
+    "alpha": 5.0,
+    "tol": 0.05,
+    "max_iter": 3,
+    "n_init": 2,
+    "init_params": "auto",
+    "random_state": 1,
+    "verbose": 0,
+    "verbose_interval": 1,
 }
 
 NOISE_CHANGES = {"noise_std": 0.7, "training_noise_std": 0.3}
@@ -142,6 +159,31 @@ TABLE = {
         None,
         {**SCALE_CHANGES, "rotation": "ica"},
     ),
+    CategoricalMixture: Row(
+        [
+            CategoricalMixture(2, random_state=0),
+            CategoricalMixture(1),
+            CategoricalMixture(3, alpha=1.0, init_params="random", random_state=0),
+        ],
+        "density_estimator",
+        {**LATENT_CLASS_CHANGES, "warm_start": True},
+    ),
+    CategoricalBayesClassifier: Row(
+        [
+            CategoricalBayesClassifier(),
+            CategoricalBayesClassifier(2, init_params="random", random_state=0),
+        ],
+        "classifier",
+        {**LATENT_CLASS_CHANGES, "priors": [0.2, 0.3, 0.5]},
+    ),
 }
 
 ESTIMATORS = [estimator for row in TABLE.values() for estimator in row.instances]
+
+
+def suited(estimator, X):
+    """Return X as the estimator takes it: codes where it wants categories, or with holes."""
+    if TABLE[type(estimator)].holes:
+        X = X.copy()
+        X[::7, 0] = X[3::7, 1] = np.nan
+    return np.round(X - X.min()) if get_tags(estimator).input_tags.categorical else X

@@ -130,3 +130,30 @@ def posterior(resp, expected, covariances):
     mean = np.einsum("ik,ikd->id", resp, expected)
     spread = np.diagonal(covariances, axis1=2, axis2=3) + (expected - mean[:, None]) ** 2
     return mean, np.sqrt(np.einsum("ik,ikd->id", resp, spread))
+
+
+def categorical_log_prob(codes, weights, probabilities):
+    """Log weight + log probability of the observed codes, (n_samples, n_components)."""
+    log_prob = np.empty((len(codes), len(weights)))
+    for i, row in enumerate(codes):
+        for k, weight in enumerate(weights):
+            log_prob[i, k] = np.log(weight)
+            for j, code in enumerate(row):
+                if code >= 0:
+                    log_prob[i, k] += np.log(probabilities[j][k, code])
+    return log_prob
+
+
+def categorical_em_step(codes, sample_weight, weights, probabilities, alpha=0.0):
+    """One iteration by loops: total log-likelihood, new weights and probabilities."""
+    log_prob = categorical_log_prob(codes, weights, probabilities)
+    norm = logsumexp(log_prob, axis=1)
+    resp = np.exp(log_prob - norm[:, None]) * sample_weight[:, None]
+    new = []
+    for j, table in enumerate(probabilities):
+        counts = np.full(table.shape, alpha)
+        for i, code in enumerate(codes[:, j]):
+            if code >= 0:
+                counts[:, code] += resp[i]
+        new.append(counts / counts.sum(axis=1, keepdims=True))
+    return sample_weight @ norm, resp.sum(axis=0) / sample_weight.sum(), new

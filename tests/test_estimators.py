@@ -12,13 +12,14 @@ import warnings
 import joblib
 import numpy as np
 import pytest
-from estimators import ESTIMATORS, TABLE
+from estimators import ESTIMATORS, TABLE, suited
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import KBinsDiscretizer
 from sklearn.utils import estimator_checks, get_tags, shuffle
 
 import skmix
@@ -64,8 +65,13 @@ def test_table_holds_every_public_estimator():
 
 def waits_for_exact_starts(estimator, check):
     """Whether a row of weight 2 need not start k-means as two rows do, so far."""
-    equivalence = check.func.__name__ == "check_sample_weight_equivalence_on_dense_data"
-    return equivalence and hasattr(estimator, "init_params") and estimator.n_components > 1
+    return (
+        of_equivalence(check) and hasattr(estimator, "init_params") and estimator.n_components > 1
+    )
+
+
+def of_equivalence(check):
+    return check.func.__name__ == "check_sample_weight_equivalence_on_dense_data"
 
 
 @quiet
@@ -76,6 +82,11 @@ def test_scikit_learn_checks(estimator, check):
     except AssertionError:
         if waits_for_exact_starts(estimator, check):
             pytest.xfail("k-means starts are not the same for weights and for repeated rows yet")
+        raise
+    except ValueError as error:
+        # test_categorical_mixture.py tests the equivalence on categories.
+        if of_equivalence(check) and "Fractional values" in str(error):
+            pytest.xfail("the check feeds fractions to estimators of categories")
         raise
 
 
@@ -103,7 +114,10 @@ def mean_log_likelihood(model, X, y):
 @each_estimator
 def test_in_pipeline_and_grid_search(estimator):
     X, y = shuffle(*load_iris(return_X_y=True), random_state=0)
-    pipeline = Pipeline([("pca", PCA(2, random_state=0)), ("model", clone(estimator))])
+    reduction = PCA(2, random_state=0)
+    if get_tags(estimator).input_tags.categorical:
+        reduction = KBinsDiscretizer(4, encode="ordinal", strategy="uniform")
+    pipeline = Pipeline([("reduction", reduction), ("model", clone(estimator))])
     ((parameter, values),) = TABLE[type(estimator)].grid.items()
     likelihood = None if not hasattr(estimator, "score_samples") else mean_log_likelihood
     search = GridSearchCV(
@@ -122,7 +136,7 @@ def test_in_pipeline_and_grid_search(estimator):
     method = "predict" if hasattr(estimator, "predict") else "transform"
     found = getattr(search, method)(X)
     assert len(found) == len(X)
-    Z = search.best_estimator_["pca"].transform(X)
+    Z = search.best_estimator_["reduction"].transform(X)
     np.testing.assert_array_equal(found, getattr(search.best_estimator_["model"], method)(Z))
 
 
@@ -152,6 +166,7 @@ def outputs(estimator, X):
 @each_estimator
 def test_round_trip_predicts_the_same(estimator, through, tmp_path):
     X, y = load_iris(return_X_y=True)
+    X = suited(estimator, X)
     fitted = clone(estimator).fit(X, y)
     if through == "pickle":
         loaded = pickle.loads(pickle.dumps(fitted))
@@ -191,8 +206,7 @@ def outcome(cls, changes):
     start = {name: value for name, value in start.items() if name in cls().get_params()}
     estimator = cls(**{**start, **changes})
     X, y = overlapping_rows()
-    if TABLE[cls].holes:
-        X[::7, 0] = X[3::7, 1] = np.nan
+    X = suited(estimator, X)
     printed = io.StringIO()
     with warnings.catch_warnings(), contextlib.redirect_stdout(printed):
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -205,9 +219,10 @@ def same(a, b):
     return a[0] == b[0] and all(np.array_equal(x, y) for x, y in zip(a[1:], b[1:], strict=True))
 
 
-# How many jobs share the work must not show, and what stands for a missing cell is no setting of
-# a fit: test_bayes.py and test_inpainter.py have tests of these.
-TESTED_ELSEWHERE = {"n_jobs", "missing_values"}
+# How many jobs share the work must not show, what stands for a missing cell is no setting of a
+# fit, and what is unknown needs other rows: test_bayes.py, test_inpainter.py and
+# test_categorical_mixture.py have tests of these.
+TESTED_ELSEWHERE = {"n_jobs", "missing_values", "handle_unknown"}
 
 
 @each_class
@@ -257,7 +272,9 @@ def own_methods(cls):
 
 
 PUBLIC = [getattr(skmix, name) for name in skmix.__all__]
-PUBLIC_METHODS = [method for cls in PUBLIC for method in own_methods(cls)]
+PUBLIC_CLASSES = [cls for cls in PUBLIC if isinstance(cls, type)]
+PUBLIC_FUNCTIONS = [function for function in PUBLIC if not isinstance(function, type)]
+PUBLIC_METHODS = [method for cls in PUBLIC_CLASSES for method in own_methods(cls)]
 
 
 def assert_documents_signature(doc, signature):
@@ -270,7 +287,7 @@ def assert_documents_signature(doc, signature):
         assert str(documented_default(listed[name])) == str(parameter.default), name
 
 
-@pytest.mark.parametrize("cls", PUBLIC)
+@pytest.mark.parametrize("cls", PUBLIC_CLASSES)
 def test_class_documentation(cls):
     parts = sections(cls.__doc__)
     assert_documents_signature(cls.__doc__, inspect.signature(cls))
@@ -282,7 +299,7 @@ def test_class_documentation(cls):
         assert described(parts[title]) == set(entries(parts[title]))
 
 
-@pytest.mark.parametrize("method", PUBLIC_METHODS)
+@pytest.mark.parametrize("method", PUBLIC_METHODS + PUBLIC_FUNCTIONS)
 def test_method_documentation(method):
     parts = sections(method.__doc__)
     assert_documents_signature(method.__doc__, inspect.signature(method))
@@ -299,6 +316,8 @@ def test_warning_documentation(name):
 def test_attributes_are_those_documented(cls):
     pandas = pytest.importorskip("pandas")
     X, y = overlapping_rows()
-    fitted = clone(TABLE[cls].instances[0]).fit(pandas.DataFrame(X, columns=["a", "b"]), y)
+    unfitted = clone(TABLE[cls].instances[0])
+    X = suited(unfitted, X)
+    fitted = unfitted.fit(pandas.DataFrame(X, columns=["a", "b"]), y)
     learned = {name for name in vars(fitted) if name.endswith("_") and not name.startswith("_")}
     assert learned == set(entries(sections(cls.__doc__)["Attributes"]))
