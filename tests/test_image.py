@@ -1,0 +1,227 @@
+"""Patches and whole images, against loops and closed forms."""
+
+import numpy as np
+import pytest
+from sklearn.feature_extraction.image import extract_patches_2d
+
+from skmix import GMMDenoiser, GSMDenoiser, ICADenoiser, MVNDenoiser
+from skmix.image import _denoise as module
+from skmix.image import (
+    denoise,
+    estimate_noise_std,
+    extract_patches,
+    fit_patch_prior,
+    reconstruct,
+)
+
+
+def waves(shape=(70, 60), seed=0):
+    """Smooth structure with an edge, gray levels of order one."""
+    rows, columns = np.meshgrid(np.arange(shape[0]), np.arange(shape[1]), indexing="ij")
+    phase = np.random.default_rng(seed).uniform(0, 6, size=3)
+    image = np.sin(rows / 4 + phase[0]) + np.sin(columns / 6 + rows / 9 + phase[1])
+    return 0.3 * (image + 2.0 * (columns > shape[1] / 2 + 5 * np.sin(rows / 8 + phase[2])))
+
+
+def noisy_version(image, noise_std=0.2, seed=1):
+    return image + noise_std * np.random.default_rng(seed).normal(size=image.shape)
+
+
+@pytest.fixture(scope="module")
+def prior():
+    images = [waves(seed=seed) for seed in range(1, 6)]
+    return fit_patch_prior(images, GSMDenoiser(4), size=6, n_patches=8000, random_state=0)
+
+
+# Patches
+
+
+@pytest.mark.parametrize("shape", [(7, 9), (7, 9, 3), (4, 4)])
+@pytest.mark.parametrize("stride", [1, 2, 3, 4])
+def test_patches_are_cut_row_by_row(shape, stride):
+    image = np.arange(np.prod(shape)).reshape(shape)
+    patches = extract_patches(image, 4, stride)
+    rows, columns = (sorted({*range(0, n - 3, stride), n - 4}) for n in shape[:2])
+    expected = [image[i : i + 4, j : j + 4] for i in rows for j in columns]
+    np.testing.assert_array_equal(patches, expected)
+    np.testing.assert_allclose(reconstruct(patches, shape, stride), image, rtol=1e-12)
+    if stride == 1:
+        np.testing.assert_array_equal(patches, extract_patches_2d(image, (4, 4)))
+
+
+def test_overlaps_are_averaged():
+    patches = np.stack([np.full((2, 2), 1.0), np.full((2, 2), 4.0)])
+    np.testing.assert_array_equal(reconstruct(patches, (2, 3)), [[1.0, 2.5, 4.0], [1.0, 2.5, 4.0]])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: extract_patches(np.ones((3, 9)), 4), "3 x 9 pixels has no patch of 4 x 4"),
+        (lambda: extract_patches(np.ones(9), 4), r"must have shape \(n_rows, n_columns\)"),
+        (lambda: extract_patches(np.ones((9, 9)), 0), "at least 1"),
+        (lambda: extract_patches(np.ones((9, 9)), 3, stride=0), "at least 1"),
+        (lambda: extract_patches(np.ones((9, 9)), 3, stride=4), "stride=4 leaves out pixels"),
+        (lambda: reconstruct(np.ones((5, 3, 3)), (9, 9)), r"\(49, 3, 3\).*\(5, 3, 3\)"),
+    ],
+)
+def test_bad_patches(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+# Priors
+
+
+def test_prior_learns_patches_without_their_mean():
+    images = [waves(seed=seed) for seed in range(3)]
+    learned = fit_patch_prior(images, MVNDenoiser(), size=5, n_patches=10**6, random_state=0)
+    patches = np.concatenate([extract_patches(image, 5).reshape(-1, 25) for image in images])
+    patches -= patches.mean(axis=1, keepdims=True)
+    direct = MVNDenoiser().fit(patches)
+    np.testing.assert_allclose(
+        learned.mixture_.covariances_, direct.mixture_.covariances_, atol=1e-12
+    )
+    few = fit_patch_prior(images, MVNDenoiser(), size=5, n_patches=300, random_state=0)
+    again = fit_patch_prior(images, MVNDenoiser(), size=5, n_patches=300, random_state=0)
+    np.testing.assert_array_equal(few.mixture_.covariances_, again.mixture_.covariances_)
+    with pytest.raises(ValueError, match="images is empty"):
+        fit_patch_prior([], MVNDenoiser())
+
+
+# Denoising
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+@pytest.mark.parametrize("remove_mean", [True, False])
+def test_mmse_averages_denoised_patches(prior, stride, remove_mean):
+    noisy = noisy_version(waves())
+    patches = extract_patches(noisy, 6, stride).reshape(-1, 36)
+    means = patches.mean(axis=1, keepdims=True) if remove_mean else 0.0
+    restored = prior.transform(patches - means, noise_std=0.2) + means
+    expected = reconstruct(restored.reshape(-1, 6, 6), noisy.shape, stride)
+    actual = denoise(noisy, prior, 0.2, stride=stride, remove_mean=remove_mean)
+    np.testing.assert_allclose(actual, expected, atol=1e-10)
+
+
+def test_strips_add_up(prior, monkeypatch):
+    noisy = noisy_version(waves())
+    whole = denoise(noisy, prior, 0.2)
+    monkeypatch.setattr(module, "STRIP_VALUES", 1)
+    np.testing.assert_allclose(denoise(noisy, prior, 0.2), whole, atol=1e-10)
+
+
+def mse(restored, clean):
+    return np.mean((restored - clean) ** 2)
+
+
+@pytest.mark.parametrize("method", ["mmse", "epll"])
+def test_noise_goes_down(prior, method):
+    clean = waves()
+    noisy = noisy_version(clean)
+    restored = denoise(noisy, prior, 0.2, method=method)
+    assert mse(restored, clean) < 0.25 * mse(noisy, clean)
+
+
+@pytest.mark.parametrize("make", [GMMDenoiser, GSMDenoiser, ICADenoiser, MVNDenoiser])
+def test_every_denoiser_is_a_prior(make):
+    clean = waves()
+    learned = fit_patch_prior([waves(seed=1)], make(), size=6, random_state=0)
+    assert mse(denoise(noisy_version(clean), learned, 0.2), clean) < 0.5 * 0.2**2
+
+
+def test_a_prior_from_the_noisy_image_itself():
+    clean = waves((90, 80))
+    noisy = noisy_version(clean)
+    assert mse(denoise(noisy, noise_std=0.2), clean) < 0.3 * mse(noisy, clean)
+
+
+@pytest.mark.parametrize("noise_std", [0.05, 0.3])
+def test_noise_is_estimated(prior, noise_std):
+    noisy = noisy_version(waves((200, 150)), noise_std)
+    assert estimate_noise_std(noisy) == pytest.approx(noise_std, rel=0.05)
+    known = denoise(noisy, prior, estimate_noise_std(noisy))
+    np.testing.assert_array_equal(denoise(noisy, prior), known)
+
+
+def test_missing_pixels_are_filled():
+    clean = waves()
+    learned = fit_patch_prior([waves(seed=1)], GMMDenoiser(), size=6, random_state=0)
+    holes = np.random.default_rng(0).random(clean.shape) < 0.2
+    for noise_std, method in [(0.1, "mmse"), (0.1, "epll"), (0.0, "mmse")]:
+        corrupted = np.where(holes, np.nan, noisy_version(clean, noise_std))
+        restored = denoise(corrupted, learned, noise_std, method=method)
+        assert np.all(np.isfinite(restored))
+        assert mse(restored[holes], clean[holes]) < 0.02
+    np.testing.assert_allclose(restored[~holes], clean[~holes], atol=1e-10)
+
+
+@pytest.mark.parametrize("channel_axis", [-1, 0, 1])
+def test_colour_by_luminance(prior, channel_axis):
+    clean = np.stack([waves(), 0.8 * waves(), 0.5 * waves() + 0.2], axis=-1)
+    noisy = noisy_version(clean)
+    restored = denoise(np.moveaxis(noisy, -1, channel_axis), prior, 0.2, channel_axis=channel_axis)
+    restored = np.moveaxis(restored, channel_axis, -1)
+    assert mse(restored, clean) < 0.2 * mse(noisy, clean)
+    # A gray image in colour is restored as in gray, from three observations of equal noise; the
+    # prior's own small mean is all that is seen of colour.
+    gray = np.stack([noisy[..., 0]] * 3, axis=-1)
+    alone = denoise(noisy[..., 0], prior, 0.2 / np.sqrt(3))
+    in_colour = denoise(gray, prior, 0.2, channel_axis=-1).mean(axis=-1)
+    np.testing.assert_allclose(in_colour, alone, atol=1e-9)
+
+
+def test_prior_for_patches_of_all_channels():
+    clean = np.stack([waves(), 0.8 * waves()], axis=-1)
+    learned = fit_patch_prior(
+        [np.stack([waves(seed=1), 0.8 * waves(seed=1)], axis=-1)],
+        GMMDenoiser(2, random_state=0),
+        size=4,
+        random_state=0,
+    )
+    assert learned.n_features_in_ == 32
+    noisy = noisy_version(clean)
+    restored = denoise(noisy, learned, 0.2, channel_axis=-1)
+    assert mse(restored, clean) < 0.4 * mse(noisy, clean)
+
+
+def test_special_images(prior):
+    flat = np.full((20, 20), 7.0)
+    # But for the small mean of the prior's patches.
+    np.testing.assert_allclose(denoise(flat, prior, 0.1), flat, atol=0.02)
+    np.testing.assert_array_equal(denoise(waves(), prior, 0.0), waves())
+    integers = np.round(100 * waves()).astype(np.uint8)
+    restored = denoise(integers, prior, 5.0)
+    assert restored.dtype == np.float64
+    single = denoise(noisy_version(waves()).astype(np.float32), prior, 0.2)
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, denoise(noisy_version(waves()), prior, 0.2), atol=2e-3)
+    smallest = noisy_version(waves())[:6, :6]
+    assert denoise(smallest, prior, 0.2).shape == (6, 6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"noise_std": -0.1}, "noise_std must be finite and not negative"),
+        ({"noise_std": "guess"}, "number or 'auto', but is 'guess'"),
+        ({"method": "magic"}, "'mmse' or 'epll', but is 'magic'"),
+        ({"image": np.ones((5, 9))}, "no patch of 6 x 6"),
+        ({"image": np.ones((9, 9, 3))}, "channel_axis must say"),
+        ({"image": np.ones((9, 9)), "channel_axis": 0}, "needs an image with three axes"),
+        ({"image": np.ones((9, 9, 2)), "channel_axis": -1}, "3 channels, but image has 2"),
+        ({"image": np.full((9, 9), np.inf)}, "infinite pixels"),
+        ({"prior": MVNDenoiser().fit(np.eye(7))}, "7 features, which are no square patches"),
+    ],
+)
+def test_bad_images(prior, options, message):
+    options = {"image": waves(), "prior": prior, "noise_std": 0.1, **options}
+    with pytest.raises(ValueError, match=message):
+        denoise(**options)
+
+
+def test_noise_is_estimated_of_finite_gray_images_only():
+    with pytest.raises(ValueError, match="not finite"):
+        estimate_noise_std(np.full((20, 20), np.nan))
+    with pytest.raises(ValueError, match="must be gray"):
+        estimate_noise_std(np.ones((20, 20, 3)))
