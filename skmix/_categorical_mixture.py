@@ -34,6 +34,11 @@ class StateSource(ArraySource):
         """Floating-point type of what is computed from the states."""
         return np.dtype(np.float64)
 
+    @property
+    def weights(self) -> np.ndarray:
+        """Weights of the rows, ones where there are none."""
+        return np.ones(self.n_samples) if self.sample_weight is None else self.sample_weight
+
 
 class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture):
     r"""Mixture of categorical distributions: latent class analysis.
@@ -244,7 +249,8 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
         self.categories_ = categories
         packing = _packing(kept_codes, categories)
         states, weight = merge_rows(packing.pack(kept_codes), weight, packing.n_states)
-        return codes, sample_weight, StateSource(states, weight, packing=packing)
+        distinct = None if np.all(weight == 1.0) else weight  # a pass is faster without
+        return codes, sample_weight, StateSource(states, distinct, packing=packing)
 
     def _check_continues(self, n_features):
         if len(self.weights_) != self.n_components or len(self.categories_) != n_features:
@@ -273,7 +279,7 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
             shares = packing.shares(np.ones((1, packing.n_levels)))
             return CategoricalParams(np.ones(1), shares), []
         if source.n_samples > MAX_START_ROWS:
-            rows = _starts.draw_by_weight(source.sample_weight, MAX_START_ROWS, random_state)
+            rows = _starts.draw_by_weight(source.weights, MAX_START_ROWS, random_state)
             states, weight = merge_rows(source.X[rows], None, packing.n_states)
             with StateSource(states, weight, packing=packing) as few:
                 return self._search(few, family, random_state), []
@@ -282,7 +288,7 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
     def _search(self, source, family, random_state):
         starts = _starts.categorical_starts(
             source.X,
-            source.sample_weight,
+            source.weights,
             source.packing,
             self.n_components,
             _starts.N_SHORT_RUNS,

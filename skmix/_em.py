@@ -20,6 +20,10 @@ from ._families import Extrapolating, Family, Form
 from ._sources import ArraySource, Chunk, Scratch
 
 
+# Rows whose normalisers are multiplied before the logarithm; 1e300 bounds the product.
+LOG_GROUP = 16
+
+
 class Monitor(Protocol):
     """What is told of every iteration, and may stop the run."""
 
@@ -214,13 +218,26 @@ def exp_log_prob(form: Form, features: Any, n_rows: int, scratch: Scratch):
     peak = scratch.array("peak", resp.shape[1:], form.dtype)
     np.max(resp, axis=0, out=peak)
     np.subtract(resp, peak, out=resp)
-    np.exp(resp, out=resp)
+    _exp(resp)
     np.sum(resp, axis=0, out=norm)
     return resp, norm, peak
 
 
+def _exp(x: np.ndarray) -> None:
+    """Exponentiate in place; what would underflow becomes 0 without the slow path of np.exp."""
+    floor = x.dtype.type(-87.0 if x.dtype == np.float32 else -700.0)
+    if not x.size or np.min(x) >= floor:
+        np.exp(x, out=x)
+        return
+    np.maximum(x, floor, out=x)
+    np.exp(x, out=x)
+    np.subtract(x, np.exp(floor), out=x)
+
+
 def _log_likelihood(norm: np.ndarray, peak: np.ndarray, sample_weight: np.ndarray | None) -> float:
-    log_norm = np.log(norm)
     if sample_weight is None:
-        return float(np.sum(peak, dtype=np.float64) + np.sum(log_norm, dtype=np.float64))
+        # Every norm is between 1 and n_components: a product of a few needs one logarithm.
+        products = np.multiply.reduceat(norm, np.arange(0, len(norm), LOG_GROUP), dtype=np.float64)
+        return float(np.sum(peak, dtype=np.float64) + np.sum(np.log(products)))
+    log_norm = np.log(norm)
     return float(np.dot(sample_weight, np.add(peak, log_norm, dtype=np.float64)))

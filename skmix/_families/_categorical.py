@@ -61,15 +61,7 @@ class Packing:
         self._may_miss = np.ones(len(n_categories), bool) if may_miss is None else may_miss
         digits = np.add(n_categories, self._may_miss)
         self.level_offsets = np.concatenate([[0], np.cumsum(n_categories)]).astype(np.int64)
-        self._packs: list[list[int]] = []
-        sizes: list[int] = []
-        for column, n_digits in enumerate(digits.tolist()):
-            if sizes and sizes[-1] * n_digits <= max_states:
-                self._packs[-1].append(column)
-                sizes[-1] *= n_digits
-            else:
-                self._packs.append([column])
-                sizes.append(n_digits)
+        self._packs, sizes = _pack_columns(digits.tolist(), max_states)
         self._digits = digits
         self._state_offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         self.levels_of_state = self._membership()
@@ -96,12 +88,15 @@ class Packing:
             states[:, pack] = state + self._state_offsets[pack]
         return states
 
+    def states_one_hot(self, states: np.ndarray) -> sparse.csr_array:
+        """Return rows of states as (n_samples, n_states) zeros and ones."""
+        starts = np.arange(0, states.size + 1, states.shape[1], dtype=states.dtype)
+        entries = (np.ones(states.size), states.ravel(), starts)
+        return sparse.csr_array(entries, shape=(len(states), self.n_states))
+
     def one_hot(self, states: np.ndarray) -> sparse.csr_array:
         """Return the categories of rows of states, (n_samples, n_levels) of zeros and ones."""
-        n_rows, n_packs = states.shape
-        starts = np.arange(0, states.size + 1, n_packs)
-        entries = (np.ones(states.size), states.ravel(), starts)
-        return sparse.csr_array(entries, shape=(n_rows, self.n_states)) @ self.levels_of_state
+        return self.states_one_hot(states) @ self.levels_of_state
 
     def shares(self, counts: np.ndarray, fallback: np.ndarray | None = None) -> np.ndarray:
         """Divide (n, n_levels) by the sum of each column; columns without counts fall back.
@@ -134,6 +129,21 @@ class Packing:
         entries = (np.concatenate(rows), np.concatenate(levels))
         shape = (self.n_states, self.n_levels)
         return sparse.csr_array((np.ones(len(entries[0])), entries), shape=shape)
+
+
+def _pack_columns(digits: list[int], max_states: int) -> tuple[list[list[int]], list[int]]:
+    """Put each column, the largest first, into the first pack that it fits; return packs and sizes."""
+    packs: list[list[int]] = []
+    sizes: list[int] = []
+    for column in sorted(range(len(digits)), key=lambda column: -digits[column]):
+        fitting = (p for p, size in enumerate(sizes) if size * digits[column] <= max_states)
+        pack = next(fitting, len(packs))
+        if pack == len(packs):
+            packs.append([])
+            sizes.append(1)
+        packs[pack].append(column)
+        sizes[pack] *= digits[column]
+    return packs, sizes
 
 
 class CategoricalForm:
