@@ -19,7 +19,6 @@ from ._acceleration import PlainSteps, Scheme, SquaredSteps
 from ._families import Extrapolating, Family, Form
 from ._sources import ArraySource, Chunk, Scratch
 
-
 # Rows whose normalisers are multiplied before the logarithm; 1e300 bounds the product.
 LOG_GROUP = 16
 

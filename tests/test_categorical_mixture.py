@@ -16,10 +16,10 @@ from threadpoolctl import threadpool_limits
 
 from skmix import CategoricalBayesClassifier, CategoricalMixture, GaussianMixture, bootstrap_lrt
 from skmix._categorical_mixture import StateSource
-from skmix._em import em, em_step, expect
+from skmix._em import _exp, em, em_step, expect
 from skmix._families import Categorical, CategoricalParams, Packing
 from skmix._merge import merge_rows
-from skmix._starts import draw_by_weight
+from skmix._starts import best_of_short_runs, draw_by_weight
 from skmix.exceptions import DegenerateComponentWarning
 
 pd = pytest.importorskip("pandas")
@@ -190,6 +190,32 @@ def test_acceleration_saves_passes():
     assert fast.converged
     assert fast.n_iter < plain.n_iter / 2
     assert fast.lower_bound >= plain.lower_bound - 1e-7
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_exponentials_that_underflow_are_zero_and_others_exact(dtype):
+    x = np.array([0.0, -1e-3, -30.0, -80.0, -5000.0, -np.inf], dtype=dtype)
+    expected = np.exp(np.maximum(x, -90), where=x > -90, out=np.zeros_like(x))
+    _exp(x)
+    np.testing.assert_allclose(x, expected, rtol=2e-3 if dtype == np.float32 else 1e-15)
+    np.testing.assert_array_equal(x[-2:], 0.0)
+
+
+def test_short_runs_return_the_best_of_their_starts():
+    X = two_classes(5, 200, 5)
+    codes = np.where(np.isnan(X), -1, X).astype(int)
+    packing = Packing([3] * 5)
+    family = Categorical(packing)
+    starts = [flat(problem(seed, [3] * 5, 3)[2:]) for seed in range(8)]
+    options = {"tol": 1e-9, "accelerate": True}
+    with source_of(codes, None, packing) as source:
+        ends = [em(source, family, start, max_iter=2000, **options) for start in starts]
+        ladder = ((20, 6), (2000, 1))
+        best = best_of_short_runs(source, family, starts * 2, ladder=ladder, **options)
+        reached, _ = expect(source, family.prepare(best, np.float64))
+    bounds = np.array([end.lower_bound for end in ends])
+    assert np.ptp(bounds) > 1e-3  # there is something to choose
+    assert reached / len(X) == pytest.approx(bounds.max(), abs=1e-7)
 
 
 # Weights, order, threads ------------------------------------------------------------------------

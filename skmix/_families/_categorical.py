@@ -132,7 +132,7 @@ class Packing:
 
 
 def _pack_columns(digits: list[int], max_states: int) -> tuple[list[list[int]], list[int]]:
-    """Put each column, the largest first, into the first pack that it fits; return packs and sizes."""
+    """Put each column, the largest first, into the first pack that it fits; also return sizes."""
     packs: list[list[int]] = []
     sizes: list[int] = []
     for column in sorted(range(len(digits)), key=lambda column: -digits[column]):
