@@ -10,6 +10,7 @@ from ._gmm_denoisers import GMMDenoiser, MVNDenoiser
 from ._gsm_denoiser import GSMDenoiser
 from ._ica_denoiser import ICADenoiser
 from ._inpainter import ConditionalGMMInpainter
+from ._quantizer import KMeansQuantizer
 from ._regressor import GMMRegressor
 
 __version__ = "0.1.0.dev0"
@@ -25,6 +26,7 @@ __all__ = [
     "GSMDenoiser",
     "GaussianMixture",
     "ICADenoiser",
+    "KMeansQuantizer",
     "MVNDenoiser",
     "bootstrap_lrt",
 ]

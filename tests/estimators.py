@@ -18,6 +18,7 @@ from skmix import (
     GMMRegressor,
     GSMDenoiser,
     ICADenoiser,
+    KMeansQuantizer,
     MVNDenoiser,
 )
 
@@ -175,6 +176,19 @@ TABLE = {
         ],
         "classifier",
         {**LATENT_CLASS_CHANGES, "priors": [0.2, 0.3, 0.5]},
+    ),
+    KMeansQuantizer: Row(
+        [KMeansQuantizer(random_state=0), KMeansQuantizer(3, batch_size=50, random_state=0)],
+        None,
+        {
+            "n_codes": 5,
+            "n_init": 1,
+            "max_iter": 1,
+            "tol": 0.5,
+            "batch_size": 50,
+            "random_state": 1,
+        },
+        grid={"n_codes": [2, 4]},
     ),
 }
 
