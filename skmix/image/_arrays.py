@@ -1,0 +1,84 @@
+"""Images as arrays: where their colours are, and how they split into blocks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+MAX_EXACT = 2**53  # float64 holds every integer up to here
+
+
+def check_image(image: Any, *, name: str = "image") -> np.ndarray:
+    """Return a gray or colour image as an array of finite numbers (or booleans)."""
+    image = np.asarray(image)
+    if image.dtype.kind not in "buif" or image.dtype.itemsize > 8:
+        raise ValueError(
+            f"{name} must hold booleans, integers or floats of up to 64 bits, but has dtype "
+            f"{image.dtype}."
+        )
+    if image.ndim not in (2, 3):
+        raise ValueError(
+            f"{name} must have two axes (gray) or three (colour), but has shape {image.shape}. "
+            "Pass images of a stack one by one."
+        )
+    if image.size == 0:
+        raise ValueError(f"{name} has no pixels: its shape is {image.shape}.")
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        raise ValueError(f"{name} holds NaN or infinity. Fill such pixels first.")
+    if image.dtype.itemsize == 8 and image.dtype.kind in "ui":
+        low, high = int(image.min()), int(image.max())
+        if max(-low, high) > MAX_EXACT:
+            raise ValueError(
+                f"{name} holds integers from {low} to {high}, which float64 cannot tell apart. "
+                "Subtract an offset or divide by a unit."
+            )
+    return image
+
+
+def check_channel_axis(channel_axis: int | None, ndim: int, *, name: str = "image") -> int | None:
+    """Return the axis of the colours, not negative; None for a gray image."""
+    if ndim == 2:
+        return None
+    if channel_axis is None:
+        raise ValueError(
+            f"{name} has three axes, but channel_axis is None, which means gray. Say which axis "
+            "holds the colours, such as channel_axis=-1 for the last one."
+        )
+    if channel_axis not in range(-ndim, ndim):
+        raise ValueError(f"channel_axis={channel_axis} is no axis of an {name} with three axes.")
+    return channel_axis % ndim
+
+
+def channels_last(image: np.ndarray, channel_axis: int | None) -> np.ndarray:
+    """Return a view (height, width, n_channels) of an image."""
+    return image[..., None] if channel_axis is None else np.moveaxis(image, channel_axis, -1)
+
+
+def undo_channels_last(image: np.ndarray, channel_axis: int | None) -> np.ndarray:
+    """Return the image of which `channels_last` made this view."""
+    return image[..., 0] if channel_axis is None else np.moveaxis(image, -1, channel_axis)
+
+
+def split_blocks(image: np.ndarray, block_size: int) -> np.ndarray:
+    """Return the blocks of an image (height, width, n_channels), one per row, row by row.
+
+    Where the block size does not divide the height or width, the last row or column of pixels is
+    repeated to the right and below.
+    """
+    height, width, n_channels = image.shape
+    padding = [(0, -height % block_size), (0, -width % block_size), (0, 0)]
+    if any(after for _, after in padding):
+        image = np.pad(image, padding, mode="edge")
+    n_rows, n_columns = image.shape[0] // block_size, image.shape[1] // block_size
+    blocks = image.reshape(n_rows, block_size, n_columns, block_size, n_channels)
+    return blocks.swapaxes(1, 2).reshape(n_rows * n_columns, block_size**2 * n_channels)
+
+
+def join_blocks(blocks: np.ndarray, shape: tuple[int, int, int], block_size: int) -> np.ndarray:
+    """Return the image (height, width, n_channels) that `split_blocks` took apart."""
+    height, width, n_channels = shape
+    n_rows, n_columns = -(-height // block_size), -(-width // block_size)
+    tiles = blocks.reshape(n_rows, n_columns, block_size, block_size, n_channels)
+    image = tiles.swapaxes(1, 2).reshape(n_rows * block_size, n_columns * block_size, n_channels)
+    return image[:height, :width]
