@@ -67,6 +67,16 @@ class Packing:
         self.levels_of_state = self._membership()
 
     @property
+    def n_packs(self) -> int:
+        """Number of packs, and of states of a row."""
+        return len(self._packs)
+
+    @property
+    def first_pack(self) -> int:
+        """Number of states of the first pack; every row has one of them."""
+        return int(self._state_offsets[1])
+
+    @property
     def n_states(self) -> int:
         """Number of states of all packs together."""
         return int(self._state_offsets[-1])
@@ -157,12 +167,12 @@ class CategoricalForm:
         self._packing = packing
         self.n_components = len(params.weights)
         self.dtype = np.dtype(dtype)
-        n_packs = len(packing._packs)
+        n_packs = packing.n_packs
         self.bytes_per_row = 12 * n_packs + 24 * self.n_components + 16
         log_probabilities = np.log(np.maximum(params.probabilities, TINY))
         self._table = packing.levels_of_state @ np.ascontiguousarray(log_probabilities.T)
         with np.errstate(divide="ignore"):  # a component of weight 0 is impossible
-            self._table[: packing._state_offsets[1]] += np.log(params.weights)
+            self._table[: packing.first_pack] += np.log(params.weights)
 
     def features(self, X: np.ndarray, scratch: Scratch) -> sparse.csc_array:
         """Return the one-hot coding of the states, (n_states, n_chunk)."""
@@ -181,8 +191,8 @@ class CategoricalForm:
         return 0.0
 
     def zeros(self) -> list[np.ndarray]:
-        """Return zeros for the counts and for the states of each component."""
-        return [np.zeros(self.n_components), np.zeros((self._packing.n_states, self.n_components))]
+        """Return zeros for the states of each component."""
+        return [np.zeros((self._packing.n_states, self.n_components))]
 
     def add(
         self,
@@ -191,15 +201,15 @@ class CategoricalForm:
         resp: np.ndarray,
         scratch: Scratch,
     ) -> None:
-        """Add responsibilities and the states they are responsible for."""
+        """Add the states that the components are responsible for."""
         by_row = scratch.array("by_row", resp.shape[::-1], self.dtype)
         np.copyto(by_row, resp.T)
-        totals[0] += resp.sum(axis=1)
-        totals[1] += features @ by_row
+        totals[0] += features @ by_row
 
     def statistics(self, totals: list[np.ndarray]) -> CategoricalStatistics:
-        """Count answers from states."""
-        counts, states = totals
+        """Count rows, each of which has one state of the first pack, and answers from states."""
+        (states,) = totals
+        counts = states[: self._packing.first_pack].sum(axis=0)
         return CategoricalStatistics(counts, (self._packing.levels_of_state.T @ states).T)
 
 
