@@ -15,6 +15,7 @@ from sklearn.naive_bayes import CategoricalNB
 from threadpoolctl import threadpool_limits
 
 from skmix import CategoricalBayesClassifier, CategoricalMixture, GaussianMixture, bootstrap_lrt
+from skmix._acceleration import SquaredSteps
 from skmix._categorical_mixture import StateSource
 from skmix._em import _exp, em, em_step, expect
 from skmix._families import Categorical, CategoricalParams, Packing
@@ -174,6 +175,33 @@ def test_acceleration_never_loses_and_beats_plain_em(seed, alpha):
     assert np.all(np.diff(objectives) >= -1e-9)
     if alpha == 0:
         assert np.all(np.diff(results[True].lower_bounds) >= -1e-12)
+
+
+class OnALine:
+    """A family of one number whose prior is steep."""
+
+    def coordinates(self, params):
+        return np.array([params])
+
+    def from_coordinates(self, coordinates, fallback):
+        return float(coordinates[0])
+
+    def log_prior(self, params):
+        return -100.0 * params
+
+
+@pytest.mark.parametrize(("likelihood_far", "kept"), [(5.0, False), (300.0, True)])
+def test_an_extrapolation_is_judged_with_the_prior(likelihood_far, kept):
+    steps = SquaredSteps(OnALine(), total_weight=10.0, lower_bound=-np.inf)
+    for cycle in range(2):  # the first cycle only widens the step
+        steps.accept(0.0, 1.0, 1.0)
+        accepted = steps.accept(1.0, 1.5, 2.0)
+        far = steps.propose(accepted.params)
+        assert (far > 1.5) == (cycle == 1)
+    accepted = steps.accept(far, far + 0.25, likelihood_far)
+    assert accepted.params == (far + 0.25 if kept else 1.5)
+    assert accepted.lower_bound == (likelihood_far if kept else 2.0)
+    assert accepted.objective == (likelihood_far - 10 * far if kept else 2.0 - 10 * 1.0)
 
 
 def test_acceleration_saves_passes():
