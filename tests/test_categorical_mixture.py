@@ -10,11 +10,18 @@ import oracles
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import softmax
 from scipy.stats import chi2
 from sklearn.naive_bayes import CategoricalNB
 from threadpoolctl import threadpool_limits
 
-from skmix import CategoricalBayesClassifier, CategoricalMixture, GaussianMixture, bootstrap_lrt
+from skmix import (
+    CategoricalBayesClassifier,
+    CategoricalMixture,
+    GaussianMixture,
+    _information,
+    bootstrap_lrt,
+)
 from skmix._acceleration import SquaredSteps
 from skmix._categorical_mixture import StateSource
 from skmix._em import _exp, em, em_step, expect
@@ -533,6 +540,33 @@ def test_standard_errors_equal_those_of_a_numerical_hessian():
     ]
     actual = np.concatenate([t[:, 2] for t in errors.probabilities])
     np.testing.assert_allclose(actual, np.sqrt(last), rtol=2e-3)
+
+
+def test_observed_information_is_minus_the_hessian_in_log_odds_anywhere():
+    codes, counts, weights, tables = problem(3, [2, 3], 2, 30)
+    packing = Packing([2, 3])
+    params = flat((weights, tables))
+    log_prob = oracles.categorical_log_prob(codes, weights, tables)
+    resp = np.exp(log_prob - np.logaddexp.reduce(log_prob, axis=1)[:, None])
+    one_hot = packing.one_hot(packing.pack(codes))
+    actual = _information._observed_information(one_hot, counts, resp, params, packing)
+    odds = np.log(np.concatenate([weights, params.probabilities.ravel()]))
+
+    def log_likelihood(odds):
+        levels = odds[2:].reshape(2, 5)
+        tables = [softmax(levels[:, :2], axis=1), softmax(levels[:, 2:], axis=1)]
+        log_prob = oracles.categorical_log_prob(codes, softmax(odds[:2]), tables)
+        return counts @ np.logaddexp.reduce(log_prob, axis=1)
+
+    step = 1e-3 * np.eye(len(odds))
+    expected = np.empty(step.shape)
+    for a, b in itertools.product(range(len(odds)), repeat=2):
+        corners = [
+            s * t * log_likelihood(odds + s * step[a] + t * step[b])
+            for s, t in itertools.product([1, -1], repeat=2)
+        ]
+        expected[a, b] = -sum(corners) / 4e-6
+    np.testing.assert_allclose(actual, expected, atol=1e-4)
 
 
 def test_standard_errors_mark_the_boundary_and_what_is_not_identified():
