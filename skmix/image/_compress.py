@@ -384,14 +384,15 @@ def compress(image, n_codes, block_size=1, *, channel_axis=-1, random_state=None
 
     Examples
     --------
-    >>> from sklearn.datasets import load_sample_image
+    >>> import numpy as np
     >>> from skmix.image import compress
-    >>> image = load_sample_image("flower.jpg")[:100, :100]
+    >>> red, green = np.mgrid[:100, :120].astype(np.uint8)
+    >>> image = np.stack([2 * red, 2 * green, red + green], axis=-1)
     >>> compressed = compress(image, n_codes=16, random_state=0)
     >>> compressed.codebook.shape, compressed.decompress().shape
-    ((16, 3), (100, 100, 3))
-    >>> compressed.psnr(image) > 30
-    True
+    ((16, 3), (100, 120, 3))
+    >>> print(f"{compressed.psnr(image):.1f} dB at {compressed.bits_per_pixel:.2f} bits per pixel")
+    25.0 dB at 4.03 bits per pixel
     """
     image = check_image(image)
     channel_axis = check_channel_axis(channel_axis, image.ndim)
