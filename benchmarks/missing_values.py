@@ -3,26 +3,33 @@
     python benchmarks/missing_values.py --data DIR               # or the variable SKMIX_DATA
     python benchmarks/missing_values.py --sections tables digits speed
 
-tables  Five tables of measurements with 10, 30 and 50 % of the cells removed at random, five times
-        each. The error is the root mean square over the removed cells, each in standard deviations
-        of its column. Components, shrinkage and the share that regularisation has are chosen by
-        the held-out likelihood of observed cells alone (GridSearchCV, 5 folds).
+tables  Five tables of measurements with 10, 30 and 50 % of the cells removed completely at random,
+        five times each; a row may lose all of its cells. The error is the root mean square over
+        the removed cells, each in standard deviations of its complete column. Components,
+        shrinkage and the share that regularisation has are chosen by the held-out likelihood of
+        observed cells alone (GridSearchCV, 5 folds). Ranks are of single repetitions, averaged.
 digits  MNIST with N of the non-zero pixels of a test image deleted: one mixture per digit, learned
         from its first 300 training images; accuracy over the 45 pairs of digits and all their
         test images, beside the tables of O. Sharir et al., arXiv:1610.04167, Table 1. Parameters
         were chosen on training images 301 to 400 of every digit (--search).
 speed   100 000 x 20, K=10, 20 % of the cells missing: time of an EM iteration beside that on
-        complete rows, from the same start, medians of pairs, and the likelihood attained.
+        complete rows, from the same start and over the same number of iterations, medians of
+        pairs; peak memory beyond the data (tracemalloc, in a run that is not timed); the
+        likelihood attained.
 """
 
 from __future__ import annotations
 
 import itertools
+import os
 import time
+import tracemalloc
 import warnings
+from collections import Counter
 
 import numpy as np
 from datasets import argument_parser, load_images, load_table, parse, timed
+from scipy.stats import rankdata
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 from sklearn.model_selection import GridSearchCV, KFold
@@ -53,6 +60,10 @@ DIGITS_GRID = [
 ]
 
 
+# Largest ratio of the times of an iteration with and without missing cells.
+RATIO_GOALS = {"diag": "2", "full": "25", "tied": "", "spherical": ""}
+
+
 # Tables
 
 
@@ -71,45 +82,56 @@ def mixture_imputer():
 IMPUTERS = {
     "mixture": mixture_imputer,
     "KNNImputer": KNNImputer,
-    "IterativeImputer": lambda: IterativeImputer(random_state=0, max_iter=30),
+    "IterativeImputer": lambda: IterativeImputer(random_state=0),
     "mean": SimpleImputer,
 }
 
 
-def error_of(make, X, holes):
-    """Root mean square error of the filled cells in standard deviations, and seconds."""
+def fill(make, X, holes):
+    """Fitted imputer, root mean square error in standard deviations of columns, and seconds."""
     incomplete = np.where(holes, np.nan, X)
     scaler = StandardScaler().fit(incomplete)
     model, lapse = timed(make().fit, scaler.transform(incomplete))
     filled = scaler.inverse_transform(model.transform(scaler.transform(incomplete)))
     error = ((filled - X) / X.std(axis=0))[holes]
-    return np.sqrt(np.mean(error**2)), lapse
+    return model, np.sqrt(np.mean(error**2)), lapse
 
 
-def remove_cells(X, share, rng):
-    holes = rng.random(X.shape) < share
-    holes[np.arange(len(X)), rng.integers(X.shape[1], size=len(X))] = False  # no empty rows
-    return holes
+def fill_repeatedly(X, share):
+    """Errors (repetition, imputer), seconds likewise, and how often each K was chosen."""
+    rng = np.random.default_rng(0)
+    errors, seconds = np.zeros((2, N_REPETITIONS, len(IMPUTERS)))
+    chosen = Counter()
+    for r in range(N_REPETITIONS):
+        holes = rng.random(X.shape) < share
+        for m, make in enumerate(IMPUTERS.values()):
+            model, errors[r, m], seconds[r, m] = fill(make, X, holes)
+            if make is mixture_imputer:
+                chosen[model.best_params_["n_components"]] += 1
+    return errors, seconds, chosen
+
+
+def print_ranks(name, ranks):
+    print(f"| {name} | | " + " | ".join(f"{r:.2f}" for r in np.mean(ranks, axis=0)) + " | |")
 
 
 def tables(folder):
-    print("normalised root mean square error (mean of five)\n")
-    print("| data | missing | " + " | ".join(IMPUTERS) + " |\n|---|---|" + "---|" * len(IMPUTERS))
-    ranks, seconds = [], np.zeros(len(IMPUTERS))
+    print(f"normalised root mean square error, mean of {N_REPETITIONS}\n")
+    header = ["data", "missing", *IMPUTERS, "chosen K (times)"]
+    print("| " + " | ".join(header) + " |\n" + "|---" * len(header) + "|")
+    ranks, seconds = {}, []
     for (name, X), share in itertools.product(load_tables(folder / "continuous").items(), SHARES):
-        rng = np.random.default_rng(0)
-        errors = np.zeros((N_REPETITIONS, len(IMPUTERS)))
-        for repetition in errors:
-            holes = remove_cells(X, share, rng)
-            for m, make in enumerate(IMPUTERS.values()):
-                repetition[m], lapse = error_of(make, X, holes)
-                seconds[m] += lapse
-        mean = errors.mean(axis=0)
-        ranks.append(1 + np.argsort(np.argsort(mean)))
-        row = " | ".join(f"{value:.3f}" for value in mean)
-        print(f"| {name} | {share:.0%} | {row} |", flush=True)
-    print("| mean rank | | " + " | ".join(f"{rank:.2f}" for rank in np.mean(ranks, axis=0)) + " |")
-    print("| seconds | | " + " | ".join(f"{lapse:.0f}" for lapse in seconds) + " |")
+        errors, lapses, chosen = fill_repeatedly(X, share)
+        ranks.setdefault(name, []).extend(rankdata(errors, axis=1))
+        seconds.extend(lapses)
+        row = " | ".join(f"{value:.3f}" for value in errors.mean(axis=0))
+        counts = ", ".join(f"{k} ({n})" for k, n in sorted(chosen.items()))
+        print(f"| {name} | {share:.0%} | {row} | {counts} |", flush=True)
+    for name, of_table in ranks.items():
+        print_ranks(f"rank, {name}", of_table)
+    print_ranks("mean rank", np.concatenate(list(ranks.values())))
+    row = " | ".join(f"{lapse:.2f}" for lapse in np.mean(seconds, axis=0))
+    print(f"| seconds per fit | | {row} | |")
 
 
 # Digits
@@ -188,18 +210,32 @@ def start_of(covariance_type, means):
     )
 
 
-def seconds_per_iteration(X, covariance_type, start, n_iter):
-    """Seconds, and the mean log-likelihood after 1 + n_iter iterations."""
-    times = []
-    for max_iter in (1, 1 + n_iter):
-        mixture = GaussianMixture(
-            len(start["means_init"]), covariance_type=covariance_type, tol=0.0, **start
-        ).set_params(max_iter=max_iter)
-        times.append(timed(mixture.fit, X)[1])
-    return (times[1] - times[0]) / n_iter, mixture.lower_bound_
+def fit(X, covariance_type, start, max_iter):
+    mixture = GaussianMixture(
+        len(start["means_init"]), covariance_type=covariance_type, tol=0.0, **start
+    )
+    return timed(mixture.set_params(max_iter=max_iter).fit, X)
 
 
-def speed(n_samples=100_000, n_features=20, n_components=10, n_pairs=5):
+def milliseconds_per_iteration(X, covariance_type, start, n_iter):
+    """Milliseconds, and the mean log-likelihood after 1 + n_iter iterations."""
+    _, once = fit(X, covariance_type, start, 1)
+    mixture, lapse = fit(X, covariance_type, start, 1 + n_iter)
+    return 1e3 * (lapse - once) / n_iter, mixture.lower_bound_
+
+
+def peak_memory(X, covariance_type, start):
+    """Largest amount that one iteration allocates, MB."""
+    tracemalloc.start()
+    try:
+        fit(X, covariance_type, start, 1)
+        return tracemalloc.get_traced_memory()[1] / 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def make_rows(n_samples, n_features, n_components):
+    """Rows of a mixture of full Gaussians, and its means."""
     rng = np.random.default_rng(0)
     means = rng.normal(scale=1.5, size=(n_components, n_features))
     roots = rng.normal(size=(n_components, n_features, n_features)) / np.sqrt(n_features)
@@ -207,22 +243,33 @@ def speed(n_samples=100_000, n_features=20, n_components=10, n_pairs=5):
     noise = rng.normal(size=(n_samples, n_features))
     X = means[labels] + np.einsum("nij,nj->ni", roots[labels], noise)
     X += 0.3 * rng.normal(size=X.shape)
-    incomplete = np.where(rng.random(X.shape) < 0.2, np.nan, X)
-    print("| covariances | complete (ms) | 20 % missing (ms) | ratio | nats per row |")
-    print("|---|---|---|---|---|")
-    for covariance_type in ("diag", "spherical", "tied", "full"):
+    return X, np.where(rng.random(X.shape) < 0.2, np.nan, X), means
+
+
+def speed(n_iter=10, n_pairs=5):
+    X, incomplete, means = make_rows(100_000, 20, 10)
+    header = ["covariances", "complete (ms)", "20 % missing (ms)", "ratio", "goal"]
+    header += [
+        "complete (MB)",
+        "missing (MB)",
+        "complete (nats per row)",
+        "observed (nats per row)",
+    ]
+    print("| " + " | ".join(header) + " |\n" + "|---" * len(header) + "|")
+    for covariance_type, goal in RATIO_GOALS.items():
         start = start_of(covariance_type, means)
         pairs = []
         for _ in range(n_pairs):
-            complete, bound = seconds_per_iteration(X, covariance_type, start, 10)
-            holes, bound_of_holes = seconds_per_iteration(incomplete, covariance_type, start, 4)
-            pairs.append((1e3 * complete, 1e3 * holes, holes / complete))
-        a, b, ratio = np.median(pairs, axis=0)
-        print(
-            f"| {covariance_type} | {a:.1f} | {b:.1f} | {ratio:.1f} | "
-            f"{bound:.3f} complete, {bound_of_holes:.3f} observed |",
-            flush=True,
-        )
+            whole, bound = milliseconds_per_iteration(X, covariance_type, start, n_iter)
+            holes, observed = milliseconds_per_iteration(
+                incomplete, covariance_type, start, n_iter
+            )
+            pairs.append((whole, holes, holes / whole))
+        whole, holes, ratio = np.median(pairs, axis=0)
+        memory = [peak_memory(rows, covariance_type, start) for rows in (X, incomplete)]
+        row = [covariance_type, f"{whole:.1f}", f"{holes:.1f}", f"{ratio:.1f}", goal]
+        row += [f"{m:.0f}" for m in memory] + [f"{bound:.4f}", f"{observed:.4f}"]
+        print("| " + " | ".join(row) + " |", flush=True)
 
 
 def main():
@@ -241,7 +288,7 @@ def main():
             digits(args.data, search=args.search)
         else:
             speed()
-        print(f"({time.perf_counter() - begun:.0f} s)", flush=True)
+        print(f"\n({time.perf_counter() - begun:.0f} s, {os.cpu_count()} cores)", flush=True)
 
 
 if __name__ == "__main__":

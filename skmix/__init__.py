@@ -12,6 +12,7 @@ from ._ica_denoiser import ICADenoiser
 from ._inpainter import ConditionalGMMInpainter
 from ._quantizer import KMeansQuantizer
 from ._regressor import GMMRegressor
+from ._transformed_density import TransformedDensity
 
 __version__ = "0.1.0.dev0"
 
@@ -28,5 +29,6 @@ __all__ = [
     "ICADenoiser",
     "KMeansQuantizer",
     "MVNDenoiser",
+    "TransformedDensity",
     "bootstrap_lrt",
 ]

@@ -5,6 +5,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
 from skmix import (
@@ -20,6 +22,7 @@ from skmix import (
     ICADenoiser,
     KMeansQuantizer,
     MVNDenoiser,
+    TransformedDensity,
 )
 
 COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
@@ -36,6 +39,7 @@ class Row(NamedTuple):
     holes: bool = False  # whether parameters do something only where cells are missing
     # What a search over two values of a parameter finds different likelihoods for.
     grid: Any = MappingProxyType({"n_components": [1, 2]})
+    base: Any = MappingProxyType({})  # parameters without which `changes` would change nothing
 
 
 EM_CHANGES = {
@@ -189,6 +193,16 @@ TABLE = {
             "random_state": 1,
         },
         grid={"n_codes": [2, 4]},
+    ),
+    TransformedDensity: Row(
+        [
+            TransformedDensity(StandardScaler(), GaussianMixture(random_state=0)),
+            TransformedDensity("passthrough", GaussianMixture(covariance_type="diag")),
+        ],
+        "density_estimator",
+        {"transformer": "passthrough", "density": None, "random_state": 1},
+        grid={"density__n_components": [1, 2]},
+        base={"transformer": PCA(1), "density": GaussianMixture(2, random_state=0)},
     ),
 }
 

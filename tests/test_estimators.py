@@ -204,7 +204,7 @@ def outcome(cls, changes):
     start = {"n_components": 2, "random_state": 0, "init_params": "random", "tol": 1e-4}
     start |= {"verbose": 1, "verbose_interval": 2, "max_iter": 40}
     start = {name: value for name, value in start.items() if name in cls().get_params()}
-    estimator = cls(**{**start, **changes})
+    estimator = cls(**{**start, **TABLE[cls].base, **changes})
     X, y = overlapping_rows()
     X = suited(estimator, X)
     printed = io.StringIO()
@@ -248,12 +248,12 @@ def sections(doc):
 
 def entries(text):
     """Read {name: type} off a section that lists parameters or attributes."""
-    return dict(re.findall(r"^(\w+) : (.+)$", text, flags=re.MULTILINE))
+    return dict(re.findall(r"^(?:\*\*)?(\w+) : (.+)$", text, flags=re.MULTILINE))
 
 
 def described(text):
     """Names of the entries that have a description."""
-    return set(re.findall(r"^(\w+) : .+\n(?:\n)?    +\S", text, flags=re.MULTILINE))
+    return set(re.findall(r"^(?:\*\*)?(\w+) : .+\n(?:\n)?    +\S", text, flags=re.MULTILINE))
 
 
 def documented_default(type_text):
