@@ -75,6 +75,16 @@ class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=A
                 "components as there are rows."
             )
 
+    def _rank(self, family: Any, result: _em.EMResult) -> Any:
+        """Return what compares the results of runs: the largest is the best."""
+        return result.lower_bound
+
+    def _reseed(
+        self, source: ArraySource, family: Any, given: dict, params: Any, random_state: Any
+    ) -> Any:
+        """Return parameters to go on from, or None where a run needs no second try."""
+        return None
+
     def _repairs(self, family: Any, params: Any) -> list[str]:
         """Return sentences about components that the fit had to repair."""
         dead = np.flatnonzero(params.weights == 0)
@@ -159,7 +169,7 @@ class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=A
         --------
         >>> from skmix import GaussianMixture
         >>> GaussianMixture(2, random_state=0).fit_predict([[0.0], [0.1], [5.0], [5.1]])
-        array([1, 1, 0, 0])
+        array([0, 0, 1, 1])
         """
         return self._score_rows(_em.predict, self._fit(X, y, sample_weight))
 
@@ -196,7 +206,7 @@ class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=A
                 run_task = task.subtask("initialization", self.max_iter)
                 run_task.begin()
             run = self._run(init, source, family, given, random_state, run_task)
-            if best is None or run.result.lower_bound > best.result.lower_bound:
+            if best is None or self._rank(family, run.result) > self._rank(family, best.result):
                 best = run
             learned = partial(self._attributes, family, best.result.params, source.dtype)
             if n_init > 1 and run_task.end(learned):
@@ -217,16 +227,22 @@ class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=A
         )
         progress.run_begins(init)
         params, repairs = self._start(source, family, given, random_state)
+        options = {"tol": self.tol, "monitor": progress, "accelerate": self._accelerate}
         result = _em.em(
             source,
             family,
             params,
-            tol=self.tol,
             max_iter=self.max_iter,
             lower_bound=self.lower_bound_ if self._continues() else -np.inf,
-            monitor=progress,
-            accelerate=self._accelerate,
+            **options,
         )
+        left = self.max_iter - result.n_iter
+        if left > 0 and not (result.stopped or self._continues()):
+            params = self._reseed(source, family, given, result.params, random_state)
+            if params is not None:
+                again = _em.em(source, family, params, max_iter=left, **options)
+                if self._rank(family, again) > self._rank(family, result):
+                    result = again
         if self.max_iter > 0:
             progress.run_ends(result.lower_bound, result.converged)
         return Run(result, repairs)

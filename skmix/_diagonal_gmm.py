@@ -29,7 +29,7 @@ class DiagonalGMM(GaussianMixture):
     n_init : int, default=1
         The number of runs, each from its own start; the one of highest likelihood is kept.
 
-    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, default='kmeans'
+    init_params : {'auto', 'kmeans', 'k-means++', 'random', 'random_from_data'}, default='auto'
         Where EM starts, as in :class:`GaussianMixture`.
 
     weights_init : array-like of shape (n_components,), default=None
@@ -135,7 +135,7 @@ class DiagonalGMM(GaussianMixture):
         reg_covar=1e-6,
         max_iter=100,
         n_init=1,
-        init_params="kmeans",
+        init_params="auto",
         weights_init=None,
         means_init=None,
         precisions_init=None,

@@ -102,26 +102,47 @@ def em_step(source: ArraySource, family: Family, params: Any) -> tuple[Any, floa
     return new_params, log_likelihood / source.total_weight
 
 
+def em_step_of_runs(
+    source: ArraySource, family: Family, params: Any, n_runs: int
+) -> tuple[Any, np.ndarray]:
+    """Update several runs once, whose components follow one another in the parameters.
+
+    The weights of all components add up to 1. Returns the new parameters and the mean
+    log-likelihood of each run. Sums are not repeated where rounding shows.
+    """
+    log_likelihoods, statistics = expect_runs(source, family.prepare(params, source.dtype), n_runs)
+    return family.maximize(params, statistics), log_likelihoods / source.total_weight
+
+
 def expect(source: ArraySource, form: Form) -> tuple[float, Any]:
     """Make one pass over the rows: total log-likelihood and statistics, in float64."""
+    log_likelihoods, statistics = expect_runs(source, form, 1)
+    return float(log_likelihoods[0]), statistics
+
+
+def expect_runs(source: ArraySource, form: Form, n_runs: int) -> tuple[np.ndarray, Any]:
+    """Make one pass for several runs at once, whose components follow one another.
+
+    The weights of the components of each run add up to ``1 / n_runs``.
+    """
 
     def zeros() -> list[np.ndarray]:
-        return [np.zeros(()), *form.zeros()]
+        return [np.zeros(n_runs), *form.zeros()]
 
     def add(chunk: Chunk, totals: list[np.ndarray], scratch: Scratch) -> None:
         features = form.features(chunk.X, scratch)
-        resp, norm, peak = exp_log_prob(form, features, len(chunk.X), scratch)
+        resp, norm, peak = _exp_log_prob(form, features, len(chunk.X), scratch, n_runs)
         weight = chunk.sample_weight
         if weight is not None and form.parts_per_row > 1:
             weight = np.tile(weight, form.parts_per_row)
         totals[0] += _log_likelihood(norm, peak, weight)
         np.divide(1.0 if weight is None else weight, norm, out=norm)
-        np.multiply(resp, norm, out=resp)
-        form.add(totals[1:], features, resp, scratch)
+        np.multiply(resp, norm[:, None], out=resp)
+        form.add(totals[1:], features, resp.reshape(form.n_components, -1), scratch)
 
     log_likelihood, *totals = source.reduce(add, zeros, form.bytes_per_row, form.min_chunk_rows)
-    log_likelihood += form.row_term_total
-    return float(log_likelihood), form.statistics(totals)
+    log_likelihood += form.row_term_total + source.total_weight * np.log(n_runs)
+    return log_likelihood, form.statistics(totals)
 
 
 def statistics_of(
@@ -212,13 +233,20 @@ def _log_prob(form: Form, features: Any, n_rows: int, scratch: Scratch) -> np.nd
 
 def exp_log_prob(form: Form, features: Any, n_rows: int, scratch: Scratch):
     """Exponentiate with the largest term of each row taken out: (terms, their sum, peak)."""
-    resp = _log_prob(form, features, n_rows, scratch)
-    norm = scratch.array("norm", resp.shape[1:], form.dtype)
-    peak = scratch.array("peak", resp.shape[1:], form.dtype)
-    np.max(resp, axis=0, out=peak)
-    np.subtract(resp, peak, out=resp)
+    resp, norm, peak = _exp_log_prob(form, features, n_rows, scratch, 1)
+    return resp[0], norm[0], peak[0]
+
+
+def _exp_log_prob(form: Form, features: Any, n_rows: int, scratch: Scratch, n_runs: int):
+    """Do so for each run: terms of shape (n_runs, components of a run, n_chunk)."""
+    log_prob = _log_prob(form, features, n_rows, scratch)
+    resp = log_prob.reshape(n_runs, -1, log_prob.shape[1])
+    norm = scratch.array("norm", (n_runs, resp.shape[2]), form.dtype)
+    peak = scratch.array("peak", norm.shape, form.dtype)
+    np.max(resp, axis=1, out=peak)
+    np.subtract(resp, peak[:, None], out=resp)
     _exp(resp)
-    np.sum(resp, axis=0, out=norm)
+    np.sum(resp, axis=1, out=norm)
     return resp, norm, peak
 
 
@@ -233,10 +261,14 @@ def _exp(x: np.ndarray) -> None:
     np.subtract(x, np.exp(floor), out=x)
 
 
-def _log_likelihood(norm: np.ndarray, peak: np.ndarray, sample_weight: np.ndarray | None) -> float:
+def _log_likelihood(
+    norm: np.ndarray, peak: np.ndarray, sample_weight: np.ndarray | None
+) -> np.ndarray:
+    """Sum over the rows of every run, given arrays of shape (n_runs, n_chunk)."""
     if sample_weight is None:
         # Every norm is between 1 and n_components: a product of a few needs one logarithm.
-        products = np.multiply.reduceat(norm, np.arange(0, len(norm), LOG_GROUP), dtype=np.float64)
-        return float(np.sum(peak, dtype=np.float64) + np.sum(np.log(products)))
+        groups = np.arange(0, norm.shape[1], LOG_GROUP)
+        products = np.multiply.reduceat(norm, groups, axis=1, dtype=np.float64)
+        return np.sum(peak, axis=1, dtype=np.float64) + np.sum(np.log(products), axis=1)
     log_norm = np.log(norm)
-    return float(np.dot(sample_weight, np.add(peak, log_norm, dtype=np.float64)))
+    return np.add(peak, log_norm, dtype=np.float64) @ sample_weight

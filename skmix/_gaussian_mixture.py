@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from . import _starts, _validation
+from . import _gaussian_starts, _starts, _validation
 from ._base import BaseMixture, names
 from ._conditioning import ConditioningMixin
 from ._families import (
@@ -20,6 +20,8 @@ from ._families import (
     SphericalGaussian,
     TiedGaussian,
 )
+from ._merge import distinct_rows
+from ._sources import ArraySource
 
 FAMILIES: dict[str, type[GaussianFamily]] = {
     family.covariance_type: family
@@ -61,7 +63,7 @@ class GaussianMixture(ConditioningMixin, BaseMixture):
     n_init : int, default=1
         The number of runs, each from its own start; the one of highest likelihood is kept.
 
-    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, default='kmeans'
+    init_params : {'auto', 'kmeans', 'k-means++', 'random', 'random_from_data'}, default='auto'
         Where EM starts:
 
         - 'kmeans': clusters of k-means. Where there are more than 20 000 rows (256 per
@@ -223,7 +225,7 @@ class GaussianMixture(ConditioningMixin, BaseMixture):
         reg_covar=1e-6,
         max_iter=100,
         n_init=1,
-        init_params="kmeans",
+        init_params="auto",
         weights_init=None,
         means_init=None,
         precisions_init=None,
@@ -388,6 +390,8 @@ class GaussianMixture(ConditioningMixin, BaseMixture):
     def _start(self, source, family, given, random_state):
         if len(given) == len(GaussianParams._fields):
             params = GaussianParams(**given)
+        elif self.init_params == "auto" and self.n_components > 1:
+            params = self._search(source, family, given, random_state)._replace(**given)
         else:
             X, sample_weight = source.X, source.sample_weight
             if source.incomplete:
@@ -405,6 +409,51 @@ class GaussianMixture(ConditioningMixin, BaseMixture):
             f"{names(moved)} started identical to another, which EM never separates: the means "
             "were moved to random rows."
         ]
+
+    def _search(self, source, family, given, random_state):
+        """Return where the best of several short runs on a few rows led to."""
+        with self._few_rows(source, random_state) as few:
+            few_family = self._make_family(few)
+            if "means" in given:
+                means = given["means"] * family.frame.scale + family.frame.reference
+                means = (means - few_family.frame.reference) / few_family.frame.scale
+                params = _gaussian_starts.start_near(few, few_family, means, random_state)
+            else:
+                params = _gaussian_starts.search(few, few_family, self.n_components, random_state)[
+                    0
+                ]
+            return family.to_frame(few_family.from_frame(params))
+
+    def _few_rows(self, source, random_state):
+        n_rows = _starts.max_start_rows(
+            self.n_components, source.X, at_least=_starts.MIN_SEARCH_ROWS
+        )
+        salt = random_state.randint(2**31)
+        indices, sample_weight = distinct_rows(source.X, source.sample_weight, n_rows, salt)
+        X = source.X[indices]
+        return ArraySource(
+            _starts.fill(X, sample_weight) if source.incomplete else X, sample_weight
+        )
+
+    def _rank(self, family, result):
+        spiky = _gaussian_starts.spikes(family, result.params).any()
+        return not spiky, result.lower_bound
+
+    def _reseed(self, source, family, given, params, random_state):
+        if self.init_params != "auto" or "means" in given:
+            return None
+        bad = (params.weights == 0) | _gaussian_starts.spikes(family, params)
+        if not bad.any() or bad.all():
+            return None
+        with self._few_rows(source, random_state) as few:
+            if len(few.X) <= 2 * self.n_components:
+                return None
+            few_family = self._make_family(few)
+            params = few_family.to_frame(family.from_frame(params))
+            params = _gaussian_starts.reseed(
+                few, few_family, params, np.flatnonzero(bad), random_state
+            )
+            return family.to_frame(few_family.from_frame(params))
 
     def _repairs(self, family, params):
         repairs = super()._repairs(family, params)

@@ -50,7 +50,7 @@ class GMMBayesClassifier(MixtureBayesClassifier):
     n_init : int, default=1
         The number of runs per class; the one of highest likelihood is kept.
 
-    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, default='kmeans'
+    init_params : {'auto', 'kmeans', 'k-means++', 'random', 'random_from_data'}, default='auto'
         Where EM starts, as in :class:`GaussianMixture`.
 
     random_state : int, RandomState instance or None, default=None
@@ -139,7 +139,7 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         reg_covar=1e-6,
         max_iter=100,
         n_init=1,
-        init_params="kmeans",
+        init_params="auto",
         random_state=None,
         verbose=0,
         verbose_interval=10,

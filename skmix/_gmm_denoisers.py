@@ -229,7 +229,7 @@ class GMMDenoiser(GaussianPrior, MixtureBased):
     n_init : int, default=1
         The number of runs, each from its own start; the one of highest likelihood is kept.
 
-    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, default='kmeans'
+    init_params : {'auto', 'kmeans', 'k-means++', 'random', 'random_from_data'}, default='auto'
         Where EM starts, as in :class:`GaussianMixture`.
 
     verbose : int, default=0
@@ -305,7 +305,7 @@ class GMMDenoiser(GaussianPrior, MixtureBased):
         reg_covar=1e-6,
         max_iter=100,
         n_init=1,
-        init_params="kmeans",
+        init_params="auto",
         verbose=0,
         verbose_interval=10,
     ):

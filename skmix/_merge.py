@@ -52,3 +52,55 @@ def merge_rows(
     else:
         weight = np.add.reduceat(sample_weight[order], first)
     return rows[order[first]], weight
+
+
+def distinct_rows(
+    X: np.ndarray, sample_weight: np.ndarray | None, n_rows: int, salt: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return indices of distinct rows of floats, at most `n_rows`, and the weight of each.
+
+    Those of the smallest hashes, in their order: a sample that depends on the weighted rows as a
+    set only, taken in one pass and in memory for `n_rows` (a bottom-k sketch). Another `salt`
+    makes another sample. Rows are not compared: two different ones count as equal with a
+    probability below 1e-14 per pair.
+
+    References
+    ----------
+    E. Cohen, H. Kaplan, "Summarizing data using bottom-k sketches", PODC 2007.
+    :doi:`10.1145/1281100.1281133`
+    """
+    factors = np.random.RandomState(salt).randint(0, 2**63, size=X.shape[1] + 1, dtype=np.uint64)
+    hashes = np.empty(0, dtype=np.uint64)
+    indices = np.empty(0, dtype=np.int64)
+    weights: np.ndarray = np.empty(0)
+    limit = np.uint64(2**64 - 1)
+    for start in range(0, len(X), PIECE_ROWS):
+        piece = slice(start, start + PIECE_ROWS)
+        new = _hash_floats(X[piece], 2 * factors + 1)
+        here = np.flatnonzero(new <= limit)
+        indices = np.concatenate([indices, start + here])
+        ones = np.ones(len(here)) if sample_weight is None else sample_weight[piece][here]
+        weights = np.concatenate([weights, ones])
+        hashes, first, place = np.unique(
+            np.concatenate([hashes, new[here]]), return_index=True, return_inverse=True
+        )
+        weights = np.bincount(place, weights)[:n_rows]
+        indices, hashes = indices[first][:n_rows], hashes[:n_rows]
+        if len(hashes) == n_rows:
+            limit = hashes[-1]
+    return indices, weights
+
+
+def _hash_floats(X: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Hash rows by their bits: a sum over columns of products with odd numbers, mixed."""
+    hashes = np.zeros(len(X), dtype=np.uint64)
+    for column, factor in zip(X.T, factors, strict=False):
+        values = column + np.zeros(1)  # float64, with one zero
+        values[np.isnan(values)] = np.nan  # and one NaN
+        bits = values.view(np.uint64)
+        bits ^= bits >> np.uint64(32)  # the low bits of many numbers are zeros
+        bits *= factor
+        hashes += bits
+    hashes ^= hashes >> np.uint64(29)
+    hashes *= factors[-1]
+    return hashes

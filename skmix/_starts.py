@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.cluster import KMeans, kmeans_plusplus
 
-from ._em import EMResult, em, statistics_of
+from ._em import em, statistics_of
 from ._families import (
-    CategoricalParams,
-    Family,
     Frame,
     FullGaussian,
     GaussianFamily,
     GaussianForm,
     GaussianParams,
-    Packing,
     TiedGaussian,
 )
 from ._imputation import impute
@@ -26,6 +23,8 @@ from ._sources import ArraySource, one_openmp_thread
 # A clustering of this many rows, or rows per component, starts EM as well as one of all rows.
 MIN_START_ROWS = 20_000
 START_ROWS_PER_COMPONENT = 256
+# Several starts compete by EM of fewer rows.
+MIN_SEARCH_ROWS = 10_000
 START_BYTES = 16 * 2**20
 # A subsample is cheap to cluster, so the best of a few clusterings of it is taken.
 SUBSAMPLE_INITS = 3
@@ -36,15 +35,7 @@ MAX_PERMUTED_ROWS = 1_000_000
 FILL_ITERATIONS = 5
 FILL_RIDGE = 0.01
 
-# Short runs: each rung is (iterations of every run, number of runs kept). Runs that converge to
-# the same optimum count once. The optima of some latent class models differ by 0.02 nats in all
-# and attract a quarter of the starts each, so many runs have to go far.
-N_SHORT_RUNS = 64
-LADDER = ((5, 48), (40, 16), (100, 6), (300, 1))
-# A seed row is mixed with as much of the shares of all rows.
-SEED_SHARE = 0.5
-
-INIT_PARAMS = ("kmeans", "k-means++", "random", "random_from_data")
+INIT_PARAMS = ("auto", "kmeans", "k-means++", "random", "random_from_data")
 
 
 class Start(NamedTuple):
@@ -68,11 +59,16 @@ def complete(
 
     Expectations under a single Gaussian keep the correlations that clusters show in.
     """
-    n_rows = _max_start_rows(n_components, X)
+    n_rows = max_start_rows(n_components, X)
     if len(X) > n_rows:
         indices = _draw_rows(len(X), n_rows, random_state)
         X = X[indices]
         sample_weight = None if sample_weight is None else sample_weight[indices]
+    return fill(X, sample_weight), sample_weight
+
+
+def fill(X: np.ndarray, sample_weight: np.ndarray | None) -> np.ndarray:
+    """Fill the missing cells of a few rows by their expectation under a single Gaussian."""
     frame = Frame.of_source(ArraySource(X, sample_weight))
     Z = np.empty(X.shape)
     frame.enter(X, out=Z.T)
@@ -82,7 +78,7 @@ def complete(
         params = GaussianParams(np.ones(1), np.zeros((1, X.shape[1])), identity, identity)
         result = em(source, family, family.to_frame(params), tol=0.0, max_iter=FILL_ITERATIONS)
         filled, _ = impute(source, family, result.params, return_std=False)
-    return np.where(np.isnan(X), frame.leave(filled.T).astype(X.dtype), X), sample_weight
+    return np.where(np.isnan(X), frame.leave(filled.T).astype(X.dtype), X)
 
 
 def make_start(
@@ -105,7 +101,7 @@ def make_start(
         else:
             indices = _draw_rows(len(X), n_components, random_state)
         return _start_from_rows(X[indices], len(X))
-    n_rows = _max_start_rows(n_components, X)
+    n_rows = max_start_rows(n_components, X)
     n_init = 1
     if len(X) > n_rows:
         n_init = SUBSAMPLE_INITS
@@ -180,8 +176,9 @@ def _draw_rows(n_samples: int, n_rows: int, random_state) -> np.ndarray:
     return edges[:-1] + (random_state.random_sample(n_rows) * np.diff(edges)).astype(int)
 
 
-def _max_start_rows(n_components: int, X: np.ndarray) -> int:
-    wanted = max(MIN_START_ROWS, START_ROWS_PER_COMPONENT * n_components)
+def max_start_rows(n_components: int, X: np.ndarray, at_least: int = MIN_START_ROWS) -> int:
+    """Return how many rows a start looks at."""
+    wanted = max(at_least, START_ROWS_PER_COMPONENT * n_components)
     affordable = START_BYTES // (X.shape[1] * X.itemsize)
     return max(min(wanted, affordable), 20 * n_components)
 
@@ -211,136 +208,3 @@ def _start_from_labels(X, sample_weight, labels, centres) -> Start:
 
     total = ArraySource(X, sample_weight).total_weight
     return Start(X, sample_weight, resp_of, centres.astype(np.float64), total)
-
-
-# Starts that depend on the weighted rows only ------------------------------------------------
-
-
-def draw_by_weight(sample_weight: np.ndarray, n_rows: int, random_state: Any) -> np.ndarray:
-    """Draw sorted row indices, the weights cut into `n_rows` equal strata with one draw each.
-
-    A row of weight 2 is drawn as two equal rows next to each other are.
-    """
-    edges = np.cumsum(sample_weight)
-    positions = (np.arange(n_rows) + random_state.random_sample(n_rows)) * (edges[-1] / n_rows)
-    return np.minimum(np.searchsorted(edges, positions, side="right"), len(edges) - 1)
-
-
-def best_of_short_runs(
-    source: ArraySource,
-    family: Family,
-    starts: Iterable[Any],
-    *,
-    tol: float,
-    accelerate: bool,
-    ladder: tuple[tuple[int, int], ...] = LADDER,
-) -> Any:
-    """Run EM a little from every start, drop the worse, go on with the rest; return the best.
-
-    This is "small EM" in several rounds, as in successive halving. Works for any family whose
-    parameters have `weights`.
-
-    References
-    ----------
-    C. Biernacki, G. Celeux, G. Govaert, "Choosing starting values for the EM algorithm for
-    getting the highest likelihood in multivariate Gaussian mixture models", Computational
-    Statistics & Data Analysis 41(3-4), 2003. :doi:`10.1016/S0167-9473(02)00163-6`
-    """
-    runs = [EMResult(start, -np.inf, [], 0, False, False, -np.inf) for start in starts]
-    for n_iter, n_kept in ladder:
-        if len(runs) == 1:
-            break
-        runs = [
-            run
-            if run.converged
-            else em(source, family, run.params, tol=tol, max_iter=n_iter, accelerate=accelerate)
-            for run in runs
-        ]
-        runs = _distinct_runs(sorted(runs, key=lambda run: -run.objective), tol)[:n_kept]
-    return runs[0].params
-
-
-def _distinct_runs(runs: list[EMResult], tol: float) -> list[EMResult]:
-    """Keep one of runs, sorted by objective, that approach the same optimum."""
-    kept: list[EMResult] = []
-    shapes: list[np.ndarray] = []
-    for run in runs:
-        shape = np.sort(run.params.weights)
-        if not any(
-            other.objective - run.objective <= 10 * tol and np.allclose(seen, shape, atol=1e-3)
-            for other, seen in zip(kept, shapes, strict=True)
-        ):
-            kept.append(run)
-            shapes.append(shape)
-    return kept
-
-
-def categorical_starts(
-    states: np.ndarray,
-    sample_weight: np.ndarray,
-    packing: Packing,
-    n_components: int,
-    n_starts: int,
-    random_state: np.random.RandomState,
-) -> list[CategoricalParams]:
-    """Return starting parameters: half from rows far apart, half at random.
-
-    The rows must be distinct; components beyond their number start with weight 0. Seeding alone
-    misses optima of small tables, and random probabilities alone those of large ones.
-    """
-    answers = packing.one_hot(states)
-    shares = packing.shares(np.asarray(answers.T @ sample_weight)[None])
-    n_seeds = min(n_components, len(states))
-    seeds = _far_rows(states, sample_weight, packing, n_seeds, -(-n_starts // 2), random_state)
-    starts = []
-    for rows in seeds:
-        probabilities = np.repeat(shares, n_components, axis=0)
-        seeded = packing.shares(answers[rows].toarray(), fallback=shares)
-        probabilities[:n_seeds] = SEED_SHARE * seeded + (1 - SEED_SHARE) * shares
-        starts.append(CategoricalParams(_first(n_seeds, n_components), probabilities))
-    while len(starts) < n_starts:
-        starts.append(random_probabilities(packing, n_components, n_seeds, random_state))
-    return starts
-
-
-def _far_rows(
-    states: np.ndarray,
-    sample_weight: np.ndarray,
-    packing: Packing,
-    n_seeds: int,
-    n_starts: int,
-    random_state: np.random.RandomState,
-) -> np.ndarray:
-    """Draw rows by weight times squared distance to those drawn before, for all starts at once.
-
-    The distance is the number of answers that differ. As in k-means++, with the square of a
-    distance that is itself a squared Euclidean one: outlying groups of rows are small here.
-    """
-    members = packing.states_one_hot(states)
-    answered = np.asarray(packing.levels_of_state.sum(axis=1))
-    n_answers = (members @ answered)[:, None]
-    seeds = np.empty((n_starts, n_seeds), dtype=np.int64)
-    distance = np.ones((len(states), n_starts))
-    for seed in range(n_seeds):
-        edges = np.cumsum(distance**2 * sample_weight[:, None], axis=0)
-        spent = edges[-1] == 0  # only rows with missing answers are left, none of them different
-        edges[:, spent] = np.cumsum(sample_weight)[:, None]
-        below = edges <= random_state.random_sample(n_starts) * edges[-1]
-        seeds[:, seed] = np.minimum(below.sum(axis=0), len(states) - 1)
-        rows = packing.one_hot(states[seeds[:, seed]]).toarray()
-        matches = members @ (packing.levels_of_state @ np.ascontiguousarray(rows.T))
-        np.minimum(distance if seed else np.inf, n_answers - matches, out=distance)
-    return seeds
-
-
-def random_probabilities(
-    packing: Packing, n_components: int, n_alive: int, random_state: np.random.RandomState
-) -> CategoricalParams:
-    """Draw the probabilities of every column uniformly from those that sum to 1."""
-    draws = random_state.standard_exponential((n_components, packing.n_levels))
-    return CategoricalParams(_first(n_alive, n_components), packing.shares(draws))
-
-
-def _first(n_alive: int, n_components: int) -> np.ndarray:
-    """Equal weights of the first components, 0 for the others."""
-    return (np.arange(n_components) < n_alive) / n_alive

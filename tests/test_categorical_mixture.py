@@ -27,7 +27,7 @@ from skmix._categorical_mixture import StateSource
 from skmix._em import _exp, em, em_step, expect
 from skmix._families import Categorical, CategoricalParams, Packing
 from skmix._merge import merge_rows
-from skmix._starts import best_of_short_runs, draw_by_weight
+from skmix._short_runs import best_of_short_runs, draw_by_weight
 from skmix.exceptions import DegenerateComponentWarning
 
 pd = pytest.importorskip("pandas")
@@ -246,8 +246,8 @@ def test_short_runs_return_the_best_of_their_starts():
     with source_of(codes, None, packing) as source:
         ends = [em(source, family, start, max_iter=2000, **options) for start in starts]
         ladder = ((20, 6), (2000, 1))
-        best = best_of_short_runs(source, family, starts * 2, ladder=ladder, **options)
-        reached, _ = expect(source, family.prepare(best, np.float64))
+        (best,) = best_of_short_runs(source, family, starts * 2, ladder=ladder, **options)
+        reached, _ = expect(source, family.prepare(best.params, np.float64))
     bounds = np.array([end.lower_bound for end in ends])
     assert np.ptp(bounds) > 1e-3  # there is something to choose
     assert reached / len(X) == pytest.approx(bounds.max(), abs=1e-7)

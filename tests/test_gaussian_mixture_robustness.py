@@ -19,7 +19,7 @@ from mixtures import (
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.mixture import GaussianMixture as SklearnMixture
 
-from skmix import GaussianMixture, _base, _em, _starts
+from skmix import GaussianMixture, _base, _em, _gaussian_starts
 from skmix.exceptions import DegenerateComponentWarning
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -83,7 +83,8 @@ def test_errors_say_what_scikit_learn_says(parameters, data):
     kind, message = message_of(lambda: GaussianMixture(**parameters).fit(X))
     their_kind, their_message = message_of(lambda: SklearnMixture(**parameters).fit(X))
     assert issubclass(kind, their_kind)
-    # The first line: what is wrong. Remedies differ.
+    # The first line: what is wrong. Remedies differ, and one more start is known here.
+    message = message.replace("\"'auto'\", ", "")
     assert message.startswith(their_message.split("\n")[0])
 
 
@@ -371,12 +372,17 @@ def test_bad_refit_keeps_the_earlier_fit(kind, method):
 @pytest.mark.parametrize("warm_start", [False, True])
 @pytest.mark.parametrize(
     ("module", "name", "n_calls"),
-    [(_starts, "make_start", 0), (_em, "em_step", 0), (_em, "em_step", 2), (_em, "expect", 1)],
+    [
+        (_gaussian_starts, "search", 0),
+        (_em, "em_step", 0),
+        (_em, "em_step", 2),
+        (_em, "expect", 1),
+    ],
 )
 def test_interrupted_refit_keeps_the_earlier_fit(
     monkeypatch, module, name, n_calls, warm_start, error
 ):
-    if warm_start and name == "make_start":
+    if warm_start and name == "search":
         pytest.skip("a warm start needs no start")
     fitted = earlier_fit(warm_start=warm_start, tol=0.0)
     before = snapshot(fitted)

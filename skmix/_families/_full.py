@@ -47,10 +47,12 @@ class FullGaussian(GaussianFamily):
         linear = np.empty_like(params.means)
         rows, columns, share = pairs(n_features if self._has_moments(n_features) else 0)
         quadratic = np.empty((n_components, len(rows)))
-        for k, factor in enumerate(params.precisions_cholesky):
-            linear[k] = factor @ (params.means[k] @ factor)
+        for some in _matrices.batches(n_components, n_features):
+            factors = params.precisions_cholesky[some]
+            whitened = params.means[some, None] @ factors
+            linear[some] = (factors @ whitened.swapaxes(1, 2))[:, :, 0]
             if len(rows):
-                quadratic[k] = -share * (factor @ factor.T)[rows, columns]
+                quadratic[some] = -share * self.precisions(factors)[:, rows, columns]
         return linear, quadratic
 
     def _has_moments(self, n_features):
@@ -82,9 +84,9 @@ class FullGaussian(GaussianFamily):
     def empirical_covariances(self, statistics: GaussianStatistics, counts, shift):
         covariances = statistics.second
         covariances /= counts[:, None, None]
-        for covariance, step in zip(covariances, shift, strict=True):
-            covariance -= np.outer(step, step)
-            clear_below(covariance, self.resolution)
+        for some in _matrices.batches(*shift.shape):
+            covariances[some] -= shift[some, :, None] * shift[some, None, :]
+        clear_below(covariances, self.resolution)
         return covariances
 
     def add_to_variances(self, covariances, variances):
@@ -208,9 +210,9 @@ def correlated_noise(factor: np.ndarray, n_samples: int, rng) -> np.ndarray:
     return solve_triangular(factor, noise, trans="T", lower=False).T
 
 
-def clear_below(covariance: np.ndarray, resolution: np.ndarray) -> None:
+def clear_below(covariances: np.ndarray, resolution: np.ndarray) -> None:
     """Zero the rows and columns whose variance is rounding of the coordinates."""
-    below = np.diagonal(covariance) <= resolution
+    below = np.diagonal(covariances, axis1=-2, axis2=-1) <= resolution
     if below.any():
-        covariance[below] = 0.0
-        covariance[:, below] = 0.0
+        covariances[below] = 0.0
+        covariances.swapaxes(-1, -2)[below] = 0.0

@@ -11,6 +11,18 @@ from scipy.linalg import lapack
 BLOCK = 128
 
 
+# Up to here numpy's inverse of a stack is faster than one call per matrix.
+LARGEST_STACKED = 8
+# Stacks of small matrices are worked on together, in at most so many numbers.
+BATCH_VALUES = 16_384
+
+
+def batches(n_matrices: int, n: int) -> list[slice]:
+    """Cut a stack of n x n matrices into runs: short ones, or single matrices where n is large."""
+    step = max(1, BATCH_VALUES // max(n * n, 1))
+    return [slice(start, start + step) for start in range(0, n_matrices, step)]
+
+
 def blocks(n: int) -> list[tuple[int, int]]:
     """Cut range(n) into nearly equal blocks of at most BLOCK."""
     n_blocks = -(-n // BLOCK)
@@ -77,6 +89,10 @@ def inverse_cholesky(covariances: np.ndarray) -> np.ndarray:
     diagonals = np.diagonal(covariances, axis1=-2, axis2=-1)
     if np.any(pivots <= n * np.finfo(np.float64).eps * diagonals):
         raise np.linalg.LinAlgError("singular to working precision")
+    if n <= LARGEST_STACKED:
+        # The transposed inverse of a lower triangle is upper triangular, but for rounding.
+        factors[...] = np.linalg.inv(factors).swapaxes(-1, -2)
+        return np.triu(factors)
     for factor in factors.reshape(-1, n, n):
         # The transpose of a C-ordered lower triangle is a Fortran-ordered upper one.
         inverse, info = lapack.dtrtri(factor.T, lower=0)
