@@ -217,6 +217,7 @@ class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=A
         )
         progress.run_begins(init)
         params, repairs = self._start(source, family, given, random_state)
+        hard = self.assignment == "hard"  # an extrapolation of which would mean little
         result = _em.em(
             source,
             family,
@@ -225,7 +226,8 @@ class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=A
             max_iter=self.max_iter,
             lower_bound=self.lower_bound_ if self._continues() else -np.inf,
             monitor=progress,
-            accelerate=self._accelerate,
+            accelerate=self._accelerate and not hard,
+            hard=hard,
         )
         if self.max_iter > 0:
             progress.run_ends(result.lower_bound, result.converged)
