@@ -217,7 +217,7 @@ class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=A
         )
         progress.run_begins(init)
         params, repairs = self._start(source, family, given, random_state)
-        hard = self.assignment == "hard"  # an extrapolation of which would mean little
+        hard = self.assignment == "hard"
         result = _em.em(
             source,
             family,
