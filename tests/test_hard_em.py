@@ -241,18 +241,22 @@ def test_far_clusters_are_those_of_k_means(covariance_type):
 
 @each_type
 def test_components_that_shrink_keep_their_digits(covariance_type):
-    # From unit variances to 1e-12 in one step: the sums must be taken about the new means.
-    rng = np.random.default_rng(0)
-    groups = rng.normal(scale=1e-6, size=(3, 50, 2))
-    means = np.array([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0]])
-    X = (means[:, None] + groups).reshape(-1, 2)
-    start = {"means_init": means, "precisions_init": unit_precisions(covariance_type, 3, 2)}
-    mixture = hard_mixture(covariance_type, max_iter=1, weights_init=np.full(3, 1 / 3), **start)
-    mixture.fit(X)
-    one_hot = np.repeat(np.eye(3), 50, axis=0)
-    _, _, expected = oracles.m_step(covariance_type, X, one_hot)
-    scale = np.abs(expected).max()
-    np.testing.assert_allclose(mixture.covariances_ / scale, expected / scale, rtol=0, atol=1e-6)
+    # From unit variances to 1e-12 in one step: the sums must be taken again about the new means.
+    # Two components halve a group, which soft responsibilities would share out about equally.
+    groups = 1e-6 * np.random.default_rng(0).normal(size=(2, 90, 2))
+    X = (np.array([[0.0, 0.0], [0.0, 8.0]])[:, None] + groups).reshape(-1, 2)
+    start = {
+        "weights_init": np.full(3, 1 / 3),
+        "means_init": np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, 8.0]]),
+        "precisions_init": unit_precisions(covariance_type, 3, 2),
+    }
+    mixture = hard_mixture(covariance_type, max_iter=1, **start).fit(X)
+    labels = np.where(X[:, 1] > 4.0, 2, X[:, 0] > 0.0)
+    weights, means, expected = oracles.m_step(covariance_type, X, np.eye(3)[labels])
+    np.testing.assert_allclose(mixture.weights_, weights, rtol=1e-12)
+    np.testing.assert_allclose(mixture.means_, means, rtol=0, atol=1e-14)
+    # Coordinates are rounded to 2e-15, two parts in 1e9 of a deviation.
+    np.testing.assert_allclose(mixture.covariances_ * 1e12, expected * 1e12, rtol=0, atol=1e-7)
 
 
 # Ties, empty components, options ----------------------------------------------------------------
