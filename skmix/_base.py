@@ -227,7 +227,13 @@ class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=A
         )
         progress.run_begins(init)
         params, repairs = self._start(source, family, given, random_state)
-        options = {"tol": self.tol, "monitor": progress, "accelerate": self._accelerate}
+        hard = self.assignment == "hard"
+        options = {
+            "tol": self.tol,
+            "monitor": progress,
+            "accelerate": self._accelerate and not hard,
+            "hard": hard,
+        }
         result = _em.em(
             source,
             family,

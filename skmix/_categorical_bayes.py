@@ -125,7 +125,7 @@ class CategoricalBayesClassifier(MixtureBayesClassifier):
         **{
             name: constraint
             for name, constraint in CategoricalMixture._parameter_constraints.items()
-            if name not in ("n_components", "warm_start")
+            if name not in ("n_components", "assignment", "warm_start")
         },
         "n_jobs": [Integral, None],
     }

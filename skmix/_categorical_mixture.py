@@ -71,6 +71,12 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
         :math:`\theta_{kj}(c) = (n_{kjc} + \alpha) / (n_{kj} + \alpha C_j)` for a column with
         :math:`C_j` categories. 0 is maximum likelihood.
 
+    assignment : {'soft', 'hard'}, default='soft'
+        What the rows of `fit` count for:
+
+        - 'soft': for all components, by their responsibilities (EM).
+        - 'hard': each for its most probable component alone (classification EM, see Notes).
+
     tol : float, default=1e-8
         EM stops when the mean log-likelihood per row (with the logarithm of the prior that
         `alpha` stands for) rises by less than this (nats) in each of two cycles of accelerated
@@ -123,11 +129,11 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
 
     lower_bound_ : float
         The mean log-likelihood per row (nats) of the best run at its last E-step, weighted by
-        `sample_weight`.
+        `sample_weight`; the mean classification log-likelihood if `assignment` is 'hard'.
 
     lower_bounds_ : list of float
-        The mean log-likelihood per row at each iteration of the best run. With ``alpha=0`` it
-        never falls; an extrapolation that failed repeats the value before it.
+        `lower_bound_` at each iteration of the best run. With ``alpha=0`` it never falls; an
+        extrapolation that failed repeats the value before it.
 
     n_features_in_ : int
         Number of features seen during `fit`.
@@ -150,6 +156,16 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
     and rows that are there w times give the same fit to rounding. EM is accelerated by squared
     extrapolation [2]_, and an extrapolation is kept only if the likelihood does not fall.
 
+    With ``assignment="hard"`` every row counts for its most probable class alone, the first of
+    equally probable ones. The fit then climbs the classification log-likelihood [3]_
+    :math:`\sum_i w_i \max_k \log(\pi_k \prod_j \theta_{kj}(x_{ij}))`, which only `alpha` can
+    lower. Its mean is `lower_bound_`; `tol` and the choice among `n_init` runs refer to it, and a
+    run also ends when nothing changes any more. The short runs that find the start are those of
+    EM; the run itself is not accelerated, and one iteration that gains less than `tol` ends it.
+    Classes that overlap come out purer than they are. A class that loses its last row has weight
+    0 from then on, as in EM. All methods but `fit` (`predict_proba`, `score`, ...) are those of
+    the mixture with the fitted parameters.
+
     An answer of probability 0 in a class counts as :math:`10^{-300}` when rows are scored, so that
     held-out rows keep finite log-likelihoods; use ``alpha > 0`` to judge held-out rows.
 
@@ -161,6 +177,10 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
     .. [2] R. Varadhan, C. Roland, "Simple and globally convergent methods for accelerating the
        convergence of any EM algorithm", Scandinavian Journal of Statistics 35(2), 2008.
        :doi:`10.1111/j.1467-9469.2007.00585.x`
+
+    .. [3] G. Celeux, G. Govaert, "A classification EM algorithm for clustering and two stochastic
+       versions", Computational Statistics & Data Analysis 14(3), 1992.
+       :doi:`10.1016/0167-9473(92)90042-E`
 
     Examples
     --------
@@ -180,6 +200,7 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
         "categories": [StrOptions({"auto"}), list, tuple],
         "handle_unknown": [StrOptions({"error", "ignore"})],
         "alpha": [Interval(Real, 0.0, None, closed="left")],
+        "assignment": [StrOptions({"soft", "hard"})],
         "tol": [Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left")],
@@ -199,6 +220,7 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
         categories="auto",
         handle_unknown="error",
         alpha=0.0,
+        assignment="soft",
         tol=1e-8,
         max_iter=5000,
         n_init=1,
@@ -212,6 +234,7 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
         self.categories = categories
         self.handle_unknown = handle_unknown
         self.alpha = alpha
+        self.assignment = assignment
         self.tol = tol
         self.max_iter = max_iter
         self.n_init = n_init

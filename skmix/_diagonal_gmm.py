@@ -58,6 +58,13 @@ class DiagonalGMM(GaussianMixture):
         Pseudo-observations per component with the pooled within-component variances, as in
         :class:`GaussianMixture`. 0 is maximum likelihood.
 
+    assignment : {'soft', 'hard'}, default='soft'
+        What the rows of `fit` count for:
+
+        - 'soft': for all components, by their responsibilities (EM).
+        - 'hard': each for its most probable component alone (classification EM, as in
+          :class:`GaussianMixture`).
+
     Attributes
     ----------
     weights_ : ndarray of shape (n_components,)
@@ -82,10 +89,11 @@ class DiagonalGMM(GaussianMixture):
         The number of iterations of the best run.
 
     lower_bound_ : float
-        The mean log-likelihood per row (nats) of the best run at its last E-step.
+        The mean log-likelihood per row (nats) of the best run at its last E-step; the mean
+        classification log-likelihood if `assignment` is 'hard'.
 
     lower_bounds_ : list of float
-        The mean log-likelihood per row at each iteration of the best run.
+        `lower_bound_` at each iteration of the best run.
 
     n_features_in_ : int
         Number of features seen during `fit`.
@@ -107,6 +115,10 @@ class DiagonalGMM(GaussianMixture):
     A. P. Dempster, N. M. Laird, D. B. Rubin, "Maximum likelihood from incomplete data via the EM
     algorithm", Journal of the Royal Statistical Society B 39(1), 1977.
     :doi:`10.1111/j.2517-6161.1977.tb01600.x`
+
+    G. Celeux, G. Govaert, "A classification EM algorithm for clustering and two stochastic
+    versions", Computational Statistics & Data Analysis 14(3), 1992.
+    :doi:`10.1016/0167-9473(92)90042-E`
 
     Examples
     --------
@@ -144,6 +156,7 @@ class DiagonalGMM(GaussianMixture):
         verbose=0,
         verbose_interval=10,
         shrinkage=0.0,
+        assignment="soft",
     ):
         self.n_components = n_components
         self.tol = tol
@@ -159,6 +172,7 @@ class DiagonalGMM(GaussianMixture):
         self.verbose = verbose
         self.verbose_interval = verbose_interval
         self.shrinkage = shrinkage
+        self.assignment = assignment
 
     @classmethod
     def from_parameters(cls, weights, means, covariances):

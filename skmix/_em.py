@@ -55,12 +55,17 @@ def em(
     lower_bound: float = -np.inf,
     monitor: Monitor | None = None,
     accelerate: bool = False,
+    hard: bool = False,
 ) -> EMResult:
     """Iterate from ``params`` until the mean log-likelihood changes by less than ``tol``.
 
     As in scikit-learn, the likelihood of iteration ``i`` is that of the parameters that entered
     it, and the parameters returned are one update further. ``accelerate`` needs a family that is
     :class:`~skmix._families.Extrapolating`; ``tol`` is then the change over a cycle of passes.
+
+    ``hard`` gives every row to its most probable component alone (classification EM). The
+    likelihood is then that of the rows together with their components, and the run also ends
+    where it stays the same to the bit, as it does when no row changes its component.
     """
     scheme: Scheme = PlainSteps(lower_bound)
     if accelerate:
@@ -73,10 +78,10 @@ def em(
         previous, start = lower_bound, scheme.propose(params)
         if monitor is not None:
             monitor.iteration_begins(len(lower_bounds) + 1, start)
-        accepted = scheme.accept(start, *em_step(source, family, start))
+        accepted = scheme.accept(start, *em_step(source, family, start, hard=hard))
         params, lower_bound, objective, gain = accepted
         lower_bounds.append(lower_bound)
-        converged = gain is not None and abs(gain) < tol
+        converged = gain is not None and (abs(gain) < tol or (hard and gain == 0.0))
         if monitor is not None:
             change = lower_bound - previous
             stopped = monitor.iteration_ends(len(lower_bounds), params, lower_bound, change)
@@ -84,10 +89,12 @@ def em(
     return EMResult(params, lower_bound, lower_bounds, n_iter, converged, stopped, objective)
 
 
-def em_step(source: ArraySource, family: Family, params: Any) -> tuple[Any, float]:
+def em_step(
+    source: ArraySource, family: Family, params: Any, *, hard: bool = False
+) -> tuple[Any, float]:
     """Update the parameters once; return them and the mean log-likelihood of the old ones."""
     form = family.prepare(params, source.dtype)
-    log_likelihood, statistics = expect(source, form)
+    log_likelihood, statistics = expect(source, form, hard=hard)
     failure = None
     try:
         new_params = family.maximize(params, statistics)
@@ -95,7 +102,7 @@ def em_step(source: ArraySource, family: Family, params: Any) -> tuple[Any, floa
         new_params, failure = None, error
     finer_form = family.refine(params, form, statistics, new_params)
     if finer_form is not None:  # rounding would show: take the same sums closer to the answer
-        _, statistics = expect(source, finer_form)
+        _, statistics = expect(source, finer_form, hard=hard)
         new_params = family.maximize(params, statistics)
     elif failure is not None:
         raise failure
@@ -103,35 +110,43 @@ def em_step(source: ArraySource, family: Family, params: Any) -> tuple[Any, floa
 
 
 def em_step_of_runs(
-    source: ArraySource, family: Family, params: Any, n_runs: int
+    source: ArraySource, family: Family, params: Any, n_runs: int, *, hard: bool = False
 ) -> tuple[Any, np.ndarray]:
     """Update several runs once, whose components follow one another in the parameters.
 
     The weights of all components add up to 1. Returns the new parameters and the mean
     log-likelihood of each run. Sums are not repeated where rounding shows.
     """
-    log_likelihoods, statistics = expect_runs(source, family.prepare(params, source.dtype), n_runs)
+    form = family.prepare(params, source.dtype)
+    log_likelihoods, statistics = expect_runs(source, form, n_runs, hard=hard)
     return family.maximize(params, statistics), log_likelihoods / source.total_weight
 
 
-def expect(source: ArraySource, form: Form) -> tuple[float, Any]:
-    """Make one pass over the rows: total log-likelihood and statistics, in float64."""
-    log_likelihoods, statistics = expect_runs(source, form, 1)
+def expect(source: ArraySource, form: Form, *, hard: bool = False) -> tuple[float, Any]:
+    """Make one pass over the rows: total log-likelihood and statistics, in float64.
+
+    A ``hard`` pass replaces the responsibilities by zeros and ones, and the log density of a row
+    by that of the row and its component.
+    """
+    log_likelihoods, statistics = expect_runs(source, form, 1, hard=hard)
     return float(log_likelihoods[0]), statistics
 
 
-def expect_runs(source: ArraySource, form: Form, n_runs: int) -> tuple[np.ndarray, Any]:
+def expect_runs(
+    source: ArraySource, form: Form, n_runs: int, *, hard: bool = False
+) -> tuple[np.ndarray, Any]:
     """Make one pass for several runs at once, whose components follow one another.
 
     The weights of the components of each run add up to ``1 / n_runs``.
     """
+    assign = _one_hot_log_prob if hard else _exp_log_prob
 
     def zeros() -> list[np.ndarray]:
         return [np.zeros(n_runs), *form.zeros()]
 
     def add(chunk: Chunk, totals: list[np.ndarray], scratch: Scratch) -> None:
         features = form.features(chunk.X, scratch)
-        resp, norm, peak = _exp_log_prob(form, features, len(chunk.X), scratch, n_runs)
+        resp, norm, peak = assign(form, features, len(chunk.X), scratch, n_runs)
         weight = chunk.sample_weight
         if weight is not None and form.parts_per_row > 1:
             weight = np.tile(weight, form.parts_per_row)
@@ -247,6 +262,23 @@ def _exp_log_prob(form: Form, features: Any, n_rows: int, scratch: Scratch, n_ru
     np.subtract(resp, peak[:, None], out=resp)
     _exp(resp)
     np.sum(resp, axis=1, out=norm)
+    return resp, norm, peak
+
+
+def _one_hot_log_prob(form: Form, features: Any, n_rows: int, scratch: Scratch, n_runs: int):
+    """Give every row to its largest term, the first of equal ones; as `_exp_log_prob` else."""
+    log_prob = _log_prob(form, features, n_rows, scratch)
+    resp = log_prob.reshape(n_runs, -1, log_prob.shape[1])
+    norm = scratch.array("norm", (n_runs, resp.shape[2]), form.dtype)
+    peak = scratch.array("peak", norm.shape, form.dtype)
+    np.max(resp, axis=1, out=peak)
+    np.equal(resp, peak[:, None], out=resp, casting="unsafe")
+    np.sum(resp, axis=1, out=norm)
+    runs, rows = np.nonzero(norm > 1.0)
+    if len(rows):
+        first = np.argmax(resp[runs, :, rows], axis=1)
+        resp[runs, :, rows] = np.arange(resp.shape[1]) == first[:, None]
+        norm[runs, rows] = 1.0
     return resp, norm, peak
 
 

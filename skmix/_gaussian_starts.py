@@ -15,9 +15,12 @@ import numpy as np
 
 from ._em import predict, statistics_of
 from ._families import GaussianFamily, GaussianForm, GaussianParams
+from ._merge import distinct_rows
 from ._short_runs import TOGETHER, best_of_short_runs, draw_by_weight, join_runs, split_runs
 from ._sources import ArraySource
+from ._starts import fill, max_start_rows
 
+MIN_ROWS = 10_000
 # Directions with less than this share of the largest variance are rounding, in columns of one
 # scale.
 SINGULAR_SHARE = 1e-10
@@ -43,11 +46,26 @@ RESEEDING_LADDER = ((10, 3), (30, 1))
 DISTANCES = 2**18
 
 
+def few_rows(
+    source: ArraySource, n_components: int, random_state: np.random.RandomState
+) -> ArraySource:
+    """Return a source of distinct rows with weights, a sample where there are many."""
+    n_rows = max_start_rows(n_components, source.X, at_least=MIN_ROWS)
+    salt = random_state.randint(2**31)
+    indices, sample_weight = distinct_rows(source.X, source.sample_weight, n_rows, salt)
+    X = source.X[indices]
+    if source.incomplete:
+        X = fill(X, sample_weight)
+    return ArraySource(X, sample_weight)
+
+
 def search(
     source: ArraySource,
     family: GaussianFamily,
     n_components: int,
     random_state: np.random.RandomState,
+    *,
+    hard: bool = False,
 ) -> list[GaussianParams]:
     """Return the parameters that short runs led to, the best first, in the frame of the family.
 
@@ -64,7 +82,7 @@ def search(
         n_starts = 1  # the likelihood of so few rows would favour the worst
     starts = gaussian_starts(source, family, n_components, n_starts, random_state)
     ladder = tuple((n_iter, max(2, round(share * n_starts))) for n_iter, share in RUNGS)
-    return _best_params(source, family, starts, ladder)
+    return _best_params(source, family, starts, ladder, hard)
 
 
 def start_near(
@@ -92,6 +110,8 @@ def reseed(
     params: GaussianParams,
     bad: np.ndarray,
     random_state: np.random.RandomState,
+    *,
+    hard: bool = False,
 ) -> GaussianParams:
     """Give bad components (indices) half of the rows of good ones, as the likelihood likes best.
 
@@ -116,16 +136,17 @@ def reseed(
                 halves = cluster(space[rows], weight[rows], 2, 1, i % 2, random_state)[0]
                 new_labels[rows[halves == 1]] = component
         starts += params_of_labels(source, family, new_labels[None], len(heirs))
-    return _best_params(source, _forgiving(family), starts, RESEEDING_LADDER)[0]
+    return _best_params(source, _forgiving(family), starts, RESEEDING_LADDER, hard)[0]
 
 
-def _best_params(source, family, starts, ladder) -> list[GaussianParams]:
+def _best_params(source, family, starts, ladder, hard) -> list[GaussianParams]:
     runs = best_of_short_runs(
         source,
         family,
         starts,
         tol=SEARCH_TOL,
         ladder=ladder,
+        hard=hard,
         together=not family.shared_covariance,
         suspect=partial(have_spikes, family),
     )

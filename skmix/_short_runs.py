@@ -26,6 +26,7 @@ def best_of_short_runs(
     tol: float,
     ladder: Ladder,
     accelerate: bool = False,
+    hard: bool = False,
     together: bool = False,
     suspect: Callable[[list[Any]], Sequence[bool]] | None = None,
 ) -> list[EMResult]:
@@ -36,7 +37,7 @@ def best_of_short_runs(
 
     Parameters
     ----------
-    source, family, tol, accelerate
+    source, family, tol, accelerate, hard
         As for `em`.
 
     starts : iterable of parameters
@@ -57,14 +58,13 @@ def best_of_short_runs(
     getting the highest likelihood in multivariate Gaussian mixture models", Computational
     Statistics & Data Analysis 41(3-4), 2003. :doi:`10.1016/S0167-9473(02)00163-6`
     """
+    options: dict[str, Any] = {"tol": tol, "accelerate": accelerate, "hard": hard}
 
     def advance(runs: list[EMResult], n_iter: int) -> list[EMResult]:
         if together:
-            return _advance_together(source, family, runs, n_iter, tol)
+            return _advance_together(source, family, runs, n_iter, tol, hard)
         return [
-            run
-            if run.converged
-            else em(source, family, run.params, tol=tol, max_iter=n_iter, accelerate=accelerate)
+            run if run.converged else em(source, family, run.params, max_iter=n_iter, **options)
             for run in runs
         ]
 
@@ -108,7 +108,12 @@ def draw_by_weight(sample_weight: np.ndarray, n_rows: int, random_state: Any) ->
 
 
 def _advance_together(
-    source: ArraySource, family: Family, runs: list[EMResult], n_iter: int, tol: float
+    source: ArraySource,
+    family: Family,
+    runs: list[EMResult],
+    n_iter: int,
+    tol: float,
+    hard: bool,
 ) -> list[EMResult]:
     size = sum(field.size for field in runs[0].params)
     n_together = max(1, TOGETHER // size)
@@ -119,7 +124,7 @@ def _advance_together(
         bounds = np.array([run.lower_bound for run in some])
         for _ in range(n_iter):
             before = bounds
-            params, bounds = em_step_of_runs(source, family, params, len(some))
+            params, bounds = em_step_of_runs(source, family, params, len(some), hard=hard)
             converged = np.abs(bounds - before) < tol
             if np.all(converged):
                 break

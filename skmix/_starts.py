@@ -23,8 +23,6 @@ from ._sources import ArraySource, one_openmp_thread
 # A clustering of this many rows, or rows per component, starts EM as well as one of all rows.
 MIN_START_ROWS = 20_000
 START_ROWS_PER_COMPONENT = 256
-# Several starts compete by EM of fewer rows.
-MIN_SEARCH_ROWS = 10_000
 START_BYTES = 16 * 2**20
 # A subsample is cheap to cluster, so the best of a few clusterings of it is taken.
 SUBSAMPLE_INITS = 3

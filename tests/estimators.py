@@ -87,15 +87,22 @@ TABLE = {
             GaussianMixture(k, covariance_type=covariance_type, random_state=0)
             for k, covariance_type in product(N_COMPONENTS, COVARIANCE_TYPES)
         ]
-        + [GaussianMixture(2, shrinkage=5.0, random_state=0)],
+        + [GaussianMixture(2, shrinkage=5.0, random_state=0)]
+        + [GaussianMixture(2, assignment="hard", random_state=0)],
         "density_estimator",
-        {**EM_CHANGES, **START_CHANGES, "covariance_type": "spherical"},
+        {
+            **EM_CHANGES,
+            **START_CHANGES,
+            "covariance_type": "spherical",
+            "assignment": "hard",
+        },
     ),
     DiagonalGMM: Row(
         [DiagonalGMM(k, random_state=0) for k in N_COMPONENTS]
-        + [DiagonalGMM(2, shrinkage=5.0, random_state=0)],
+        + [DiagonalGMM(2, shrinkage=5.0, random_state=0)]
+        + [DiagonalGMM(2, assignment="hard", random_state=0)],
         "density_estimator",
-        {**EM_CHANGES, **START_CHANGES},
+        {**EM_CHANGES, **START_CHANGES, "assignment": "hard"},
     ),
     GMMBayesClassifier: Row(
         [
@@ -169,9 +176,10 @@ TABLE = {
             CategoricalMixture(2, random_state=0),
             CategoricalMixture(1),
             CategoricalMixture(3, alpha=1.0, init_params="random", random_state=0),
+            CategoricalMixture(2, assignment="hard", random_state=0),
         ],
         "density_estimator",
-        {**LATENT_CLASS_CHANGES, "warm_start": True},
+        {**LATENT_CLASS_CHANGES, "warm_start": True, "assignment": "hard"},
     ),
     CategoricalBayesClassifier: Row(
         [

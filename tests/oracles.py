@@ -43,6 +43,16 @@ def e_step(X, weights, means, matrices):
     return norm, np.exp(log_prob - norm[:, None])
 
 
+def classify(log_prob):
+    """Largest term of every row, and zeros with a one where it stands, the first of equals."""
+    one_hot = np.zeros(log_prob.shape)
+    largest = np.empty(len(log_prob))
+    for i, row in enumerate(log_prob.tolist()):
+        largest[i] = max(row)
+        one_hot[i, row.index(max(row))] = 1.0
+    return largest, one_hot
+
+
 def m_step(covariance_type, X, resp, sample_weight=None, reg_covar=0.0, shrinkage=0.0):
     """Weights, means and covariances, row by row: means first, then squares about them."""
     X = np.asarray(X, dtype=np.float64)
@@ -144,11 +154,14 @@ def categorical_log_prob(codes, weights, probabilities):
     return log_prob
 
 
-def categorical_em_step(codes, sample_weight, weights, probabilities, alpha=0.0):
+def categorical_em_step(codes, sample_weight, weights, probabilities, alpha=0.0, hard=False):
     """One iteration by loops: total log-likelihood, new weights and probabilities."""
     log_prob = categorical_log_prob(codes, weights, probabilities)
     norm = logsumexp(log_prob, axis=1)
-    resp = np.exp(log_prob - norm[:, None]) * sample_weight[:, None]
+    resp = np.exp(log_prob - norm[:, None])
+    if hard:
+        norm, resp = classify(log_prob)
+    resp = resp * sample_weight[:, None]
     new = []
     for j, table in enumerate(probabilities):
         counts = np.full(table.shape, alpha)

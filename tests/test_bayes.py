@@ -568,11 +568,11 @@ def test_interrupted_refit_keeps_the_earlier_fit(monkeypatch, n_calls, error):
     before = copy.deepcopy(vars(classifier))
     original, calls = _em.em_step, []
 
-    def failing(*args):
+    def failing(*args, **options):
         calls.append(1)
         if len(calls) > n_calls:
             raise error
-        return original(*args)
+        return original(*args, **options)
 
     monkeypatch.setattr(_em, "em_step", failing)
     with pytest.raises(error):

@@ -203,16 +203,16 @@ def test_warnings_point_at_the_caller():
     assert [w.filename for w in caught] == [__file__]
 
 
-def test_signature_is_that_of_scikit_learn_but_for_the_start_and_shrinkage():
+def test_signature_is_that_of_scikit_learn_but_for_the_start_and_two_more():
     theirs = dict(inspect.signature(SklearnMixture).parameters)
     theirs["init_params"] = theirs["init_params"].replace(default="auto")
     ours = dict(inspect.signature(GaussianMixture).parameters)
-    shrinkage = ours.pop("shrinkage")
-    assert shrinkage.default == 0.0
+    added = {name: ours.pop(name) for name in ("shrinkage", "assignment")}
+    assert [parameter.default for parameter in added.values()] == [0.0, "soft"]
     assert list(ours.items()) == list(theirs.items())
     diagonal = dict(inspect.signature(DiagonalGMM).parameters)
     del theirs["covariance_type"]
-    assert list(diagonal.items()) == [*theirs.items(), ("shrinkage", shrinkage)]
+    assert list(diagonal.items()) == [*theirs.items(), *added.items()]
 
 
 def test_public_methods_are_those_of_scikit_learn():
