@@ -67,9 +67,9 @@ class GaussianMixture(ConditioningMixin, BaseMixture):
         - 'auto': the best of several short runs, the same for any rotation, shear or unit of
           the rows, and for a weight and a repetition. Components that die or collapse later are
           started once more (see Notes).
-        - 'kmeans': clusters of k-means, as scikit-learn's default. Where there are more than 20 000 rows (256 per
-          component with many components, fewer rows with many features), the best of three
-          clusterings of a random subsample of that size.
+        - 'kmeans': clusters of k-means, scikit-learn's default. Where there are more than
+          20 000 rows (256 per component with many components, fewer rows with many features),
+          the best of three clusterings of a random subsample of that size.
         - 'k-means++': rows chosen by the seeding of k-means, likewise.
         - 'random': random responsibilities.
         - 'random_from_data': rows chosen at random.

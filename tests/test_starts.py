@@ -1,0 +1,331 @@
+"""Starts: "auto" depends on the weighted rows alone, and finds the optimum."""
+
+import csv
+import warnings
+
+import numpy as np
+import pytest
+from families import FAMILIES, every_family
+from mixtures import COVARIANCE_TYPES, LEARNED, each_type, overlapping
+from scipy.stats import special_ortho_group
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_iris
+from sklearn.metrics import adjusted_rand_score
+from sklearn.mixture import GaussianMixture as SklearnMixture
+
+from skmix import DiagonalGMM, GaussianMixture, _gaussian_starts
+from skmix._em import em_step, em_step_of_runs
+from skmix._merge import distinct_rows
+from skmix._short_runs import join_runs, split_runs
+from skmix.exceptions import DegenerateComponentWarning
+
+SEEDS = range(10)
+
+
+def elongated(seed=0, n_samples=300):
+    """Two parallel clusters, thirty times as long as wide."""
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(size=(2 * n_samples, 2)) * [10.0, 0.3]
+    labels = np.repeat([0, 1], n_samples)
+    return noise + labels[:, None] * [0.0, 3.0], labels
+
+
+def partition(labels):
+    """Labels in the order of their first occurrence."""
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse]
+
+
+# The optimum ------------------------------------------------------------------------------------
+
+
+def test_elongated_clusters_are_found_by_every_seed():
+    X, labels = elongated()
+    for seed in SEEDS:
+        found = GaussianMixture(2, random_state=seed).fit_predict(X)
+        assert adjusted_rand_score(labels, found) > 0.99, seed
+    peer = SklearnMixture(2, random_state=0).fit_predict(X)
+    assert adjusted_rand_score(labels, peer) < 0.1  # what the start is for
+
+
+@pytest.mark.parametrize(("n_components", "published"), [(2, -214.355), (3, -180.185)])
+def test_iris_is_fitted_as_published_without_a_spike(n_components, published):
+    X = load_iris().data
+    for seed in SEEDS:
+        mixture = GaussianMixture(n_components, tol=1e-8, max_iter=10_000, random_state=seed)
+        mixture.fit(X)
+        assert mixture.score(X) * len(X) > published - 1e-3, seed
+        assert np.linalg.eigvalsh(mixture.covariances_).min() > 1e-5, seed
+
+
+@pytest.mark.parametrize(
+    ("name", "n_components", "covariance_type", "published"),
+    [
+        ("diabetes", 3, "full", -2295.118),
+        ("acidity", 2, "tied", -185.9493),
+        ("galaxies", 3, "full", -203.1792),
+    ],
+)
+def test_published_optima_are_found(data_dir, name, n_components, covariance_type, published):
+    with open(data_dir / "continuous" / f"{name}.csv") as file:
+        _, *table = csv.reader(file)
+    X = np.array(table)[:, -3:][:, (name == "diabetes" and slice(0, 3)) or [-1]].astype(float)
+    if name == "diabetes":
+        X[103, 1] = 455.0  # as mclust corrects row 104
+    X = X / 1000.0 if name == "galaxies" else X
+    for seed in SEEDS:
+        mixture = GaussianMixture(
+            n_components,
+            covariance_type=covariance_type,
+            tol=1e-8,
+            max_iter=10_000,
+            random_state=seed,
+        ).fit(X)
+        assert mixture.score(X) * len(X) > published - 1e-3, seed
+
+
+def test_a_spike_loses_to_any_fit_without_one():
+    # Two rows that nearly coincide, far out: EM started there ends in a spike.
+    X = np.concatenate([overlapping(200, 2), [[4.0, 4.0], [4.0, 4.0 + 1e-4]]])
+    means = [[0.0, 0.0], [4.0, 4.0]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateComponentWarning)
+        spiky = GaussianMixture(2, means_init=means, random_state=0).fit(X)
+    mixture = GaussianMixture(2, random_state=0, n_init=3).fit(X)
+    assert spiky.lower_bound_ > mixture.lower_bound_
+    assert np.linalg.eigvalsh(spiky.covariances_).min() < 1e-5
+    assert np.linalg.eigvalsh(mixture.covariances_).min() > 1e-5
+
+
+# Coordinates ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied"])
+def test_rotation_scale_and_shear_change_nothing(covariance_type):
+    X = load_iris().data + 0.01 * np.random.default_rng(0).normal(size=(150, 4))
+    rng = np.random.default_rng(1)
+    rotation = special_ortho_group.rvs(4, random_state=2)
+    shear = np.eye(4) + np.triu(rng.normal(size=(4, 4)), 1)
+    options = dict(n_components=3, covariance_type=covariance_type, reg_covar=0.0, random_state=0)
+    labels = partition(GaussianMixture(**options).fit_predict(X))
+    for name, change in {
+        "rotation": rotation,
+        "scales": np.diag([1e-3, 1.0, 7.0, 1e4]),
+        "shear": shear,
+        "all": rotation @ shear * [1.0, 100.0, 0.1, 3.0],
+    }.items():
+        changed = GaussianMixture(**options).fit_predict(X @ change + 5.0)
+        np.testing.assert_array_equal(partition(changed), labels, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("covariance_type", "scales"), [("diag", [0.01, 1, 30, 7]), ("spherical", 9)]
+)
+def test_what_other_covariances_can_follow_changes_nothing(covariance_type, scales):
+    X = overlapping(300)
+    options = dict(n_components=3, covariance_type=covariance_type, reg_covar=0.0, random_state=0)
+    labels = GaussianMixture(**options).fit_predict(X)
+    np.testing.assert_array_equal(GaussianMixture(**options).fit_predict(X * scales), labels)
+
+
+# Weights ----------------------------------------------------------------------------------------
+
+
+@each_type
+@pytest.mark.parametrize("n_components", [2, 3])
+def test_a_weight_is_a_repetition_in_any_order(covariance_type, n_components):
+    X = overlapping(150)
+    weight = np.random.default_rng(0).integers(0, 4, size=len(X))
+    options = dict(covariance_type=covariance_type, tol=1e-8, max_iter=500, random_state=3)
+    weighted = GaussianMixture(n_components, **options).fit(X, sample_weight=weight)
+    rows = np.random.default_rng(1).permutation(np.repeat(X, weight, axis=0))
+    repeated = GaussianMixture(n_components, **options).fit(rows)
+    for name in LEARNED:
+        np.testing.assert_allclose(
+            getattr(weighted, name), getattr(repeated, name), rtol=1e-6, atol=1e-8, err_msg=name
+        )
+
+
+def test_a_weight_is_a_repetition_where_rows_are_drawn(monkeypatch):
+    monkeypatch.setattr(_gaussian_starts, "MIN_ROWS", 200)
+    monkeypatch.setattr("skmix._starts.START_ROWS_PER_COMPONENT", 1)
+    X = overlapping(1000)
+    weight = np.random.default_rng(0).integers(1, 4, size=len(X))
+    weighted = GaussianMixture(3, random_state=0).fit(X, sample_weight=weight)
+    rows = np.random.default_rng(1).permutation(np.repeat(X, weight, axis=0))
+    repeated = GaussianMixture(3, random_state=0).fit(rows)
+    np.testing.assert_allclose(weighted.means_, repeated.means_, atol=1e-8)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_distinct_rows_are_those_of_numpy(dtype):
+    rng = np.random.default_rng(0)
+    X = rng.integers(-2, 3, size=(5000, 4)).astype(dtype)
+    X[X == 2] = np.nan
+    X[::3] *= -1.0  # zeros of either sign
+    weight = rng.integers(1, 5, size=len(X)).astype(float)
+    keys = np.where(np.isnan(X), 99.0, X + 0.0)
+    expected, inverse = np.unique(keys, axis=0, return_inverse=True)
+    totals = np.bincount(inverse.ravel(), weight)
+    indices, weights = distinct_rows(X, weight, 10**6, salt=0)
+    order = np.lexsort(keys[indices].T[::-1])
+    np.testing.assert_array_equal(keys[indices][order], expected)
+    np.testing.assert_array_equal(weights[order], totals)
+
+
+def test_samples_of_rows_are_even_and_change_with_the_salt(monkeypatch):
+    monkeypatch.setattr("skmix._merge.PIECE_ROWS", 300)
+    X = np.arange(4000.0)[:, None]
+    one, weights = distinct_rows(X, None, 500, salt=1)
+    other, _ = distinct_rows(X, None, 500, salt=2)
+    whole, _ = distinct_rows(X, None, 4000, salt=1)
+    assert len(one) == len(np.unique(one)) == 500 and np.all(weights == 1.0)
+    np.testing.assert_array_equal(one, whole[:500])
+    assert 20 < len(np.intersect1d(one, other)) < 110  # 62.5 expected
+    counts, _ = np.histogram(one, bins=8, range=(0, 4000))
+    assert np.all(np.abs(counts - 62.5) < 5 * np.sqrt(62.5))
+
+
+# Short runs -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hard", [False, True])
+@every_family
+def test_runs_side_by_side_are_runs_one_by_one(case, hard):
+    if case.covariance_type == "tied":
+        pytest.skip("runs cannot share the covariance that their components share")
+    weight = np.random.default_rng(0).gamma(2.0, size=200)
+    problems = [case.problem(seed, n_samples=200) for seed in range(3)]
+    X = problems[0][1]
+    with case.bound(X, weight) as (source, family):
+        runs = [family.to_frame(params) for params, _ in problems]
+        alone = [em_step(source, family, run, hard=hard) for run in runs]
+        joined, bounds = em_step_of_runs(source, family, join_runs(runs), 3, hard=hard)
+    np.testing.assert_allclose(bounds, [bound for _, bound in alone], rtol=1e-10)
+    for run, (expected, _) in zip(split_runs(joined, 3), alone, strict=True):
+        for ours, theirs in zip(run, expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-10)
+
+
+def test_clusters_are_those_of_k_means():
+    X = overlapping(400)
+    weight = np.random.default_rng(0).uniform(0.5, 2.0, size=400)
+    labels = _gaussian_starts.cluster(X, weight, 3, 10, 50, np.random.RandomState(0))
+    peer = KMeans(3, n_init=10, random_state=0).fit(X, sample_weight=weight)
+    assert min(inertia(X, weight, some) for some in labels) == pytest.approx(
+        peer.inertia_, rel=1e-4
+    )
+
+
+def inertia(X, weight, labels):
+    total = 0.0
+    for k in np.unique(labels):
+        rows, share = X[labels == k], weight[labels == k]
+        total += share @ np.sum((rows - np.average(rows, axis=0, weights=share)) ** 2, axis=1)
+    return total
+
+
+def test_near_pairs_give_the_shape_of_clusters():
+    X, labels = elongated()
+    Z = X @ _gaussian_starts.whitening(np.cov(X.T), 1e-10, True)
+    drawn = np.random.default_rng(0).choice(len(Z), 256)
+    scatter = _gaussian_starts.near_scatter(Z[drawn], Z[drawn], 0.25)
+    near = Z @ _gaussian_starts.whitening(scatter, 1e-4, True)
+    means = np.array([near[labels == k].mean(axis=0) for k in (0, 1)])
+    within = np.cov(np.concatenate([near[labels == k] - means[k] for k in (0, 1)]).T)
+    # In units of their own spread, the clusters are ten apart, and nearly round.
+    assert np.linalg.norm(means[1] - means[0]) > 3 * np.sqrt(np.linalg.eigvalsh(within).max())
+    assert np.linalg.cond(within) < 12
+
+
+# Given parts of a start -------------------------------------------------------------------------
+
+
+@each_type
+def test_given_means_attract_the_rows_near_them(covariance_type):
+    X = np.concatenate([overlapping(100, 2) - 8.0, overlapping(300, 2) + 8.0])
+    mixture = GaussianMixture(
+        2, covariance_type=covariance_type, means_init=[[8.0, 8.0], [-8.0, -8.0]]
+    ).fit(X)
+    np.testing.assert_allclose(mixture.weights_, [0.75, 0.25], atol=0.01)
+
+
+def test_no_iteration_returns_the_end_of_the_short_runs():
+    X, labels = elongated()
+    mixture = GaussianMixture(2, max_iter=0, random_state=0).fit(X)
+    assert mixture.n_iter_ == 0
+    assert adjusted_rand_score(labels, mixture.predict(X)) > 0.99
+
+
+# Components that die or collapse ----------------------------------------------------------------
+
+
+def test_a_dead_component_starts_again_where_the_likelihood_gains(monkeypatch):
+    X = np.concatenate([overlapping(100, 2) + 9.0 * k for k in range(3)])
+    good = GaussianMixture(3, random_state=0).fit(X)
+    search = _gaussian_starts.search
+
+    def search_badly(*args, **options):
+        best, *others = search(*args, **options)
+        means = best.means.copy()
+        means[0] = 1e6  # no row is near
+        return [best._replace(means=means), *others]
+
+    monkeypatch.setattr(_gaussian_starts, "search", search_badly)
+    mixture = GaussianMixture(3, random_state=0).fit(X)
+    assert mixture.lower_bound_ == pytest.approx(good.lower_bound_, abs=2e-3)
+    np.testing.assert_allclose(np.sort(mixture.weights_), [1 / 3] * 3, atol=0.01)
+    monkeypatch.setattr(GaussianMixture, "_reseed", lambda *args: None)
+    with pytest.warns(DegenerateComponentWarning, match="lost all rows"):
+        left_out = GaussianMixture(3, random_state=0).fit(X)
+    assert np.sum(left_out.weights_ == 0) == 1
+
+
+@each_type
+def test_spare_components_have_no_weight(covariance_type):
+    X = np.repeat([[0.0, 0.0], [4.0, 1.0], [1.0, 5.0]], 10, axis=0)
+    with pytest.warns(DegenerateComponentWarning, match="lost all rows"):
+        mixture = GaussianMixture(5, covariance_type=covariance_type, random_state=0).fit(X)
+    assert np.sum(mixture.weights_ > 0) == 3
+    assert mixture.means_.shape == (5, 2)
+    assert len(np.unique(mixture.predict(X))) == 3
+
+
+@each_type
+def test_weights_all_on_one_row(covariance_type):
+    X = overlapping(50, 2)
+    weight = np.zeros(50)
+    weight[7] = 3.0
+    with pytest.raises(ValueError, match=r"n_samples = 1 with positive sample_weight"):
+        GaussianMixture(2, covariance_type=covariance_type).fit(X, sample_weight=weight)
+    weight[8] = 1e-9
+    with pytest.warns(DegenerateComponentWarning):
+        mixture = GaussianMixture(2, covariance_type=covariance_type, random_state=0)
+        mixture.fit(X, sample_weight=weight)
+    assert np.all(np.isfinite(mixture.means_))
+
+
+@each_type
+@pytest.mark.parametrize("kind", ["constant", "duplicate"])
+def test_flat_columns_do_not_hide_the_clusters(covariance_type, kind):
+    X = np.concatenate([overlapping(100, 2) - 4.0, overlapping(100, 2) + 4.0])
+    labels = np.repeat([0, 1], 100)
+    X = np.column_stack([X, X[:, 0] if kind == "duplicate" else np.full(200, 7.0)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateComponentWarning)
+        found = GaussianMixture(2, covariance_type=covariance_type, random_state=0).fit_predict(X)
+    assert adjusted_rand_score(labels, found) == 1.0
+
+
+def test_many_features_for_few_rows_start_from_clusters():
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(size=(60, 40)), rng.normal(size=(60, 40)) + 3.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateComponentWarning)
+        found = GaussianMixture(2, random_state=0, reg_covar=1e-3).fit_predict(X)
+    assert adjusted_rand_score(np.repeat([0, 1], 60), found) == 1.0
+
+
+def test_the_table_of_types_is_complete():
+    assert {case.covariance_type for case in FAMILIES} == set(COVARIANCE_TYPES)
+    assert DiagonalGMM().init_params == GaussianMixture().init_params == "auto"
