@@ -197,7 +197,7 @@ def test_runs_side_by_side_are_runs_one_by_one(case, hard):
     weight = np.random.default_rng(0).gamma(2.0, size=200)
     problems = [case.problem(seed, n_samples=200) for seed in range(3)]
     X = problems[0][1]
-    with case.bound(X, weight) as (source, family):
+    with case.bound(X, weight, reg_covar=1e-3) as (source, family):
         runs = [family.to_frame(params) for params, _ in problems]
         alone = [em_step(source, family, run, hard=hard) for run in runs]
         joined, bounds = em_step_of_runs(source, family, join_runs(runs), 3, hard=hard)
