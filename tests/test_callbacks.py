@@ -129,7 +129,8 @@ class FailAt(Silent):
 def test_one_run_has_a_task_per_iteration(cls, options):
     X, _ = overlapping()
     recorder = Recorder()
-    fitted = cls(3, random_state=0, **options).set_callbacks(recorder).fit(X)
+    options = dict(init_params="kmeans", random_state=0, **options)
+    fitted = cls(3, **options).set_callbacks(recorder).fit(X)
     tasks = ["em-iteration"] * fitted.n_iter_
     assert recorder.names("begin") == ["fit", *tasks]
     assert recorder.names("end") == [*tasks, "fit"]

@@ -32,7 +32,8 @@ def digits(data_dir):
 
 def test_digits_are_classified_as_by_scikit_learn_mixtures_and_bayes_rule(digits):
     X, y, X_test, y_test = digits
-    classifier = GMMBayesClassifier(5, covariance_type="full", random_state=0).fit(X, y)
+    options = dict(covariance_type="full", init_params="kmeans", random_state=0)
+    classifier = GMMBayesClassifier(5, **options).fit(X, y)
     joint = np.empty((len(X_test), 10))
     for label, mixture in enumerate(classifier.mixtures_):
         # The same start: the seed of the classifier's own mixture.

@@ -92,6 +92,9 @@ class DiagonalGaussian(GaussianFamily):
     def pivots(self, params):
         return 1.0 / params.precisions_cholesky**2
 
+    def variances(self, params):
+        return self.pivots(params)
+
     def rescale(self, params: GaussianParams, scale):
         covariances = params.covariances
         return params._replace(

@@ -130,6 +130,10 @@ class FullGaussian(GaussianFamily):
     def pivots(self, params):
         return 1.0 / np.diagonal(params.precisions_cholesky, axis1=-2, axis2=-1) ** 2
 
+    def variances(self, params):
+        diagonals = np.diagonal(self.covariances(params), axis1=-2, axis2=-1)
+        return np.broadcast_to(diagonals, params.means.shape)
+
     def rescale(self, params: GaussianParams, scale):
         covariances = params.covariances
         return params._replace(

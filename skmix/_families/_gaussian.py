@@ -26,6 +26,9 @@ MAX_RELATIVE_ERROR = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-10}
 # In the centred form rounding enters through the rows alone, to first order.
 MAX_ROW_ERROR = 1e-4
 
+# Standard deviations of each feature from the mean within which a component's rows are.
+REACH = 10.0
+
 # A component with no more than this share of the rows has lost them all to rounding.
 DEAD_SHARE = 10 * float(np.finfo(np.float64).eps)
 # A component in which regularisation makes up more of some variance than this has collapsed.
@@ -185,6 +188,10 @@ class GaussianFamily(ABC):
         """Variance of each feature given the earlier ones, (n_components, n_features)."""
 
     @abstractmethod
+    def variances(self, params: GaussianParams) -> np.ndarray:
+        """Variance of each feature, (n_components, n_features)."""
+
+    @abstractmethod
     def rescale(self, params: GaussianParams, scale: np.ndarray) -> GaussianParams:
         """Multiply the coordinates by `scale` (n_features,)."""
 
@@ -244,7 +251,10 @@ class GaussianFamily(ABC):
         return self._prepare(params, dtype, self.frame.radius, self.incomplete)
 
     def _prepare(self, params: GaussianParams, dtype, radius, incomplete) -> GaussianForm:
-        ratio2 = self.largest_precision(params, radius)
+        # Rows far from a component have none of its responsibility, and a density whose error is
+        # small beside its size: what counts is how far from the origin its own rows are.
+        spread = REACH * np.sqrt(self.variances(params))
+        ratio2 = self.largest_precision(params, np.minimum(radius, np.abs(params.means) + spread))
         n_features = len(self.frame.scale)
         for work_dtype in dict.fromkeys([np.dtype(dtype), np.dtype(np.float64)]):
             eps = np.finfo(work_dtype).eps

@@ -68,6 +68,9 @@ class SphericalGaussian(DiagonalGaussian):
     def pivots(self, params):
         return 1.0 / params.precisions_cholesky[:, None] ** 2
 
+    def variances(self, params):
+        return self.pivots(params)
+
     def rescale(self, params: GaussianParams, scale):
         covariances = params.covariances
         return params._replace(
