@@ -1,5 +1,6 @@
 """Mixture models that behave like scikit-learn's own."""
 
+from . import metrics as metrics
 from ._bootstrap import bootstrap_lrt
 from ._categorical_bayes import CategoricalBayesClassifier
 from ._categorical_mixture import CategoricalMixture
@@ -12,6 +13,7 @@ from ._ica_denoiser import ICADenoiser
 from ._inpainter import ConditionalGMMInpainter
 from ._quantizer import KMeansQuantizer
 from ._regressor import GMMRegressor
+from ._selection import select_mixture
 from ._transformed_density import TransformedDensity
 
 __version__ = "0.1.0.dev0"
@@ -31,4 +33,5 @@ __all__ = [
     "MVNDenoiser",
     "TransformedDensity",
     "bootstrap_lrt",
+    "select_mixture",
 ]
