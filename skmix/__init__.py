@@ -5,6 +5,7 @@ from ._bootstrap import bootstrap_lrt
 from ._categorical_bayes import CategoricalBayesClassifier
 from ._categorical_mixture import CategoricalMixture
 from ._diagonal_gmm import DiagonalGMM
+from ._displays import ComponentsDisplay, ConvergenceDisplay, SelectionDisplay
 from ._gaussian_mixture import GaussianMixture
 from ._gmm_bayes import GMMBayesClassifier
 from ._gmm_denoisers import GMMDenoiser, MVNDenoiser
@@ -21,7 +22,9 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "CategoricalBayesClassifier",
     "CategoricalMixture",
+    "ComponentsDisplay",
     "ConditionalGMMInpainter",
+    "ConvergenceDisplay",
     "DiagonalGMM",
     "GMMBayesClassifier",
     "GMMDenoiser",
@@ -31,6 +34,7 @@ __all__ = [
     "ICADenoiser",
     "KMeansQuantizer",
     "MVNDenoiser",
+    "SelectionDisplay",
     "TransformedDensity",
     "bootstrap_lrt",
     "select_mixture",

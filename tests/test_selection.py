@@ -289,6 +289,7 @@ def test_a_spike_does_not_spread_to_neighbours():
 # Bad input.
 
 
+@pytest.mark.filterwarnings("ignore::skmix.exceptions.DegenerateComponentWarning")
 def test_too_many_components_rank_last_with_a_warning():
     grid = {"n_components": [200, 2, 1]}
     with pytest.warns(FitFailedWarning, match=r"1 of 3 .*\n.*200.*n_samples = 150.*at most as m"):
