@@ -7,22 +7,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from numbers import Integral
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
 from scipy.stats import rankdata
-from sklearn import get_config
 from sklearn.base import clone
-from sklearn.exceptions import FitFailedWarning
-from sklearn.model_selection import KFold, ParameterGrid, check_cv
-from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
+from sklearn.model_selection import ParameterGrid
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
+from sklearn.utils.parallel import Parallel, delayed
 
 from . import _neighbours, _validation
+from ._candidates import Fit, fit_and_score, fit_rows, split, with_categories
 from ._criteria import evaluate, last_step, rows_of_last_step
-from .exceptions import user_level
+from .exceptions import DegenerateComponentWarning, user_level
 
 INFORMATION = ("n_parameters", "log_likelihood", "aic", "bic", "icl")
 
@@ -73,15 +71,6 @@ class MixtureSelection:
             f"MixtureSelection({self.best_params_}, {self.criterion}={self.best_score_:.6g}, best "
             f"of {n_candidates} candidates)"
         )
-
-
-class Fit(NamedTuple):
-    """One fit, or why it failed."""
-
-    estimator: Any
-    seconds: float
-    held_out: float = np.nan  # mean log-likelihood per row (nats)
-    error: str = ""
 
 
 @validate_params(
@@ -175,6 +164,10 @@ def select_mixture(
         If some candidates could not be fitted, such as those with more components than rows. They
         rank last.
 
+    ConvergenceWarning, DegenerateComponentWarning
+        If the chosen mixture did not converge, or has a component with next to no variance in
+        some direction. The same warnings of all other fits are silent.
+
     See Also
     --------
     skmix.metrics.neg_bic_score : The criterion as `scoring` of a search.
@@ -225,27 +218,33 @@ def select_mixture(
     _check_options(estimator, criterion, cv, one_standard_error)
     candidates = _candidates(estimator, param_grid)
     sample_weight = _validation.check_sample_weight(sample_weight, X)
-    with Parallel(n_jobs=n_jobs) as parallel:
-        fits = list(parallel(delayed(_fit)(model, X, sample_weight) for _, model in candidates))
+    # What a candidate would warn of is of interest for the chosen one only.
+    with Parallel(n_jobs=n_jobs) as parallel, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", DegenerateComponentWarning)
+        fits = list(
+            parallel(delayed(fit_rows)(model, X, sample_weight) for _, model in candidates)
+        )
         _raise_if_all_failed(fits)
         fits = _refit_from_neighbours(candidates, fits, X, sample_weight)
         folds: list[list[Fit]] = []
         if criterion == "cv":
-            splits = _splits(cv, X)
             models = [
-                _with_categories(model, fit.estimator)
+                with_categories(model, fit.estimator)
                 for (_, model), fit in zip(candidates, fits, strict=True)
             ]
+            splits = split(cv, X)
             tasks = (
-                delayed(_held_out)(model, X, sample_weight, *split)
+                delayed(fit_and_score)(model, X, sample_weight, *rows)
                 for model in models
-                for split in splits
+                for rows in splits
             )
             flat = list(parallel(tasks))
             folds = [flat[i : i + len(splits)] for i in range(0, len(flat), len(splits))]
     results = _table([params for params, _ in candidates], fits, folds, X, sample_weight)
     _warn_of_failures(candidates, fits, folds)
     best = _rank(results, criterion, one_standard_error)
+    _warn_of_choice(last_step(fits[best].estimator))
     score = results["mean_test_score" if criterion == "cv" else criterion][best]
     return MixtureSelection(
         fits[best].estimator, candidates[best][0], best, float(score), criterion, results
@@ -278,61 +277,6 @@ def _candidates(estimator: Any, param_grid: Any) -> list[tuple[dict[str, Any], A
             "names of parameters, such as {'n_components': [1, 2, 3]}."
         )
     return [(point, clone(estimator).set_params(**clone(point, safe=False))) for point in points]
-
-
-def _weights_for(estimator: Any, sample_weight: Any) -> dict[str, Any]:
-    """Return the weights under the name that the estimator's fit takes."""
-    if sample_weight is None:
-        return {}
-    prefix = ""
-    while isinstance(estimator, Pipeline) and not get_config()["enable_metadata_routing"]:
-        step, estimator = estimator.steps[-1]
-        prefix += f"{step}__"
-    return {f"{prefix}sample_weight": sample_weight}
-
-
-def _fit(estimator: Any, X: Any, sample_weight: Any) -> Fit:
-    start = perf_counter()
-    try:
-        estimator.fit(X, **_weights_for(estimator, sample_weight))
-    except Exception as error:  # as with GridSearchCV(error_score=nan)
-        return Fit(None, perf_counter() - start, error=f"{type(error).__name__}: {error}")
-    return Fit(estimator, perf_counter() - start)
-
-
-def _held_out(
-    estimator: Any, X: Any, sample_weight: Any, train: np.ndarray, test: np.ndarray
-) -> Fit:
-    """Fit to some rows and score others."""
-    weight, weight_test = (
-        (None, None) if sample_weight is None else (sample_weight[train], sample_weight[test])
-    )
-    fit = _fit(clone(estimator), _safe_indexing(X, train), weight)
-    if fit.estimator is None:
-        return fit
-    rows = _safe_indexing(X, test)
-    try:
-        if weight_test is None:
-            score = fit.estimator.score(rows)
-        else:
-            score = np.average(fit.estimator.score_samples(rows), weights=weight_test)
-    except Exception as error:
-        return fit._replace(error=f"{type(error).__name__}: {error}")
-    return Fit(None, fit.seconds, float(score))
-
-
-def _splits(cv: Any, X: Any) -> list[tuple[np.ndarray, np.ndarray]]:
-    if cv is None or isinstance(cv, Integral):
-        cv = KFold(5 if cv is None else cv, shuffle=True, random_state=0)
-    return list(check_cv(cv).split(X))
-
-
-def _with_categories(estimator: Any, fitted: Any) -> Any:
-    """Return an unfitted estimator that knows all categories, which a fold may lack."""
-    categories = getattr(fitted, "categories_", None)
-    if categories is None or getattr(estimator, "categories", None) != "auto":
-        return estimator
-    return clone(estimator).set_params(categories=[list(known) for known in categories])
 
 
 def _refit_from_neighbours(
@@ -444,5 +388,23 @@ def _warn_of_failures(candidates: list, fits: list[Fit], folds: list[list[Fit]])
         warnings.warn(
             f"{len(reasons)} of {len(fits)} candidates failed and rank last:\n{shown}",
             FitFailedWarning,
+            stacklevel=user_level(),
+        )
+
+
+def _warn_of_choice(mixture: Any) -> None:
+    if not getattr(mixture, "converged_", True):
+        warnings.warn(
+            f"The chosen mixture did not converge in {mixture.n_iter_} iterations. Increase "
+            "max_iter or tol.",
+            ConvergenceWarning,
+            stacklevel=user_level(),
+        )
+    if hasattr(mixture, "covariances_") and _neighbours.has_spike(mixture):
+        warnings.warn(
+            "The chosen mixture has a component whose variance in some direction is at most ten "
+            f"times reg_covar={mixture.reg_covar}: its likelihood may be that of a spike on a few "
+            "rows. Use a larger reg_covar, shrinkage, or fewer components.",
+            DegenerateComponentWarning,
             stacklevel=user_level(),
         )

@@ -22,6 +22,7 @@ from skmix import (
     _neighbours,
     select_mixture,
 )
+from skmix.exceptions import DegenerateComponentWarning
 
 X = load_iris().data
 GRID = {"n_components": [1, 2, 3], "covariance_type": ["full", "diag"]}
@@ -289,7 +290,23 @@ def test_a_spike_does_not_spread_to_neighbours():
 # Bad input.
 
 
-@pytest.mark.filterwarnings("ignore::skmix.exceptions.DegenerateComponentWarning")
+def test_only_the_chosen_mixture_warns():
+    rows = np.concatenate([X, np.repeat(X[:1] + 100.0, 60, axis=0)])
+    with pytest.warns(DegenerateComponentWarning) as caught:
+        selection = choose(rows=rows, grid={"n_components": [1, 2, 3, 4]})
+    assert len(caught) == 1
+    assert "at most ten times reg_covar=1e-06" in str(caught[0].message)
+    assert caught[0].filename == __file__
+    assert selection.best_params_["n_components"] > 1
+    unfinished = GaussianMixture(max_iter=2, tol=0.0, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="did not converge in 2 iterations") as caught:
+        choose(estimator=unfinished, grid={"n_components": [2, 3]})
+    assert len(caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        choose(estimator=unfinished, grid={"n_components": [2, 3], "max_iter": [2, 100]})
+
+
 def test_too_many_components_rank_last_with_a_warning():
     grid = {"n_components": [200, 2, 1]}
     with pytest.warns(FitFailedWarning, match=r"1 of 3 .*\n.*200.*n_samples = 150.*at most as m"):
