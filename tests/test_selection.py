@@ -304,7 +304,8 @@ def test_only_the_chosen_mixture_warns():
     assert len(caught) == 1
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        choose(estimator=unfinished, grid={"n_components": [2, 3], "max_iter": [2, 100]})
+        selection = choose(grid={"n_components": [2, 3], "max_iter": [1, 100]})
+    assert selection.cv_results_["converged"].tolist() == [False, False, True, True]
 
 
 def test_too_many_components_rank_last_with_a_warning():
