@@ -16,7 +16,7 @@ clothes of 784 pixels; otherwise they are the digits that come with scikit-learn
 # %%
 # The images
 # ----------
-# 2000 T-shirts, trousers and bags (labels 0, 1 and 8), or 537 digits of the same labels. Gray
+# 2000 T-shirts, trousers and bags (labels 0, 1 and 8), or 534 digits of the same labels. Gray
 # levels from 0 to 1.
 import gzip
 import os
