@@ -13,6 +13,10 @@ from sklearn.model_selection import KFold, check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 
+from . import _encoding, _validation
+from ._categorical_mixture import CategoricalMixture
+from ._gaussian_mixture import GaussianMixture
+
 
 class Fit(NamedTuple):
     """One fit, or why it failed."""
@@ -72,9 +76,43 @@ def split(cv: Any, X: Any) -> list[tuple[np.ndarray, np.ndarray]]:
     return list(check_cv(cv).split(X))
 
 
-def with_categories(estimator: Any, fitted: Any) -> Any:
-    """Return an unfitted estimator that knows all categories, which a fold may lack."""
-    categories = getattr(fitted, "categories_", None)
-    if categories is None or getattr(estimator, "categories", None) != "auto":
-        return estimator
-    return clone(estimator).set_params(categories=[list(known) for known in categories])
+class Shared(NamedTuple):
+    """Rows that are validated and encoded once, for all candidates."""
+
+    rows: Any
+    settings: dict[str, Any]  # parameters that candidates need for these rows
+    parameters: dict[str, Any]  # those that the chosen fit gets back
+    attributes: dict[str, Any]  # what the chosen fit would have learned of the rows as given
+
+
+def share_rows(estimator: Any, points: list[dict[str, Any]], X: Any, sample_weight: Any) -> Shared:
+    """Return the rows as all candidates can share them."""
+    reader = clone(estimator)
+    names = {name for point in points for name in point}
+    if isinstance(estimator, CategoricalMixture):
+        if names & {"categories", "handle_unknown"}:
+            return Shared(X, {}, {}, {})
+        columns = _encoding.read_columns(reader, X, reset=True)
+        n_rows = len(columns[0].positions)
+        kept = np.ones(n_rows, bool) if sample_weight is None else sample_weight > 0
+        categories = _encoding.learn_categories(columns, estimator.categories, kept)
+        codes = _encoding.encode(columns, categories, estimator.handle_unknown, kept)
+        rows = np.where(codes < 0, np.float32(np.nan), codes) if np.any(codes < 0) else codes
+        settings = {"categories": [np.arange(len(known)) for known in categories]}
+        learned = {**_seen(reader), "categories_": categories}
+        return Shared(rows, settings, {"categories": estimator.categories}, learned)
+    if isinstance(estimator, GaussianMixture):
+        rows = _validation.validate_rows(reader, X)
+        return Shared(rows, {}, {}, _seen(reader))
+    return Shared(X, {}, {}, {})
+
+
+def _seen(reader: Any) -> dict[str, Any]:
+    return {name: value for name, value in vars(reader).items() if name.endswith("_in_")}
+
+
+def give_back(fitted: Any, shared: Shared) -> None:
+    """Make a fit to shared rows one to the rows as they were given."""
+    if shared.parameters:
+        fitted.set_params(**shared.parameters)
+    vars(fitted).update(shared.attributes)

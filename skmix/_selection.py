@@ -18,7 +18,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, va
 from sklearn.utils.parallel import Parallel, delayed
 
 from . import _neighbours, _validation
-from ._candidates import Fit, fit_and_score, fit_rows, split, with_categories
+from ._candidates import Fit, fit_and_score, fit_rows, give_back, share_rows, split
 from ._criteria import evaluate, last_step, rows_of_last_step
 from .exceptions import DegenerateComponentWarning, user_level
 
@@ -183,7 +183,8 @@ def select_mixture(
     from that neighbour with components split, and the better of both fits is kept. (Within a
     Pipeline, with `shrinkage` or with given starts, fits stay as they are.)
 
-    A categorical mixture learns its categories from all rows, so that folds may lack some.
+    Rows are validated and, for a categorical mixture, encoded once for all candidates. Categories
+    are learned from all rows, so that folds may lack some.
 
     Without an adjustment the standard error is that of the mean over folds, which is optimistic:
     folds share training rows [3]_.
@@ -218,32 +219,30 @@ def select_mixture(
     _check_options(estimator, criterion, cv, one_standard_error)
     candidates = _candidates(estimator, param_grid)
     sample_weight = _validation.check_sample_weight(sample_weight, X)
+    shared = share_rows(estimator, [params for params, _ in candidates], X, sample_weight)
+    rows = shared.rows
+    models = [model.set_params(**shared.settings) for _, model in candidates]
     # What a candidate would warn of is of interest for the chosen one only.
     with Parallel(n_jobs=n_jobs) as parallel, warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.simplefilter("ignore", DegenerateComponentWarning)
-        fits = list(
-            parallel(delayed(fit_rows)(model, X, sample_weight) for _, model in candidates)
-        )
+        fits = list(parallel(delayed(fit_rows)(model, rows, sample_weight) for model in models))
         _raise_if_all_failed(fits)
-        fits = _refit_from_neighbours(candidates, fits, X, sample_weight)
+        fits = _refit_from_neighbours(candidates, fits, rows, sample_weight)
         folds: list[list[Fit]] = []
         if criterion == "cv":
-            models = [
-                with_categories(model, fit.estimator)
-                for (_, model), fit in zip(candidates, fits, strict=True)
-            ]
-            splits = split(cv, X)
+            splits = split(cv, rows)
             tasks = (
-                delayed(fit_and_score)(model, X, sample_weight, *rows)
+                delayed(fit_and_score)(model, rows, sample_weight, *parts)
                 for model in models
-                for rows in splits
+                for parts in splits
             )
             flat = list(parallel(tasks))
             folds = [flat[i : i + len(splits)] for i in range(0, len(flat), len(splits))]
-    results = _table([params for params, _ in candidates], fits, folds, X, sample_weight)
+    results = _table([params for params, _ in candidates], fits, folds, rows, sample_weight)
     _warn_of_failures(candidates, fits, folds)
     best = _rank(results, criterion, one_standard_error)
+    give_back(fits[best].estimator, shared)
     _warn_of_choice(last_step(fits[best].estimator))
     score = results["mean_test_score" if criterion == "cv" else criterion][best]
     return MixtureSelection(

@@ -165,6 +165,54 @@ def test_folds_of_a_categorical_mixture_may_lack_a_category():
     assert selection.best_estimator_.categories == "auto"
 
 
+def test_encoded_once_and_given_back():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(
+        {
+            "kind": pandas.Categorical(["b", "a", "b", None] * 10, categories=["b", "a", "c"]),
+            "count": [0, 1, 0, 3] * 10,
+        }
+    )
+    weight = np.r_[np.ones(38), 0, 2]
+    selection = choose(
+        estimator=CategoricalMixture(random_state=0),
+        grid={"n_components": [2, 1]},
+        rows=frame,
+        sample_weight=weight,
+    )
+    best = selection.best_estimator_
+    alone = CategoricalMixture(best.n_components, random_state=0).fit(frame, sample_weight=weight)
+    assert best.get_params() == alone.get_params()
+    assert vars(best).keys() == vars(alone).keys()
+    assert [known.tolist() for known in best.categories_] == [["b", "a"], [0, 1, 3]]
+    np.testing.assert_array_equal(best.feature_names_in_, ["kind", "count"])
+    np.testing.assert_array_equal(best.predict_proba(frame), alone.predict_proba(frame))
+    given = choose(
+        estimator=CategoricalMixture(random_state=0),
+        grid={"n_components": [1, 2], "categories": [[["b", "a", "c"], [0, 1, 2, 3]]]},
+        rows=frame,
+    )
+    assert len(given.best_estimator_.categories_[0]) == 3
+
+
+def test_names_of_features_are_those_given():
+    frame = load_iris(as_frame=True).data
+    best = choose(rows=frame).best_estimator_
+    np.testing.assert_array_equal(best.feature_names_in_, frame.columns)
+    np.testing.assert_array_equal(best.predict(frame), choose().best_estimator_.predict(X))
+
+
+def test_rows_with_missing_cells():
+    rows = X.copy()
+    rows[::7, 1] = np.nan
+    selection = choose(rows=rows, grid={"n_components": [1, 2, 3]})
+    fit = GaussianMixture(2, random_state=0).fit(rows)
+    np.testing.assert_allclose(selection.cv_results_["bic"][1], fit.bic(rows))
+    infinite = np.where(np.arange(4) == 0, np.inf, X)
+    with pytest.raises(ValueError, match="infinity"):
+        choose(rows=infinite)
+
+
 def test_cv_takes_any_density():
     grid = {"bandwidth": [0.1, 0.5, 5.0]}
     cv = LeaveOneOut()
