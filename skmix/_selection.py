@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from numbers import Integral
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -177,11 +176,10 @@ def select_mixture(
 
     Notes
     -----
-    The cost is that of one fit per candidate, and with 'cv' of one more per fold. More components
-    can describe the same rows at least as well; where a Gaussian mixture nevertheless ends at a
-    lower likelihood than its neighbour in the grid with fewer components, it is fitted once more
-    from that neighbour with components split, and the better of both fits is kept. (Within a
-    Pipeline, with `shrinkage` or with given starts, fits stay as they are.)
+    The cost is that of one fit per candidate, and with 'cv' of one more per fold. Gaussian
+    mixtures are fitted to all rows a second time, from their neighbour in the grid with fewer
+    components, of which those are split whose own rows gain most; the better of both fits is
+    kept. (Within a Pipeline, with `shrinkage` or with given starts there is one fit only.)
 
     Rows are validated and, for a categorical mixture, encoded once for all candidates. Categories
     are learned from all rows, so that folds may lack some.
@@ -219,7 +217,8 @@ def select_mixture(
     _check_options(estimator, criterion, cv, one_standard_error)
     candidates = _candidates(estimator, param_grid)
     sample_weight = _validation.check_sample_weight(sample_weight, X)
-    shared = share_rows(estimator, [params for params, _ in candidates], X, sample_weight)
+    points = [params for params, _ in candidates]
+    shared = share_rows(estimator, points, X, sample_weight)
     rows = shared.rows
     models = [model.set_params(**shared.settings) for _, model in candidates]
     # What a candidate would warn of is of interest for the chosen one only.
@@ -228,7 +227,7 @@ def select_mixture(
         warnings.simplefilter("ignore", DegenerateComponentWarning)
         fits = list(parallel(delayed(fit_rows)(model, rows, sample_weight) for model in models))
         _raise_if_all_failed(fits)
-        fits = _refit_from_neighbours(candidates, fits, rows, sample_weight)
+        _improve(parallel, points, fits, rows, sample_weight)
         folds: list[list[Fit]] = []
         if criterion == "cv":
             splits = split(cv, rows)
@@ -239,14 +238,14 @@ def select_mixture(
             )
             flat = list(parallel(tasks))
             folds = [flat[i : i + len(splits)] for i in range(0, len(flat), len(splits))]
-    results = _table([params for params, _ in candidates], fits, folds, rows, sample_weight)
-    _warn_of_failures(candidates, fits, folds)
+    results = _table(points, fits, folds, rows, sample_weight)
+    _warn_of_failures(points, fits, folds)
     best = _rank(results, criterion, one_standard_error)
     give_back(fits[best].estimator, shared)
     _warn_of_choice(last_step(fits[best].estimator))
     score = results["mean_test_score" if criterion == "cv" else criterion][best]
     return MixtureSelection(
-        fits[best].estimator, candidates[best][0], best, float(score), criterion, results
+        fits[best].estimator, points[best], best, float(score), criterion, results
     )
 
 
@@ -278,19 +277,16 @@ def _candidates(estimator: Any, param_grid: Any) -> list[tuple[dict[str, Any], A
     return [(point, clone(estimator).set_params(**clone(point, safe=False))) for point in points]
 
 
-def _refit_from_neighbours(
-    candidates: list[tuple[dict[str, Any], Any]], fits: list[Fit], X: Any, sample_weight: Any
-) -> list[Fit]:
-    """Fit again, from fewer components, what has a lower likelihood than with fewer."""
-    fits = list(fits)
-    for smaller, larger in _neighbours.pairs([params for params, _ in candidates]):
-        few, many = fits[smaller].estimator, fits[larger].estimator
-        if few is None or many is None or not _neighbours.falls_behind(many, few):
-            continue
-        start = perf_counter()
-        better = _neighbours.refit(many, few, X, sample_weight)
-        fits[larger] = Fit(better, fits[larger].seconds + perf_counter() - start)
-    return fits
+def _improve(parallel: Any, points: list, fits: list[Fit], X: Any, sample_weight: Any) -> None:
+    """Fit again from neighbours with fewer components; keep in `fits` what is better."""
+    chains = _neighbours.chains(points)
+    tasks = (
+        delayed(_neighbours.improve)([fits[i] for i in chain], X, sample_weight)
+        for chain in chains
+    )
+    for chain, improved in zip(chains, list(parallel(tasks)), strict=True):
+        for i, fit in zip(chain, improved, strict=True):
+            fits[i] = fit
 
 
 def _table(
@@ -376,9 +372,9 @@ def _raise_if_all_failed(fits: list[Fit]) -> None:
         )
 
 
-def _warn_of_failures(candidates: list, fits: list[Fit], folds: list[list[Fit]]) -> None:
+def _warn_of_failures(points: list, fits: list[Fit], folds: list[list[Fit]]) -> None:
     reasons = []
-    for (params, _), (fit, row) in zip(candidates, _zip_folds(fits, folds), strict=True):
+    for params, (fit, row) in zip(points, _zip_folds(fits, folds), strict=True):
         errors = [f.error for f in (fit, *row) if f.error]
         if errors:
             reasons.append(f"{params}: {errors[0]}")
@@ -399,11 +395,11 @@ def _warn_of_choice(mixture: Any) -> None:
             ConvergenceWarning,
             stacklevel=user_level(),
         )
-    if hasattr(mixture, "covariances_") and _neighbours.has_spike(mixture):
+    if hasattr(mixture, "covariances_") and _neighbours.has_spike(mixture, 1.01):
         warnings.warn(
-            "The chosen mixture has a component whose variance in some direction is at most ten "
-            f"times reg_covar={mixture.reg_covar}: its likelihood may be that of a spike on a few "
-            "rows. Use a larger reg_covar, shrinkage, or fewer components.",
+            "The chosen mixture has a component that collapsed: in some direction its rows have "
+            f"next to no spread of their own, and reg_covar={mixture.reg_covar} stands in for it. "
+            "Use a larger reg_covar, shrinkage, or fewer components.",
             DegenerateComponentWarning,
             stacklevel=user_level(),
         )
