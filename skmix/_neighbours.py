@@ -67,18 +67,19 @@ def has_spike(mixture: Any, factor: float = 10.0) -> bool:
 
 def refit(larger: Any, smaller: Any, X: Any, sample_weight: Any) -> Any:
     """Fit `larger` from `smaller` with components split; return the better of both fits."""
-    start = smaller
-    while len(start.weights_) < larger.n_components:
-        start = _split_best(start, larger.n_components - len(start.weights_), X, sample_weight)
-    trial = clone(larger).set_params(
-        weights_init=start.weights_,
-        means_init=start.means_,
-        precisions_init=start.precisions_,
-        n_init=1,
-    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
+            start = smaller
+            while len(start.weights_) < larger.n_components:
+                n_splits = larger.n_components - len(start.weights_)
+                start = _split_best(start, n_splits, X, sample_weight)
+            trial = clone(larger).set_params(
+                weights_init=start.weights_,
+                means_init=start.means_,
+                precisions_init=start.precisions_,
+                n_init=1,
+            )
             trial.fit(X, sample_weight=sample_weight)
         except ValueError:  # with reg_covar=0 a component may collapse
             return larger
