@@ -1,9 +1,11 @@
 """Mixture models that behave like scikit-learn's own."""
 
+from . import metrics as metrics
 from ._bootstrap import bootstrap_lrt
 from ._categorical_bayes import CategoricalBayesClassifier
 from ._categorical_mixture import CategoricalMixture
 from ._diagonal_gmm import DiagonalGMM
+from ._displays import ComponentsDisplay, ConvergenceDisplay, SelectionDisplay
 from ._gaussian_mixture import GaussianMixture
 from ._gmm_bayes import GMMBayesClassifier
 from ._gmm_denoisers import GMMDenoiser, MVNDenoiser
@@ -12,6 +14,7 @@ from ._ica_denoiser import ICADenoiser
 from ._inpainter import ConditionalGMMInpainter
 from ._quantizer import KMeansQuantizer
 from ._regressor import GMMRegressor
+from ._selection import select_mixture
 from ._transformed_density import TransformedDensity
 
 __version__ = "0.1.0.dev0"
@@ -19,7 +22,9 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "CategoricalBayesClassifier",
     "CategoricalMixture",
+    "ComponentsDisplay",
     "ConditionalGMMInpainter",
+    "ConvergenceDisplay",
     "DiagonalGMM",
     "GMMBayesClassifier",
     "GMMDenoiser",
@@ -29,6 +34,8 @@ __all__ = [
     "ICADenoiser",
     "KMeansQuantizer",
     "MVNDenoiser",
+    "SelectionDisplay",
     "TransformedDensity",
     "bootstrap_lrt",
+    "select_mixture",
 ]

@@ -16,6 +16,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 from . import _em, _validation
 from ._callbacks import CallbackSupportMixin, FitProgress, Task
 from ._families import Family
+from ._html import FittedFactsMixin
 from ._sources import ArraySource
 from .exceptions import DegenerateComponentWarning, user_level
 
@@ -27,7 +28,9 @@ class Run(NamedTuple):
     repairs: list[str]  # sentences about what was repaired in the start
 
 
-class BaseMixture(CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseMixture(
+    FittedFactsMixin, CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=ABCMeta
+):
     """Interface of a mixture; subclasses say what a component is and where EM starts."""
 
     # What a subclass defines ------------------------------------------------------------------

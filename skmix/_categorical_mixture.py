@@ -247,19 +247,6 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
     def __sklearn_tags__(self):
         return _encoding.categorical_tags(super().__sklearn_tags__())
 
-    @property
-    def n_parameters(self) -> int:
-        """Number of free weights and probabilities of the fitted mixture.
-
-        Examples
-        --------
-        >>> from skmix import CategoricalMixture
-        >>> CategoricalMixture(2, random_state=0).fit([[0, 0], [1, 1], [1, 2]]).n_parameters
-        7
-        """
-        check_is_fitted(self)
-        return self._n_parameters()
-
     # Fitting ----------------------------------------------------------------------------------
 
     def _fit_source(self, X, sample_weight):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy.special import entr
-from sklearn.utils.validation import _num_samples
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 if TYPE_CHECKING:
     from ._base import BaseMixture as _Mixture
@@ -14,8 +15,59 @@ else:
     _Mixture = object
 
 
+class Criteria(NamedTuple):
+    """What a fit is judged by, of weighted rows."""
+
+    n_parameters: int
+    log_likelihood: float  # nats
+    aic: float
+    bic: float
+    icl: float
+
+
+def evaluate(mixture: Any, X: Any, sample_weight: np.ndarray | None = None) -> Criteria:
+    """Return all criteria of a fitted mixture; a row of weight w counts as w rows."""
+    weight = np.ones(_num_samples(X)) if sample_weight is None else np.asarray(sample_weight)
+    log_likelihood = float(weight @ mixture.score_samples(X))
+    n_parameters = mixture._n_parameters()  # scikit-learn's mixtures have it too
+    deviance = -2.0 * log_likelihood
+    bic = deviance + n_parameters * float(np.log(weight.sum()))
+    entropy = float(weight @ entr(mixture.predict_proba(X)).sum(axis=1))
+    aic = deviance + 2.0 * n_parameters
+    return Criteria(n_parameters, log_likelihood, aic, bic, bic + 2.0 * entropy)
+
+
+def last_step(estimator: Any) -> Any:
+    """Return the last step of a Pipeline, or the estimator itself."""
+    while isinstance(estimator, Pipeline):
+        estimator = estimator.steps[-1][1]
+    return estimator
+
+
+def rows_of_last_step(estimator: Any, X: Any) -> Any:
+    """Return the rows as the last step of a fitted Pipeline sees them."""
+    while isinstance(estimator, Pipeline):
+        if len(estimator.steps) > 1:
+            X = estimator[:-1].transform(X)
+        estimator = estimator.steps[-1][1]
+    return X
+
+
 class ClassificationCriteria(_Mixture):
-    """Adds `icl`, `sabic` and `entropy` to a mixture."""
+    """Adds `n_parameters`, `icl`, `sabic` and `entropy` to a mixture."""
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of free parameters of the fitted mixture.
+
+        Examples
+        --------
+        >>> from skmix import CategoricalMixture
+        >>> CategoricalMixture(2, random_state=0).fit([[0, 0], [1, 1], [1, 2]]).n_parameters
+        7
+        """
+        check_is_fitted(self)
+        return int(self._n_parameters())
 
     def icl(self, X: Any) -> float:
         """Return the integrated completed likelihood criterion on the rows; lower is better.
@@ -29,6 +81,11 @@ class ClassificationCriteria(_Mixture):
         -------
         icl : float
             BIC + 2 (entropy of the responsibilities): components that overlap are penalised.
+
+        Raises
+        ------
+        NotFittedError
+            If the mixture is not fitted.
 
         References
         ----------

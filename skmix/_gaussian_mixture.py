@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from . import _gaussian_starts, _starts, _validation
 from ._base import BaseMixture, names
 from ._conditioning import ConditioningMixin
+from ._criteria import ClassificationCriteria
 from ._families import (
     DiagonalGaussian,
     Frame,
@@ -27,7 +28,7 @@ FAMILIES: dict[str, type[GaussianFamily]] = {
 }
 
 
-class GaussianMixture(ConditioningMixin, BaseMixture):
+class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
     r"""Gaussian mixture, a faster drop-in for scikit-learn's.
 
     The density is :math:`p(x) = \sum_k \pi_k\, N(x; \mu_k, \Sigma_k)`. It is fitted by

@@ -30,7 +30,13 @@ def user_level() -> int:
     """Stack level, for `warnings.warn`, of whoever called into the package."""
     level = 1
     frame = sys._getframe(1)
-    inside = ("skmix.", "sklearn.base", "sklearn.utils._set_output", "contextlib")
+    inside = (
+        "skmix.",
+        "sklearn.base",
+        "sklearn.utils._set_output",
+        "sklearn.utils._param_validation",
+        "contextlib",
+    )
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(inside):
         frame = frame.f_back
         level += 1
