@@ -41,7 +41,7 @@ class KMeansQuantizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     n_init : int or 'auto', default='auto'
         The number of runs of k-means, each from its own k-means++ start; the best is kept.
-        'auto' takes ``64 // n_codes``, at least 1 and at most 8: few codes have local optima
+        'auto' takes ``100 // n_codes``, at least 1 and at most 8: few codes have local optima
         that differ, and cost little.
 
     max_iter : int, default=300
@@ -195,7 +195,7 @@ class KMeansQuantizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         options = {name: getattr(self, name) for name in ("max_iter", "tol", "random_state")}
         options["n_init"] = self.n_init
         if self.n_init == "auto":
-            options["n_init"] = min(max(1, 64 // self.n_codes), MAX_STARTS)
+            options["n_init"] = min(max(1, 100 // self.n_codes), MAX_STARTS)
         batch_size = self.batch_size
         if batch_size == "auto":
             batch_size = MINI_BATCH if n_rows * self.n_codes > MAX_DISTANCES else None

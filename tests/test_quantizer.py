@@ -98,7 +98,7 @@ def test_batches_where_rows_are_many(batch_size, n_rows, expected):
     assert type(KMeansQuantizer(16, batch_size=batch_size)._make_kmeans(n_rows)) is expected
 
 
-@pytest.mark.parametrize(("n_codes", "n_init"), [(2, 8), (16, 4), (64, 1), (1000, 1)])
+@pytest.mark.parametrize(("n_codes", "n_init"), [(2, 8), (16, 6), (32, 3), (64, 1), (1000, 1)])
 def test_few_codes_get_more_starts(n_codes, n_init):
     assert KMeansQuantizer(n_codes)._make_kmeans(10**4).n_init == n_init
 
