@@ -140,7 +140,7 @@ def local_mean(volume):
 def segment(corrupted, brain):
     """Responsibilities of the four components in the brain, zero outside."""
     rows = np.stack([corrupted, local_mean(corrupted)], axis=-1)
-    inner = rows[[erode(mask, 8) for mask in brain]]
+    inner = rows[np.array([erode(mask, 8) for mask in brain])]
     inner = np.random.default_rng(0).choice(inner, 20_000, replace=False)
     unit = np.nanmedian(inner)
     mixture = GaussianMixture(
@@ -185,7 +185,7 @@ def locate(resp, brain):
     labels = np.arange(1, n_pieces + 1)
     evidence = ndimage.sum(np.clip(bright - other, 0.0, None), pieces, labels)
     evidence[evidence < 0.5 * ndimage.sum(pieces > 0, pieces, labels)] = 0.0
-    chosen = np.isin(pieces, labels[evidence > 0.1 * evidence.max()])
+    chosen = np.isin(pieces, labels[evidence > 0.1 * evidence.max(initial=0.0)])
     found = hard & np.array([dilate(mask, 2) for mask in chosen])
     return found, np.array([dilate(mask, 3) for mask in found])
 
@@ -229,6 +229,9 @@ for path in paths:
     print(f"{path.stem}: {missing.mean():.0%} of the pixels missing, filled in with an error of")
     print("    {:.3f} standard deviations, means of the neighbours {:.3f}".format(*errors))
     for name, share in [("mask", mask), ("hard", hard), ("soft", soft)]:
+        if not share.any():
+            print(f"    {name}: nothing found")
+            continue
         place = np.round(ndimage.center_of_mass(share)).astype(int)
         line = f"    {name}: {share.sum():5.0f} pixels about slice, row, column {place}"
         if name != "mask":
