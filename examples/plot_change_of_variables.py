@@ -1,7 +1,7 @@
 """
-==================================================
+=================================================
 The density of a square: a map that is two-to-one
-==================================================
+=================================================
 
 If x is standard normal, how is z = x² distributed? The rule for one-to-one maps, which
 ``TransformedDensity`` applies, does not hold: x and -x have the same square. This example derives

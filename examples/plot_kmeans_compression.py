@@ -1,7 +1,7 @@
 """
-==========================================
+=========================================
 Compress a picture to a palette or blocks
-==========================================
+=========================================
 
 How few bits will do for a picture? k-means finds the palette of K colours that changes its pixels
 least, and each pixel then takes log2(K) bits. Applied to blocks of pixels instead of single ones,

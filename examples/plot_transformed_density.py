@@ -1,7 +1,7 @@
 """
-=====================================================
+======================================================
 Choose scaling, PCA and mixture size by one likelihood
-=====================================================
+======================================================
 
 Which scaler, how many principal components, how many mixture components describe data best? The
 held-out log-likelihood can tell, if it is that of the *measurements*. The score of a pipeline is

@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from . import _validation
+from ._sources import one_thread
 
 MAX_DISTANCES = 50_000_000  # rows times codes; beyond it a fit takes ten seconds and more
 MINI_BATCH = 4096
@@ -40,7 +41,7 @@ class KMeansQuantizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     n_init : int or 'auto', default='auto'
         The number of runs of k-means, each from its own k-means++ start; the best is kept.
-        'auto' takes ``64 // n_codes``, at least 1 and at most 8: few codes have local optima
+        'auto' takes ``100 // n_codes``, at least 1 and at most 8: few codes have local optima
         that differ, and cost little.
 
     max_iter : int, default=300
@@ -86,9 +87,9 @@ class KMeansQuantizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     A fit sorts the rows once to merge those that coincide, so that a weight of 2 equals a row
     that is there twice exactly, and images with few colours cost little. An iteration of k-means
     then costs about 2 n K d floating-point operations for n distinct rows, K codes and d
-    features, and so does `transform`. In the language of coding, the codes are a full-search
-    vector quantiser of rate :math:`\log_2 K` bits per row, and k-means is the generalised Lloyd
-    algorithm.
+    features, and so does `transform`; a fit runs on one thread. In the language of coding, the
+    codes are a full-search vector quantiser of rate :math:`\log_2 K` bits per row, and k-means is
+    the generalised Lloyd algorithm.
 
     References
     ----------
@@ -180,7 +181,11 @@ class KMeansQuantizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 self.codebook_, self.n_iter_ = np.unique(rows, axis=0), 0
             else:
                 weight = np.bincount(positions, sample_weight, minlength=len(rows))
-                kmeans = self._make_kmeans(len(rows)).fit(rows, sample_weight=weight)
+                kmeans = self._make_kmeans(len(rows))
+                # Threads would wait for each other thousands of times: on a busy machine with
+                # 4 cores a palette took up to 40 times as long.
+                with one_thread():
+                    kmeans.fit(rows, sample_weight=weight)
                 self.codebook_, self.n_iter_ = kmeans.cluster_centers_, int(kmeans.n_iter_)
             self.n_codes_ = len(self.codebook_)
         return self
@@ -190,7 +195,7 @@ class KMeansQuantizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         options = {name: getattr(self, name) for name in ("max_iter", "tol", "random_state")}
         options["n_init"] = self.n_init
         if self.n_init == "auto":
-            options["n_init"] = min(max(1, 64 // self.n_codes), MAX_STARTS)
+            options["n_init"] = min(max(1, 100 // self.n_codes), MAX_STARTS)
         batch_size = self.batch_size
         if batch_size == "auto":
             batch_size = MINI_BATCH if n_rows * self.n_codes > MAX_DISTANCES else None

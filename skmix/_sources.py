@@ -11,9 +11,9 @@ from __future__ import annotations
 import functools
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -121,6 +121,13 @@ class _BlasThreads:
 
 
 _blas_threads = _BlasThreads()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Context in which other libraries use one thread of BLAS and one of OpenMP."""
+    with _blas_threads, one_openmp_thread():
+        yield
 
 
 class ArraySource:

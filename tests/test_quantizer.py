@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from skmix import KMeansQuantizer, _quantizer
 
@@ -97,7 +98,7 @@ def test_batches_where_rows_are_many(batch_size, n_rows, expected):
     assert type(KMeansQuantizer(16, batch_size=batch_size)._make_kmeans(n_rows)) is expected
 
 
-@pytest.mark.parametrize(("n_codes", "n_init"), [(2, 8), (16, 4), (64, 1), (1000, 1)])
+@pytest.mark.parametrize(("n_codes", "n_init"), [(2, 8), (16, 6), (32, 3), (64, 1), (1000, 1)])
 def test_few_codes_get_more_starts(n_codes, n_init):
     assert KMeansQuantizer(n_codes)._make_kmeans(10**4).n_init == n_init
 
@@ -129,6 +130,25 @@ def test_codes_may_be_floats_or_flat():
     quantizer = KMeansQuantizer().fit([[0.0], [4.0]])
     for codes in ([[1.0], [0.0]], [1, 0], np.array([1, 0], np.uint8)):
         np.testing.assert_array_equal(quantizer.inverse_transform(codes), [[4.0], [0.0]])
+
+
+@pytest.mark.parametrize("batch_size", [None, 64])
+def test_a_fit_runs_on_one_thread(rows, batch_size, monkeypatch):
+    n_threads = []
+
+    def counting(fit):
+        def count_and_fit(self, *args, **kwargs):
+            n_threads.extend(library["num_threads"] for library in threadpool_info())
+            return fit(self, *args, **kwargs)
+
+        return count_and_fit
+
+    for estimator in (KMeans, MiniBatchKMeans):
+        monkeypatch.setattr(estimator, "fit", counting(estimator.fit))
+    with threadpool_limits(limits=2):
+        KMeansQuantizer(3, batch_size=batch_size, random_state=0).fit(rows)
+        assert {library["num_threads"] for library in threadpool_info()} == {2}
+    assert set(n_threads) == {1}
 
 
 def test_failed_refit_keeps_the_earlier_fit(rows):
