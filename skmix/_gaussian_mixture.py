@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from . import _gaussian_starts, _starts, _validation
+from . import _em, _gaussian_starts, _starts, _validation
 from ._base import BaseMixture, names
 from ._conditioning import ConditioningMixin
 from ._criteria import ClassificationCriteria
@@ -444,7 +444,8 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
         ]
 
     def _search(self, source, family, given, random_state):
-        """Return where the best of several short runs on a few rows led to."""
+        """Return where short runs on a few rows, and for many rows a run on more of them, led."""
+        hard = self.assignment == "hard"
         with _gaussian_starts.few_rows(source, self.n_components, random_state) as few:
             few_family = self._make_family(few)
             if "means" in given:
@@ -452,10 +453,19 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
                 means = (means - few_family.frame.reference) / few_family.frame.scale
                 params = _gaussian_starts.start_near(few, few_family, means, random_state)
             else:
-                params = _gaussian_starts.search(few, few_family, self.n_components, random_state)[
-                    0
-                ]
-            return family.to_frame(few_family.from_frame(params))
+                params, *_ = _gaussian_starts.search(
+                    few, few_family, self.n_components, random_state, hard=hard
+                )
+            params = few_family.from_frame(params)
+        more = _gaussian_starts.more_rows(source, few.n_samples, random_state)
+        if more is not None and "means" not in given and self.max_iter > 0:
+            with more:
+                more_family = _gaussian_starts.forgiving(self._make_family(more))
+                params = more_family.to_frame(params)
+                options = {"tol": self.tol, "max_iter": self.max_iter, "hard": hard}
+                params = _em.em(more, more_family, params, **options).params
+                params = more_family.from_frame(params)
+        return family.to_frame(params)
 
     def _rank(self, family, result):
         spiky = _gaussian_starts.spikes(family, result.params).any()

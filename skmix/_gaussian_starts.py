@@ -17,7 +17,7 @@ from ._em import predict, statistics_of
 from ._families import GaussianFamily, GaussianForm, GaussianParams
 from ._merge import distinct_rows
 from ._short_runs import TOGETHER, best_of_short_runs, draw_by_weight, join_runs, split_runs
-from ._sources import ArraySource
+from ._sources import ArraySource, SampledSource
 from ._starts import fill, max_start_rows
 
 MIN_ROWS = 10_000
@@ -36,12 +36,19 @@ SEEDS_ALONE = 12  # with so many starts, half of them are seeds without k-means
 SPIKE_SHARE = 0.1
 LEAST_VARIANCE = 1e-9  # added in short runs, in units of the frame
 # Numbers of starts and rungs of short runs: many where they cost next to nothing.
-MAX_STARTS, MIN_STARTS, STARTS_PER_MEAN = 32, 4, 4
+MAX_STARTS, MIN_STARTS, STARTS_PER_MEAN = 32, 2, 4
 CHEAP_PASS = 1e5  # products of a pass over all rows of one run
 RUNGS = ((6, 0.25), (14, 0.1), (30, 0.0))
+COSTLY_RUNGS = ((4, 0.5), (8, 0.0))
 SEARCH_TOL = 1e-5
 N_RESEEDINGS = 8
 RESEEDING_LADDER = ((10, 3), (30, 1))
+# From so many components on, clusters by size and direction compete too; directions have so many
+# coordinates.
+SHAPES, SHAPE_FEATURES = 8, 8
+# Of large data, EM sees so many times the rows of the short runs before it sees all, which are
+# at least so many times as many.
+MORE, FAR_LESS = 8, 3
 # Distances of rows to the centres of all starts are taken so many at a time.
 DISTANCES = 2**18
 
@@ -59,6 +66,18 @@ def few_rows(
     return ArraySource(X, sample_weight)
 
 
+def more_rows(
+    source: ArraySource, n_rows: int, random_state: np.random.RandomState
+) -> ArraySource | None:
+    """Return a source of several times `n_rows` distinct rows, if that is far less than all."""
+    if source.n_samples < FAR_LESS * MORE * n_rows:
+        return None
+    salt = random_state.randint(2**31)
+    return SampledSource(
+        source, *distinct_rows(source.X, source.sample_weight, MORE * n_rows, salt)
+    )
+
+
 def search(
     source: ArraySource,
     family: GaussianFamily,
@@ -71,17 +90,19 @@ def search(
 
     The rows of the source must be distinct.
     """
-    family = _forgiving(family)
+    family = forgiving(family)
     n_features = source.X.shape[1]
     n_values = 1 + n_features + family.n_quadratic(n_features)
     cost = len(source.X) * n_components * n_values
     most = min(MAX_STARTS, STARTS_PER_MEAN * n_components * n_features)
     n_starts = int(np.clip(most * (CHEAP_PASS / cost) ** 0.25, MIN_STARTS, most))
-    enough = MIN_ROWS_PER_FEATURE * n_components * n_features
+    enough = 2 * n_components * n_features
     if family.covariance_type == "full" and len(source.X) < enough:
-        n_starts = 1  # the likelihood of so few rows would favour the worst
+        starts = gaussian_starts(source, family, n_components, 1, random_state)
+        return starts[:1]  # the likelihood of so few rows would favour the worst
     starts = gaussian_starts(source, family, n_components, n_starts, random_state)
-    ladder = tuple((n_iter, max(2, round(share * n_starts))) for n_iter, share in RUNGS)
+    rungs = RUNGS if n_starts > MIN_STARTS else COSTLY_RUNGS
+    ladder = tuple((n_iter, max(2, round(share * n_starts))) for n_iter, share in rungs)
     return _best_params(source, family, starts, ladder, hard)
 
 
@@ -98,7 +119,7 @@ def start_near(
         random_state,
     )
     labels, _ = _lloyd(space[: len(weight)], weight, space[None, len(weight) :], 0)
-    (params,) = params_of_labels(source, _forgiving(family), labels, len(means))
+    (params,) = params_of_labels(source, forgiving(family), labels, len(means))
     if np.any(params.weights == 0):  # no row is nearest, or means are equal
         params = params._replace(weights=np.full(len(means), 1.0 / len(means)))
     return params
@@ -136,7 +157,7 @@ def reseed(
                 halves = cluster(space[rows], weight[rows], 2, 1, i % 2, random_state)[0]
                 new_labels[rows[halves == 1]] = component
         starts += params_of_labels(source, family, new_labels[None], len(heirs))
-    return _best_params(source, _forgiving(family), starts, RESEEDING_LADDER, hard)[0]
+    return _best_params(source, forgiving(family), starts, RESEEDING_LADDER, hard)[0]
 
 
 def _best_params(source, family, starts, ladder, hard) -> list[GaussianParams]:
@@ -153,7 +174,7 @@ def _best_params(source, family, starts, ladder, hard) -> list[GaussianParams]:
     return [run.params for run in runs]
 
 
-def _forgiving(family: GaussianFamily) -> GaussianFamily:
+def forgiving(family: GaussianFamily) -> GaussianFamily:
     """Return a family in which a run that collapses is no error: it is dropped."""
     family = copy.copy(family)
     family.regularised = True
@@ -206,8 +227,13 @@ def gaussian_starts(
         wanted = -(-(n_starts - len(labels)) // (len(rounds) - i))
         if wanted > 0:
             labels.extend(cluster(space, weight, n_seeds, wanted, n_iter, random_state))
+    levels = np.zeros((len(labels), n_components), dtype=np.int64)
+    if family.covariance_type == "full" and n_seeds >= SHAPES and len(z) > 1:
+        by_shape, level = shapes(spaces[-1], weight, n_seeds, random_state)
+        labels.append(by_shape)
+        levels = np.vstack([levels, np.resize(level, n_components)])
     del z, spaces, rounds, space  # several times the rows
-    return params_of_labels(source, family, np.array(labels), n_components)
+    return params_of_labels(source, family, np.array(labels), n_components, levels)
 
 
 def coordinates(
@@ -239,6 +265,41 @@ def coordinates(
         scatter = near_scatter(near[drawn], whole[drawn], 0.5 / n_components)
         near = whole @ whitening(scatter, PAIR_FLOOR, free)
     return [whole, near]
+
+
+def shapes(
+    z: np.ndarray, weight: np.ndarray, n_clusters: int, random_state: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels of rows alike in size and in direction up to sign, and levels of clusters.
+
+    Clusters that share their mean, such as those of image patches, differ in that: "contrast and
+    orientation". Rows of each level of length are clustered by the products of the coordinates
+    of their direction, in the subspace in which rows vary most.
+    """
+    n_levels = max(1, round(np.sqrt(0.5 * n_clusters)))
+    _, vectors = np.linalg.eigh((z * weight[:, None]).T @ z)
+    directions = z @ vectors[:, : -1 - SHAPE_FEATURES : -1]
+    norms = np.linalg.norm(directions, axis=1, keepdims=True)
+    directions /= np.where(norms > 0, norms, 1.0)
+    i, j = np.triu_indices(directions.shape[1])
+    products = directions[:, i] * directions[:, j] * np.where(i == j, 1.0, np.sqrt(2.0))
+    lengths = np.round(np.linalg.norm(z, axis=1), 6)
+    order = np.argsort(lengths, kind="stable")
+    share = np.cumsum(weight[order]) / weight.sum()
+    level = np.empty(len(z), dtype=np.int64)
+    level[order] = np.minimum((share * n_levels).astype(int), n_levels - 1)
+    sizes = np.diff(np.linspace(0, n_clusters, n_levels + 1).astype(int))
+    labels, first = np.empty(len(z), dtype=np.int64), 0
+    for at, size in enumerate(sizes):
+        rows = np.flatnonzero(level == at)
+        if len(rows):
+            n_clusters = min(size, len(rows))
+            of_level = cluster(
+                products[rows], weight[rows], n_clusters, 1, LLOYD_ITERATIONS, random_state
+            )
+            labels[rows] = first + of_level[0]
+        first += size
+    return labels, np.repeat(np.arange(n_levels), sizes)
 
 
 def whitening(scatter: np.ndarray, floor: float, free: bool) -> np.ndarray:
@@ -362,15 +423,15 @@ def params_of_labels(
     family: GaussianFamily,
     labels: np.ndarray,
     n_components: int,
+    levels: np.ndarray | None = None,
 ) -> list[GaussianParams]:
     """Maximise once from labels (n_starts, n_rows), each component with a share of the others.
 
-    The covariance of a few rows is no start: that of all clusters counts as n_features + 1 rows.
+    The covariance of a few rows is no start: that of all clusters, or of those of the same
+    `levels` (n_starts, n_components), counts as n_features + 1 rows.
     """
     family, n_features = copy.copy(family), source.X.shape[1]
-    if not family.shared_covariance:
-        rows = source.total_weight / source.n_samples
-        family.shrinkage = max(family.shrinkage, rows * (n_features + 1.0))
+    rows_of_others = (n_features + 1.0) * source.total_weight / source.n_samples
     size = n_components * (n_features + family.n_quadratic(n_features))
     n_together = 1 if family.shared_covariance else max(1, TOGETHER // (2 * size))
     starts: list[GaussianParams] = []
@@ -388,5 +449,23 @@ def params_of_labels(
         statistics = statistics_of(source, form, resp_of)
         covariances = family.unit_covariances(shape[0])
         fallback = GaussianParams(np.full(shape[0], 1.0 / shape[0]), about, None, covariances)
-        starts += split_runs(family.maximize(fallback, statistics), len(some))
+        runs = split_runs(family.maximize(fallback, statistics), len(some))
+        counts = statistics.counts.reshape(len(some), n_components)
+        for i, run in enumerate(runs):
+            if not family.shared_covariance:
+                level = np.zeros(n_components, int) if levels is None else levels[first + i]
+                run = _shrunk(family, run, counts[i], level, rows_of_others)
+            starts.append(run)
     return starts
+
+
+def _shrunk(family, params, counts, levels, rows_of_others) -> GaussianParams:
+    """Shrink covariances towards the pooled one of each level."""
+    covariances = params.covariances.copy()
+    column = (-1, *[1] * (covariances.ndim - 1))
+    for level in np.unique(levels[counts > 0]):
+        own = np.flatnonzero((levels == level) & (counts > 0))
+        n = counts[own].reshape(column)
+        pooled = (n * covariances[own]).sum(axis=0) / n.sum()
+        covariances[own] = (n * covariances[own] + rows_of_others * pooled) / (n + rows_of_others)
+    return GaussianParams(params.weights, params.means, *family.factor(covariances))

@@ -237,6 +237,35 @@ class ArraySource:
         return list(self._pool.map(functools.partial(_quiet, task), lanes))
 
 
+class SampledSource(ArraySource):
+    """Some rows of an array, copied chunk by chunk as they are visited.
+
+    Parameters
+    ----------
+    source : ArraySource
+        The rows to choose from.
+
+    indices : ndarray of shape (n_samples,)
+        The rows chosen.
+
+    sample_weight : ndarray of shape (n_samples,)
+        The weight of each chosen row.
+    """
+
+    def __init__(self, source: ArraySource, indices: np.ndarray, sample_weight: np.ndarray):
+        super().__init__(source.X, sample_weight, incomplete=source.incomplete)
+        self.indices = indices
+        self.weights = sample_weight
+
+    @property
+    def n_samples(self) -> int:
+        """Number of rows chosen."""
+        return len(self.indices)
+
+    def _chunk(self, rows: slice) -> Chunk:
+        return Chunk(rows, self.X[self.indices[rows]], self.weights[rows])
+
+
 def _quiet(task, lane):
     # Responsibilities that underflow to zero are exact to rounding; error states are per thread.
     with np.errstate(under="ignore"):

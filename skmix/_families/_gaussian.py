@@ -27,7 +27,7 @@ MAX_RELATIVE_ERROR = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-10}
 MAX_ROW_ERROR = 1e-4
 
 # Standard deviations of each feature from the mean within which most rows of a component are.
-REACH = 2.0
+REACH = 0.3
 
 # A component with no more than this share of the rows has lost them all to rounding.
 DEAD_SHARE = 10 * float(np.finfo(np.float64).eps)
