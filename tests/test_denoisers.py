@@ -205,6 +205,36 @@ def test_missing_cells_and_noise_together():
     assert np.mean((restored - X) ** 2) == pytest.approx(np.mean(variance), rel=0.3)
 
 
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+@pytest.mark.parametrize("noise_std", [0.0, 0.3, [0.1, 0.2, 0.3, 0.0, 0.5, 0.6]])
+def test_missing_cells_by_closed_form(covariance_type, noise_std):
+    X = np.concatenate([correlated(300), correlated(300, seed=1) + 4.0])
+    denoiser = GMMDenoiser(
+        2, covariance_type=covariance_type, noise_std=noise_std, random_state=0
+    ).fit(X)
+    noise = np.diag(np.broadcast_to(noise_std, 6) ** 2)
+    Y = np.where(np.random.default_rng(0).random(X.shape) < 0.4, np.nan, X)[::15]
+    Y[0] = np.nan
+    mean, variance = denoiser.posterior(Y)
+    np.testing.assert_allclose(denoiser.transform(Y), mean, atol=1e-12)
+    mixture = denoiser.mixture_
+    matrices = oracles.dense(covariance_type, mixture.covariances_, 2, 6)
+    for row, found, spread in zip(Y, mean, variance, strict=True):
+        seen = ~np.isnan(row)
+        log_resp, parts, squares = [], [], []
+        for weight, center, matrix in zip(mixture.weights_, mixture.means_, matrices, strict=True):
+            observed = (matrix + noise)[np.ix_(seen, seen)]
+            gain = matrix[:, seen] @ np.linalg.inv(observed)
+            parts.append(center + gain @ (row - center)[seen])
+            squares.append(np.diagonal(matrix - gain @ matrix[seen]) + parts[-1] ** 2)
+            log_resp.append(np.log(weight))
+            if seen.any():
+                log_resp[-1] += multivariate_normal(center[seen], observed).logpdf(row[seen])
+        resp = np.exp(log_resp - logsumexp(log_resp))
+        np.testing.assert_allclose(found, resp @ parts, atol=1e-9)
+        np.testing.assert_allclose(spread, resp @ squares - (resp @ parts) ** 2, atol=1e-8)
+
+
 # Scale mixtures
 
 

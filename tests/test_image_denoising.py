@@ -5,8 +5,8 @@ import pytest
 from sklearn.feature_extraction.image import extract_patches_2d
 
 from skmix import GMMDenoiser, GSMDenoiser, ICADenoiser, MVNDenoiser
-from skmix.image import _denoise as module
 from skmix.image import (
+    _patches,
     denoise,
     estimate_noise_std,
     extract_patches,
@@ -107,7 +107,7 @@ def test_mmse_averages_denoised_patches(prior, stride, remove_mean):
 def test_strips_add_up(prior, monkeypatch):
     noisy = noisy_version(waves())
     whole = denoise(noisy, prior, 0.2)
-    monkeypatch.setattr(module, "STRIP_VALUES", 1)
+    monkeypatch.setattr(_patches, "STRIP_VALUES", 1)
     np.testing.assert_allclose(denoise(noisy, prior, 0.2), whole, atol=1e-10)
 
 
@@ -221,7 +221,9 @@ def test_bad_images(prior, options, message):
 
 
 def test_noise_is_estimated_of_finite_gray_images_only():
-    with pytest.raises(ValueError, match="not finite"):
+    with pytest.raises(ValueError, match="only 0 patches of 8 x 8"):
         estimate_noise_std(np.full((20, 20), np.nan))
+    with pytest.raises(ValueError, match="infinite pixels"):
+        estimate_noise_std(np.full((20, 20), np.inf))
     with pytest.raises(ValueError, match="must be gray"):
         estimate_noise_std(np.ones((20, 20, 3)))

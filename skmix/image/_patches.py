@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+# Patches are visited in strips of about this many values, so that memory does not grow with the
+# image.
+STRIP_VALUES = 2**23
+
 
 def extract_patches(image, size, stride=1):
     """Cut an image into overlapping square patches.
