@@ -79,7 +79,7 @@ def draw(table):
     import matplotlib.pyplot as plt
 
     plt.switch_backend("agg")
-    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+    figure, axes = plt.subplots(figsize=(7.5, 4), layout="constrained")
     for name, errors in table.items():
         axes.plot(LEVELS, errors / table["MVN"], "o-", label=name)
     axes.set(
@@ -91,7 +91,7 @@ def draw(table):
         title=f"Denoised held-out patches of {SIZE} x {SIZE} pixels, K = 5",
     )
     axes.minorticks_off()
-    axes.legend()
+    figure.legend(loc="outside right upper")
     figure.savefig("denoise_patches.png", dpi=120)
     print("wrote denoise_patches.png")
 
