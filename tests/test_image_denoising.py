@@ -205,7 +205,13 @@ def test_special_images(prior):
     [
         ({"noise_std": -0.1}, "noise_std must be finite and not negative"),
         ({"noise_std": "guess"}, "number or 'auto', but is 'guess'"),
+        ({"noise_std": [0.1, 0.2]}, r"noise_std must be one number, but has shape \(2,\)"),
+        ({"noise_std": np.nan}, "noise_std must be finite"),
         ({"method": "magic"}, "'mmse' or 'epll', but is 'magic'"),
+        ({"stride": 0}, "must be at least 1, but are 6 and 0"),
+        ({"stride": 7}, "stride=7 leaves out pixels"),
+        ({"image": np.ones((9, 9), dtype=complex)}, "booleans, integers or floats.*complex128"),
+        ({"image": np.ones((10, 11)), "prior": None}, "10 x 11 pixels has too few patches"),
         ({"image": np.ones((5, 9))}, "no patch of 6 x 6"),
         ({"image": np.ones((9, 9, 3))}, "channel_axis must say"),
         ({"image": np.ones((9, 9)), "channel_axis": 0}, "needs an image with three axes"),
@@ -218,6 +224,26 @@ def test_bad_images(prior, options, message):
     options = {"image": waves(), "prior": prior, "noise_std": 0.1, **options}
     with pytest.raises(ValueError, match=message):
         denoise(**options)
+
+
+def test_strides_are_integers(prior):
+    with pytest.raises(TypeError, match=r"integers, but are 6 and 2\.5"):
+        denoise(waves(), prior, 0.1, stride=2.5)
+
+
+@pytest.mark.parametrize("noise_std", ["auto", 0.1])
+@pytest.mark.parametrize(
+    "make", [lambda rng: np.zeros((30, 30)), lambda rng: rng.normal(size=(30, 30))]
+)
+def test_images_without_structure(prior, make, noise_std):
+    """Constant ones, and nothing but noise: no warning, no NaN, next to no change of the mean."""
+    image = 3.0 + 0.1 * make(np.random.default_rng(0))
+    for given in (prior, None):
+        for method in ("mmse", "epll"):
+            restored, std = denoise(image, given, noise_std, method=method, return_std=True)
+            assert np.all(np.isfinite(restored)) and np.all(np.isfinite(std))
+            np.testing.assert_allclose(restored.mean(), image.mean(), atol=0.03)
+            assert restored.std() <= image.std() + 0.01
 
 
 def test_noise_is_estimated_of_finite_gray_images_only():

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _validation
 from .._gmm_denoisers import GMMDenoiser
 from . import _patches
-from ._patches import add_patches, corners, extract_patches, patch_counts
+from ._arrays import as_float
+from ._noise import estimate_noise_std
+from ._patches import add_patches, corners, patch_counts
 from ._posteriors import PatchPosterior, average_posteriors
 from ._progress import Progress
 
@@ -90,69 +94,6 @@ def fit_patch_prior(
     if remove_mean:
         X = X - X.mean(axis=1, keepdims=True)
     return clone(estimator).fit(X.reshape(len(X), -1))
-
-
-def estimate_noise_std(image, *, size=8):
-    """Estimate the standard deviation of white noise in an image.
-
-    Image content lives in a few directions of the space of patches; in all others the
-    eigenvalues of the patches' covariance are the variance of the noise.
-
-    Parameters
-    ----------
-    image : array-like of shape (n_rows, n_columns)
-        A gray image. Patches with missing pixels (NaN) are left out.
-
-    size : int, default=8
-        The side of a patch, in pixels.
-
-    Returns
-    -------
-    noise_std : float
-        In units of the image.
-
-    Raises
-    ------
-    ValueError
-        If the image is smaller than a patch, has infinite pixels, or less complete patches than
-        a patch has pixels.
-
-    Notes
-    -----
-    The largest eigenvalues are left out, one by one, until the mean of the rest is their median.
-
-    References
-    ----------
-    G. Chen, F. Zhu, P. A. Heng, "An efficient statistical method for image noise level
-    estimation", ICCV 2015. :doi:`10.1109/ICCV.2015.62`
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skmix.image import estimate_noise_std
-    >>> clean = np.add.outer(np.arange(100.0), np.arange(100.0))
-    >>> noisy = clean + np.random.default_rng(0).normal(scale=3.0, size=clean.shape)
-    >>> print(f"{estimate_noise_std(noisy):.1f}")
-    2.9
-    """
-    image = as_float(image)
-    if image.ndim != 2:
-        raise ValueError(f"image must be gray, of shape (n_rows, n_columns), not {image.shape}.")
-    stride = max(1, int(np.sqrt(image.size / 100_000)))
-    patches = extract_patches(image, size, stride).reshape(-1, size * size)
-    patches = patches[~np.isnan(patches).any(axis=1)]
-    if not np.all(np.isfinite(patches)):
-        raise ValueError("image has infinite pixels; write NaN for pixels that are missing.")
-    if len(patches) < size * size and np.isnan(image).any():
-        raise ValueError(
-            f"image has only {len(patches)} patches of {size} x {size} pixels without missing "
-            "ones, too few to estimate the noise. Give noise_std as a number."
-        )
-    values = np.linalg.eigvalsh(np.cov(patches.T, bias=True))[::-1]
-    for first in range(len(values) - 1):
-        if values[first:].mean() <= np.median(values[first:]):
-            break
-    return float(np.sqrt(max(values[first:].mean(), 0.0)))
 
 
 def denoise(
@@ -344,6 +285,8 @@ def _restore_planes(
         if noise_std != "auto":
             raise ValueError(f"noise_std must be a number or 'auto', but is {noise_std!r}.")
         noise_std = estimate_noise_std(image[:, :, 0])
+    if np.ndim(noise_std):
+        raise ValueError(f"noise_std must be one number, but has shape {np.shape(noise_std)}.")
     noise_std = float(_validation.check_noise_std(noise_std, 1, "noise_std")[0])
     incomplete = bool(np.any(np.isnan(image)))
     if noise_std == 0.0 and not incomplete:
@@ -428,10 +371,19 @@ def _prior_of_image(image: np.ndarray, noise_std: float, remove_mean: bool) -> G
         tol=1e-2,
         random_state=0,
     )
+    rows, columns = corners(image.shape, 8, 1)
+    if len(rows) * len(columns) < 50:
+        raise ValueError(
+            f"image of {image.shape[0]} x {image.shape[1]} pixels has too few patches to learn a "
+            "prior from. Pass one that fit_patch_prior learned from other images."
+        )
     patches = np.squeeze(image, axis=2) if image.shape[2] == 1 else image
-    return fit_patch_prior(
-        [patches], estimator, n_patches=50_000, remove_mean=remove_mean, random_state=0
-    )
+    with warnings.catch_warnings():
+        # Few iterations are enough, and not the user's choice.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return fit_patch_prior(
+            [patches], estimator, n_patches=50_000, remove_mean=remove_mean, random_state=0
+        )
 
 
 def _side(prior: Any, n_channels: int) -> int | None:
@@ -439,8 +391,3 @@ def _side(prior: Any, n_channels: int) -> int | None:
     check_is_fitted(prior)
     size = int(np.sqrt(prior.n_features_in_ / n_channels) + 0.5)
     return size if size * size * n_channels == prior.n_features_in_ else None
-
-
-def as_float(image: Any) -> np.ndarray:
-    image = np.asarray(image)
-    return image if image.dtype in (np.float32, np.float64) else image.astype(np.float64)

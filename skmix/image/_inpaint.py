@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ._denoise import as_float, restore
+from ._arrays import as_float
+from ._denoise import restore
 
 
 def inpaint(
