@@ -8,7 +8,15 @@ import pytest
 from test_image_denoising import mse, noisy_version, waves
 
 from skmix import GMMDenoiser, GSMDenoiser, ICADenoiser, MVNDenoiser
-from skmix.image import _patches, _progress, denoise, fit_patch_prior, inpaint
+from skmix.image import (
+    _patches,
+    _progress,
+    denoise,
+    extract_patches,
+    fit_patch_prior,
+    inpaint,
+    reconstruct,
+)
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +112,20 @@ def test_std_of_complete_images(prior, remove_mean):
     np.testing.assert_array_equal(
         denoise(noisy, prior, 0.2, remove_mean=remove_mean, return_std=True, method="epll")[1], std
     )
+
+
+@pytest.mark.parametrize("make", [GMMDenoiser, GSMDenoiser, ICADenoiser, MVNDenoiser])
+@pytest.mark.parametrize("stride", [1, 4])
+def test_std_averages_posterior_variances(make, stride):
+    learned = fit_patch_prior([waves(seed=1)], make(), size=6, random_state=0)
+    noisy = noisy_version(waves())
+    patches = extract_patches(noisy, 6, stride).reshape(-1, 36)
+    patches -= patches.mean(axis=1, keepdims=True)
+    variance = learned.posterior(patches, noise_std=0.2).variance.reshape(-1, 6, 6)
+    expected = reconstruct(variance, noisy.shape, stride) + 0.2**2 / 36
+    std = denoise(noisy, learned, 0.2, stride=stride, return_std=True)[1]
+    np.testing.assert_allclose(std**2, expected, atol=1e-10)
+    np.testing.assert_array_equal(denoise(noisy, learned, 0.0, return_std=True)[1], 0.0)
 
 
 @pytest.mark.parametrize("noise_std", [0.0, 0.2])
