@@ -37,8 +37,15 @@ class PatchPosterior:
         self.n_channels = n_channels
         self._mixture: GaussianMixture | None = None
 
-    def complete(self, patches: np.ndarray, with_variance: bool):
-        """Means and variances of patches (n, size², n_channels)."""
+    def __call__(self, patches: np.ndarray, with_variance: bool):
+        """Means and variances of patches (n, size², n_channels), all complete or none.
+
+        Incomplete ones have at least one known pixel each.
+        """
+        method = self._incomplete if np.isnan(patches[0]).any() else self._complete
+        return method(patches, with_variance)
+
+    def _complete(self, patches, with_variance):
         means = patches.mean(axis=1, keepdims=True) if self.remove_mean else 0.0
         rows = (patches - means).reshape(len(patches), -1)
         if not with_variance:
@@ -49,8 +56,7 @@ class PatchPosterior:
             variance = variance + self.noise_std**2 / patches.shape[1]
         return mean.reshape(patches.shape) + means, variance.reshape(patches.shape)
 
-    def incomplete(self, patches: np.ndarray, with_variance: bool):
-        """The same for patches with NaN, each with at least one known pixel."""
+    def _incomplete(self, patches, with_variance):
         mixture = self._of_incomplete()
         offsets = _offsets(patches) if self.remove_mean else 0.0
         rows = (patches - offsets).reshape(len(patches), -1)
@@ -110,34 +116,39 @@ def average_posteriors(
     """Return the restored image (n_rows, n_columns, n_channels) and the mean variances.
 
     Pixels that no patch with a known pixel reaches are filled in further rounds, in which the
-    pixels filled before count as known. Without noise known pixels stay as they are.
+    pixels filled before count as known, and their mean variance adds to that of the patch. Without
+    noise known pixels stay as they are.
     """
     if np.isnan(image).all(axis=(0, 1)).any():
         raise ValueError("image has no known pixel (in some channel): nothing can be restored.")
-    given = image.copy()
+    given, doubt = image.copy(), np.zeros_like(image)
     restored, variance = image.copy(), np.zeros_like(image)
-    everything, alike = posterior.noise_std > 0.0, False
+    everything, some_channel = posterior.noise_std > 0.0, False
     while True:
         missing = np.isnan(given)
         sums = _Sums(image, with_variance)
-        _add_round(sums, given, variance, posterior, size, stride, everything, alike, progress)
+        for (rows, columns), patches, doubts in _visit(
+            given, doubt, size, stride, everything, some_channel, progress
+        ):
+            mean, spread = posterior(patches, with_variance)
+            spread = None if spread is None else spread + doubts
+            sums.add(mean, spread, rows, columns, size)
         reached = sums.counts > 0
         new = reached if everything else reached & missing
         restored[new] = sums.mean[new] / sums.counts[new]
         if sums.variance is not None:
             variance[new] = sums.variance[new] / sums.counts[new]
         filled = missing & reached
-        given[filled] = restored[filled]
+        given[filled], doubt[filled] = restored[filled], variance[filled]
         if not np.isnan(given).any():
-            break
+            return restored, variance if with_variance else None
         everything = False
         if not filled.any():
             # Channels known in different places only: then patches with one of them must do; or
             # patches side by side, none of which has both known and missing pixels.
-            if alike and (stride == 1 or size == 1):
+            if some_channel and (stride == 1 or size == 1):
                 raise ValueError(f"Patches of {size} x {size} pixels cannot fill the others.")
-            alike, stride = True, 1 if alike else stride
-    return restored, variance if with_variance else None
+            some_channel, stride = True, 1 if some_channel else stride
 
 
 class _Sums:
@@ -148,46 +159,40 @@ class _Sums:
         self.variance = np.zeros_like(image) if with_variance else None
         self.counts = np.zeros(image.shape, dtype=np.int32)
 
+    def add(self, mean, spread, rows, columns, size) -> None:
+        """Add patches (n, size², n_channels) at different corners.
 
-def _add_round(sums, given, variance, posterior, size, stride, everything, alike, progress):
-    """Add the patches that have a missing pixel, or all, of those with a known pixel."""
+        They meet no pixel at the same place in the patch.
+        """
+        for pixel in range(size * size):
+            place = rows + pixel // size, columns + pixel % size
+            self.mean[place] += mean[:, pixel]
+            self.counts[place] += 1
+            if self.variance is not None:
+                self.variance[place] += spread[:, pixel]
+
+
+def _visit(given, doubt, size, stride, everything, some_channel, progress):
+    """Yield corners and patches, complete or not, and mean variances of what they show.
+
+    Patches have known pixels in every channel, or in some, and a missing one or `everything`.
+    """
     rows, columns = _patches.corners(given.shape, size, stride)
     step = max(1, _patches.STRIP_VALUES // (len(columns) * size * size * given.shape[2]))
     progress.expect(len(rows))
-    known = _windows(~np.isnan(given), size)
-    values, variances = _windows(given, size), _windows(variance, size)
+    known, values, doubts = (_windows(array, size) for array in (~np.isnan(given), given, doubt))
     for start in range(0, len(rows), step):
         of_strip = rows[start : start + step]
         n_known = known[np.ix_(of_strip, columns)].sum(axis=(3, 4))
-        usable = n_known.any(axis=2) if alike else n_known.all(axis=2)
+        usable = n_known.any(axis=2) if some_channel else n_known.all(axis=2)
         complete = np.all(n_known == size * size, axis=2)
-        for which, method in (
-            (usable & ~complete, posterior.incomplete),
-            (complete & everything, posterior.complete),
-        ):
-            places = np.nonzero(which)
-            if len(places[0]) == 0:
-                continue
-            corner = of_strip[places[0]], columns[places[1]]
-            patches = _as_rows(values[corner])
-            mean, spread = method(patches, sums.variance is not None)
-            if spread is not None and method == posterior.incomplete:
-                # What was filled before is not known exactly.
-                seen = np.where(np.isnan(patches), 0.0, _as_rows(variances[corner]))
-                n_seen = np.maximum((~np.isnan(patches)).sum(axis=1, keepdims=True), 1)
-                spread = spread + seen.sum(axis=1, keepdims=True) / n_seen
-            _add(sums, mean, spread, *corner, size)
+        for chosen in (usable & ~complete, complete & everything):
+            i, j = np.nonzero(chosen)
+            if len(i):
+                corner = of_strip[i], columns[j]
+                seen = doubts[corner].sum(axis=(2, 3)) / np.maximum(n_known[i, j], 1)
+                yield corner, _as_rows(values[corner]), seen[:, None]
         progress.advance(len(of_strip))
-
-
-def _add(sums, mean, spread, rows, columns, size) -> None:
-    """Add patches; those at different corners meet no pixel at the same place in the patch."""
-    for pixel in range(size * size):
-        place = rows + pixel // size, columns + pixel % size
-        sums.mean[place] += mean[:, pixel]
-        sums.counts[place] += 1
-        if spread is not None:
-            sums.variance[place] += spread[:, pixel]
 
 
 def _windows(image: np.ndarray, size: int) -> np.ndarray:
