@@ -354,6 +354,11 @@ def test_progress(prior, rich, monkeypatch, capsys):
     out = capsys.readouterr().out
     assert "denoise" in out and "100%" in out
     if not rich:
-        assert out.count("\n") == 6 * 15 + 1 and "denoise: done in " in out
+        steps = 6 * 15
+        lines = [f"denoise: {(i + 1) / steps:.0%}" for i in range(steps)]
+        assert out.split("\n")[:-2] == lines and "denoise: done in " in out
+        colours = np.stack([noisy, noisy, noisy], axis=-1)
+        inpaint(colours, holes(noisy.shape), prior, channel_axis=-1, verbose=True)
+        assert capsys.readouterr().out.count("inpaint: 100%") == 1
     inpaint(noisy, holes(noisy.shape), prior, verbose=True)
     assert "inpaint" in capsys.readouterr().out

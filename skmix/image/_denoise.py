@@ -259,8 +259,14 @@ def _restore_by_luminance(planes, prior, noise_std, **options):
     if isinstance(noise_std, str):
         noise_std = estimate_noise_std(planes @ basis[1]) * np.sqrt(3.0)
     parts = [
-        _restore_planes((planes @ direction)[:, :, None], prior, noise_std / 3**0.5, **options)
-        for direction in basis
+        _restore_planes(
+            (planes @ direction)[:, :, None],
+            prior,
+            noise_std / 3**0.5,
+            n_announced=0 if i else 3,
+            **options,
+        )
+        for i, direction in enumerate(basis)
     ]
     result = np.concatenate([restored for restored, _ in parts], axis=2) @ (3.0 * basis)
     if noise_std == 0.0:  # exact, and channels that are known where others are not
@@ -274,20 +280,26 @@ def _restore_by_luminance(planes, prior, noise_std, **options):
 
 
 def _restore_planes(
-    image, prior, noise_std, *, method, stride, remove_mean, with_variance, progress
+    image,
+    prior,
+    noise_std,
+    *,
+    method,
+    stride,
+    remove_mean,
+    with_variance,
+    progress,
+    n_announced=1,
 ):
-    """Restore all channels (n_rows, n_columns, n_channels) together."""
+    """Restore all channels (n_rows, n_columns, n_channels) together.
+
+    The work on `n_announced` such images is announced to `progress`.
+    """
     if method not in ("mmse", "epll"):
         raise ValueError(f"method must be 'mmse' or 'epll', but is {method!r}.")
     if np.any(np.isinf(image)):
         raise ValueError("image has infinite pixels; write NaN for pixels that are missing.")
-    if isinstance(noise_std, str):
-        if noise_std != "auto":
-            raise ValueError(f"noise_std must be a number or 'auto', but is {noise_std!r}.")
-        noise_std = estimate_noise_std(image[:, :, 0])
-    if np.ndim(noise_std):
-        raise ValueError(f"noise_std must be one number, but has shape {np.shape(noise_std)}.")
-    noise_std = float(_validation.check_noise_std(noise_std, 1, "noise_std")[0])
+    noise_std = _check_noise_std(noise_std, image)
     incomplete = bool(np.any(np.isnan(image)))
     if noise_std == 0.0 and not incomplete:
         return image.copy(), np.zeros_like(image) if with_variance else None
@@ -310,6 +322,9 @@ def _restore_planes(
             progress,
         )
 
+    one_pass = method == "mmse" or noise_std == 0.0
+    n_passes = 1 if one_pass else 1 + len(EPLL_WEIGHTS)
+    progress.expect(n_announced * n_passes * len(corners(image.shape, size, stride)[0]))
     counts = patch_counts(image.shape[:2], size, stride)[:, :, None].astype(image.dtype)
     variance = None
     if incomplete or with_variance:
@@ -319,17 +334,32 @@ def _restore_planes(
         )
     else:
         first = restored_patches(image, noise_std) / counts
-    if method == "mmse" or noise_std == 0.0:
+    if one_pass:
         return first, variance
+    return _epll(image, first, restored_patches, noise_std, size, counts), variance
+
+
+def _check_noise_std(noise_std, image) -> float:
+    if isinstance(noise_std, str):
+        if noise_std != "auto":
+            raise ValueError(f"noise_std must be a number or 'auto', but is {noise_std!r}.")
+        noise_std = estimate_noise_std(image[:, :, 0])
+    if np.ndim(noise_std):
+        raise ValueError(f"noise_std must be one number, but has shape {np.shape(noise_std)}.")
+    return float(_validation.check_noise_std(noise_std, 1, "noise_std")[0])
+
+
+def _epll(image, current, restored_patches, noise_std, size, counts):
+    """Take turns between patches and image, from a first restored image."""
     known = np.isfinite(image)
     # In units of 1 / noise variance.
     trust = np.where(known, size**2, 0.0).astype(image.dtype)
     noisy = np.where(known, image, 0.0)
-    current = np.where(known, image, first)
+    current = np.where(known, image, current)
     for weight in EPLL_WEIGHTS:
         patches = restored_patches(current, noise_std / np.sqrt(weight))
         current = (trust * noisy + weight * patches) / (trust + weight * counts)
-    return current, variance
+    return current
 
 
 def _sum_of_patches(
@@ -345,7 +375,6 @@ def _sum_of_patches(
     total = np.zeros_like(image)
     per_row = len(columns) * size * size * image.shape[2]
     step = max(1, _patches.STRIP_VALUES // per_row)
-    progress.expect(len(rows))
     for start in range(0, len(rows), step):
         of_strip = rows[start : start + step]
         strip = image[of_strip[0] : of_strip[-1] + size]

@@ -149,6 +149,7 @@ def average_posteriors(
             if some_channel and (stride == 1 or size == 1):
                 raise ValueError(f"Patches of {size} x {size} pixels cannot fill the others.")
             some_channel, stride = True, 1 if some_channel else stride
+        progress.expect(len(_patches.corners(image.shape, size, stride)[0]))
 
 
 class _Sums:
@@ -179,7 +180,6 @@ def _visit(given, doubt, size, stride, everything, some_channel, progress):
     """
     rows, columns = _patches.corners(given.shape, size, stride)
     step = max(1, _patches.STRIP_VALUES // (len(columns) * size * size * given.shape[2]))
-    progress.expect(len(rows))
     known, values, doubts = (_windows(array, size) for array in (~np.isnan(given), given, doubt))
     for start in range(0, len(rows), step):
         of_strip = rows[start : start + step]
