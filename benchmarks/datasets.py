@@ -44,6 +44,14 @@ def load_images(folder: Path):
     return arrays
 
 
+def load_gray(folder: Path):
+    """The images of a folder, gray levels in [0, 1], sorted by name; needs pillow."""
+    from PIL import Image
+
+    paths = sorted(path for path in folder.iterdir() if path.suffix in (".jpg", ".png"))
+    return [np.asarray(Image.open(path).convert("L")) / 255.0 for path in paths]
+
+
 def load_table(path: Path, *, drop=()):
     """The numeric columns of a csv file with a header, less those to drop."""
     with path.open(newline="") as file:

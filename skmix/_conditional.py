@@ -194,8 +194,17 @@ class Conditioner:
             total += counts[:, None, None] * sigma - sigma @ from_lower(outer) @ sigma
         return total
 
-    def variances(self, rows: IncompleteRows, k: int, columns: np.ndarray) -> np.ndarray:
-        """Conditional variances (n_features, n_columns) under the k-th component."""
+    def variances(
+        self,
+        rows: IncompleteRows,
+        k: int,
+        columns: np.ndarray,
+        gain: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Conditional variances (n_features, n_columns) under the k-th component.
+
+        With `gain` (n_features, n_features), those of the rows times the gain.
+        """
         result = np.zeros((len(rows.z), len(columns)))
         for group in rows.groups:
             inside = np.flatnonzero((columns >= group.start) & (columns < group.stop))
@@ -207,21 +216,30 @@ class Conditioner:
                 chosen = (back >= part.start) & (back < part.stop)
                 noise = rows.noise_of(group)
                 noise = None if noise is None else noise[:, blocks[part]]
-                variances = self._variances_of(group, group.blocks[:, blocks[part]], noise, k)
+                variances = self._variances_of(
+                    group, group.blocks[:, blocks[part]], noise, k, gain
+                )
                 result[:, inside[chosen]] = variances[:, back[chosen] - part.start]
-        if rows.noise is None:
+        if rows.noise is None and gain is None:
             result[rows.observed[:, columns]] = 0.0
         return np.maximum(result, 0.0)
 
-    def _variances_of(self, group: Group, blocks: np.ndarray, noise, k: int) -> np.ndarray:
+    def _variances_of(self, group: Group, blocks: np.ndarray, noise, k: int, gain) -> np.ndarray:
         """Conditional variances (n_features, n_blocks) for blocks of one group."""
         inverses = inverse(stack_blocks(self._matrices(group)[self.shared(k)], blocks, noise))
         n_features = self.means.shape[1]
         if group.of_observed:
             sigma = self.covariances[self.shared(k)]
-            cross = sigma[blocks.T]  # (n_blocks, block_size, n_features)
+            total, seen = sigma, sigma
+            if gain is not None:
+                seen = sigma @ gain.T
+                total = gain @ seen
+            cross = seen[blocks.T]  # (n_blocks, block_size, n_features)
             explained = np.einsum("nbd,nbd->dn", cross, inverses @ cross)
-            return np.diagonal(sigma)[:, None] - explained
+            return np.diagonal(total)[:, None] - explained
+        if gain is not None:
+            of_cells = gain.T[blocks.T]  # (n_blocks, block_size, n_features)
+            return np.einsum("nbd,nbd->dn", of_cells, inverses @ of_cells)
         result = np.zeros((n_features, blocks.shape[1]))
         diagonals = np.diagonal(inverses, axis1=1, axis2=2)
         result[blocks, np.arange(blocks.shape[1])] = diagonals.T

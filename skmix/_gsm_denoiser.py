@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from sklearn.base import _fit_context
 
@@ -39,8 +41,8 @@ class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
         Whether clean rows have mean zero; otherwise the mean of the training rows is taken out.
 
     learn_covariance : bool, default=False
-        Whether EM learns :math:`\Sigma` too, which costs two passes more per round. Otherwise it
-        is the second moment of the training rows. Must be False with training noise.
+        Whether EM learns :math:`\Sigma` too, in turns with the scales. Otherwise it is the second
+        moment of the training rows, less their noise.
 
     tol : float, default=1e-4
         EM stops when the mean log-likelihood per row changes by less than this (nats).
@@ -101,6 +103,7 @@ class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
     The update is :math:`r_k^2 = \sum_i c_{ik} u_i / (d \sum_i c_{ik})` with responsibilities
     :math:`c_{ik}` and :math:`u_i = (x_i - \mu)^T \Sigma^{-1} (x_i - \mu)`: after one pass that
     costs :math:`n d^2`, an iteration sees one number per row. With training noise it sees d.
+    A turn of `learn_covariance` costs two such passes, with training noise K + 1.
 
     References
     ----------
@@ -175,9 +178,8 @@ class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
         Raises
         ------
         ValueError
-            If a standard deviation of noise is negative or has the wrong shape, `X` is not
-            finite, or `learn_covariance` is asked for with training noise. An earlier fit is
-            kept.
+            If a standard deviation of noise is negative or has the wrong shape, or `X` is not
+            finite. An earlier fit is kept.
 
         Warns
         -----
@@ -195,74 +197,67 @@ class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
             X = self._validate(X, ensure_min_samples=2)
             noise_variance = self._training_noise_variance(X.shape[1])
             _validation.check_noise_std(self.noise_std, X.shape[1], "noise_std")
-            if self.learn_covariance and noise_variance is not None:
-                raise ValueError(
-                    "learn_covariance=True is not possible with training_noise_std="
-                    f"{self.training_noise_std}; set one of them to its default."
-                )
             sample_weight = _validation.check_sample_weight(sample_weight, X)
             weight, rows = _validation.drop_unweighted(sample_weight, X)
             task = Task.root(self, self.max_iter, X, y, sample_weight)
             with ArraySource(rows, weight) as source:
                 moments = self._moments(source, noise_variance)
                 if noise_variance is None:
-                    moments, result = self._fit_distances(source, moments, task)
+                    fit_scales = partial(self._by_distances, source, task)
                 else:
-                    result = self._fit_noisy(source, moments, noise_variance, task)
+                    floor = 1e-8 * np.diagonal(moments.covariance)
+                    unit = np.sqrt(np.maximum(noise_variance, floor))
+                    fit_scales = partial(self._by_coordinates, source, task, unit)
+                moments, result = self._fit_in_turns(moments, fit_scales)
             self._keep(moments, result.params, X.dtype)
             self.n_iter_, self.converged_ = result.n_iter, result.converged
             self._warn(result.converged or result.stopped)
             task.end(dict)
         return self
 
-    def _fit_distances(self, source, moments, task):
-        """Fit the scales to squared Mahalanobis distances, one number per row."""
-        n_features = len(moments.location)
-        reg_variance = self._reg_variance(moments)
-        family = ScaleFamily([1.0], [n_features], [0.0], reg_variance=reg_variance)
+    def _fit_in_turns(self, moments, fit_scales):
+        """Fit the scales, with `learn_covariance` in turns with the shape.
+
+        `fit_scales(moments, params, max_iter)` runs EM for the scales and returns its result, and
+        a function from parameters to the shape that is then most likely.
+        """
         params = spread_scales(np.ones(1), self.n_components)
         bound, n_iter = -np.inf, 0
         while True:
-            factor = _factor(moments.covariance)
-            distances = _distances(source, moments.location, factor)
-            with ArraySource(distances, source.sample_weight) as of_distances:
-                result = self._fit_scales(
-                    of_distances, family, params, task, self.max_iter - n_iter
-                )
+            result, shape_given = fit_scales(moments, params, self.max_iter - n_iter)
             params, n_iter = result.params, n_iter + result.n_iter
-            before, bound = bound, result.lower_bound + np.log(np.diagonal(factor)).sum()
+            before, bound = bound, result.lower_bound
             ended = bound - before < self.tol or n_iter == self.max_iter or result.stopped
             if not self.learn_covariance or ended:
-                return moments, result._replace(params=params, n_iter=n_iter)
-            shape = self._shape_given(source, distances, family, params, moments.location)
+                return moments, result._replace(n_iter=n_iter)
+            shape = shape_given(params)
             # Of the scales and the shape only the product is determined.
             share = np.trace(shape) / np.trace(moments.covariance)
             params = params._replace(variances=params.variances * share)
-            shape = shape / share + self.reg_covar * np.eye(n_features)
+            shape = shape / share + self.reg_covar * np.eye(len(shape))
             moments = moments._replace(covariance=shape)
 
-    def _shape_given(self, source, distances, family, params, location):
-        """The shape that the responsibilities of the scales make most likely."""
-        with ArraySource(distances) as of_distances:
-            resp = _em.predict_proba(of_distances, family, params)
-        per_row = resp @ (1.0 / params.variances[:, 0])
-        total = source.total_weight
-        if source.sample_weight is not None:
-            per_row *= source.sample_weight
-        n_features = len(location)
+    def _by_distances(self, source, task, moments, params, max_iter):
+        """Fit the scales to squared Mahalanobis distances, one number per row."""
+        n_features = len(moments.location)
+        family = ScaleFamily([1.0], [n_features], [0.0], reg_variance=self._reg_variance(moments))
+        factor = _factor(moments.covariance)
+        distances = _distances(source, moments.location, factor)
+        with ArraySource(distances, source.sample_weight) as of_distances:
+            result = self._fit_scales(of_distances, family, params, task, max_iter)
+        bound = result.lower_bound + np.log(np.diagonal(factor)).sum()
 
-        def add(chunk: Chunk, totals, scratch: Scratch) -> None:
-            z = scratch.array("features", (n_features, len(chunk.X)), np.float64)
-            np.subtract(chunk.X.T, location[:, None], out=z)
-            matrices.add_lower(totals, 0, z, per_row[chunk.rows], scratch)
+        def shape_given(params):
+            with ArraySource(distances) as of_distances:
+                resp = _em.predict_proba(of_distances, family, params)
+            per_row = resp @ (1.0 / params.variances[:, 0])
+            (total,) = _second_moments(source, moments.location, per_row[:, None])
+            return total / source.total_weight
 
-        totals = source.reduce(add, lambda: matrices.zeros_lower(n_features, 1), 16 * n_features)
-        return matrices.from_lower(totals)[0] / total
+        return result._replace(lower_bound=bound), shape_given
 
-    def _fit_noisy(self, source, moments, noise_variance, task):
-        """Fit the scales to coordinates in which shape and noise are both diagonal."""
-        floor = 1e-8 * np.diagonal(moments.covariance)
-        unit = np.sqrt(np.maximum(noise_variance, floor))
+    def _by_coordinates(self, source, task, unit, moments, params, max_iter):
+        """Fit the scales to coordinates in which the shape is diagonal and the noise is one."""
         values, vectors = np.linalg.eigh(moments.covariance / np.outer(unit, unit))
         ones = np.ones(len(values))
         family = ScaleFamily(
@@ -273,8 +268,25 @@ class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
             rotation=vectors / unit[:, None],
             origin=moments.location,
         )
-        start = spread_scales(np.ones(1), self.n_components)
-        return self._fit_scales(source, family, start, task, self.max_iter)
+        result = self._fit_scales(source, family, params, task, max_iter)
+
+        def shape_given(params):
+            resp = _em.predict_proba(source, family, params)
+            counts = resp.sum(axis=0)
+            if source.sample_weight is not None:
+                counts = source.sample_weight @ resp
+            noisy = _second_moments(source, moments.location, resp)
+            noisy = family.rotation.T @ noisy @ family.rotation
+            observed = family.observed_variances(params)
+            gain = (observed - 1.0) / observed
+            # The expected second moment of clean rows: filtered, plus what the filter leaves.
+            clean = gain[:, :, None] * noisy * gain[:, None, :]
+            clean += (counts[:, None] * gain)[:, :, None] * np.eye(len(values))
+            shape = np.einsum("kij,k->ij", clean, 1.0 / params.variances[:, 0])
+            back = unit[:, None] * vectors
+            return back @ shape @ back.T / source.total_weight
+
+        return result, shape_given
 
     def _reg_variance(self, moments: Moments) -> float:
         """What is added to squared scales: `reg_covar` in units of the mean variance."""
@@ -304,6 +316,22 @@ def _factor(covariance: np.ndarray) -> np.ndarray:
             "The covariance of the training rows is singular: some features are constant or "
             "combinations of others. Set reg_covar above zero."
         ) from None
+
+
+def _second_moments(source: ArraySource, location: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Weighted sums of squares about the location, for every column of `factors`."""
+    n_features, n_sums = len(location), factors.shape[1]
+    if source.sample_weight is not None:
+        factors = factors * source.sample_weight[:, None]
+
+    def add(chunk: Chunk, totals, scratch: Scratch) -> None:
+        z = scratch.array("features", (n_features, len(chunk.X)), np.float64)
+        np.subtract(chunk.X.T, location[:, None], out=z)
+        for k in range(n_sums):
+            matrices.add_lower(totals, k, z, factors[chunk.rows, k], scratch)
+
+    totals = source.reduce(add, lambda: matrices.zeros_lower(n_features, n_sums), 16 * n_features)
+    return matrices.from_lower(totals)
 
 
 def _distances(source: ArraySource, location: np.ndarray, factor: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ._conditional import Conditioned
 from ._em import exp_log_prob, visit_rows
 from ._families import FullGaussian, GaussianFamily, GaussianParams
 from ._families._incomplete import ConditionalForm
@@ -96,21 +97,20 @@ def denoise(
     one_noise = len(noise_variance) == 1
     conditional = ConditionalForm.prepared(family, params)
     filters = WienerFilters(family, params, noise_variance[0])
-    forms = filters.family.forms_for_scoring(filters.family.with_noise(params), source.dtype)
+    forms = filters.family.forms_for_scoring(filters.noisy, source.dtype)
 
     def visit(chunk: Chunk, scratch: Scratch) -> None:
-        form: Any = forms(chunk.X)
-        by_filter = one_noise and not isinstance(form, ConditionalForm)
-        form = form if by_filter else conditional
+        form: Any = forms(chunk.X) if one_noise else conditional
         for piece in chunk.pieces(form.bytes_per_row, form.min_chunk_rows):
-            if by_filter:
+            if one_noise:
                 features, resp = _responsibilities(form, piece, scratch)
-                mean, variance = filters.posterior(
-                    features[1 : 1 + n_features], resp, with_variance
-                )
+                if isinstance(form, ConditionalForm):
+                    mean, variance = filters.posterior_given(features, resp, with_variance)
+                else:
+                    z = features[1 : 1 + n_features]
+                    mean, variance = filters.posterior(z, resp, with_variance)
             else:
-                noise = noise_variance if one_noise else noise_variance[piece.rows]
-                features = form.features(piece.X, scratch, noise)
+                features = form.features(piece.X, scratch, noise_variance[piece.rows])
                 resp = _normalised(form, features, len(piece.X), scratch)
                 mean, variance = form.posterior(features, resp, with_variance=with_variance)
             means[piece.rows] = family.frame.leave(mean)
@@ -124,18 +124,20 @@ def denoise(
 
 
 class WienerFilters:
-    """One linear filter per component, for complete rows that all have the same noise."""
+    """One linear filter per component, for rows that all have the same noise."""
 
     # Components that a row has less of than this cannot matter.
     NEGLIGIBLE = 1e-10
 
     def __init__(self, family: FullGaussian, params: GaussianParams, noise_variance: np.ndarray):
         self.family = type(family)(family.frame, noise_variance=noise_variance)
+        self.noisy = self.family.with_noise(params)
         self.means = params.means
         shape = (-1, *params.precisions_cholesky.shape[-2:])
         gain, spread = self.family.gain(params)
+        self.gain = gain.reshape(shape)
         # What a filter adds to a row is small where noise is: summed up, it keeps its digits.
-        self.corrections = (gain - np.eye(gain.shape[-1])).reshape(shape)
+        self.corrections = self.gain - np.eye(gain.shape[-1])
         self.spread = np.diagonal(spread, axis1=-2, axis2=-1).reshape(-1, shape[-1])
 
     def posterior(self, z: np.ndarray, resp: np.ndarray, with_variance: bool):
@@ -156,3 +158,31 @@ class WienerFilters:
         if square is not None:
             square = np.maximum(square - change**2, 0.0)
         return z + change, square
+
+    def posterior_given(self, features: Conditioned, resp: np.ndarray, with_variance: bool):
+        """The same for incomplete rows: expected noisy rows are filtered as if they were seen.
+
+        `features` are those of the rows with their noise. What the missing cells of a noisy row
+        may be adds its filtered covariance to that of the clean row.
+        """
+        rows = features.rows
+        resp = resp[:, rows.order]
+        mean = np.zeros(rows.z.shape)
+        square = np.zeros(rows.z.shape) if with_variance else None
+        for k, weights in enumerate(resp):
+            columns = np.flatnonzero(weights > self.NEGLIGIBLE)
+            if len(columns) == 0:
+                continue
+            c = min(k, len(self.gain) - 1)
+            clean = features.deviation(k, columns)
+            clean += self.corrections[c] @ clean
+            clean += self.means[k][:, None]
+            mean[:, columns] += weights[columns] * clean
+            if square is not None:
+                spread = features.conditioner.variances(rows, k, columns, self.gain[c])
+                spread += self.spread[c][:, None]
+                square[:, columns] += weights[columns] * (spread + clean**2)
+        back = np.argsort(rows.order)
+        if square is None:
+            return mean[:, back], None
+        return mean[:, back], np.maximum(square - mean**2, 0.0)[:, back]

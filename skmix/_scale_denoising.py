@@ -43,7 +43,13 @@ class ScaleMixtureDenoiser(Denoiser):
     }
 
     def _validate(self, X, **options):
-        return _validation.validate_rows(self, X, ensure_all_finite=True, **options)
+        X = _validation.validate_rows(self, X, **options)
+        if _validation.has_missing(X):
+            raise ValueError(
+                f"X contains NaN, but {type(self).__name__} takes no missing cells. Use a "
+                "GMMDenoiser or an MVNDenoiser, or fill X by a ConditionalGMMInpainter first."
+            )
+        return X
 
     def _moments(self, source: ArraySource, noise_variance: np.ndarray | None) -> Moments:
         """Location and covariance of the clean rows."""

@@ -205,6 +205,36 @@ def test_missing_cells_and_noise_together():
     assert np.mean((restored - X) ** 2) == pytest.approx(np.mean(variance), rel=0.3)
 
 
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+@pytest.mark.parametrize("noise_std", [0.0, 0.3, [0.1, 0.2, 0.3, 0.0, 0.5, 0.6]])
+def test_missing_cells_by_closed_form(covariance_type, noise_std):
+    X = np.concatenate([correlated(300), correlated(300, seed=1) + 4.0])
+    denoiser = GMMDenoiser(
+        2, covariance_type=covariance_type, noise_std=noise_std, random_state=0
+    ).fit(X)
+    noise = np.diag(np.broadcast_to(noise_std, 6) ** 2)
+    Y = np.where(np.random.default_rng(0).random(X.shape) < 0.4, np.nan, X)[::15]
+    Y[0] = np.nan
+    mean, variance = denoiser.posterior(Y)
+    np.testing.assert_allclose(denoiser.transform(Y), mean, atol=1e-12)
+    mixture = denoiser.mixture_
+    matrices = oracles.dense(covariance_type, mixture.covariances_, 2, 6)
+    for row, found, spread in zip(Y, mean, variance, strict=True):
+        seen = ~np.isnan(row)
+        log_resp, parts, squares = [], [], []
+        for weight, center, matrix in zip(mixture.weights_, mixture.means_, matrices, strict=True):
+            observed = (matrix + noise)[np.ix_(seen, seen)]
+            gain = matrix[:, seen] @ np.linalg.inv(observed)
+            parts.append(center + gain @ (row - center)[seen])
+            squares.append(np.diagonal(matrix - gain @ matrix[seen]) + parts[-1] ** 2)
+            log_resp.append(np.log(weight))
+            if seen.any():
+                log_resp[-1] += multivariate_normal(center[seen], observed).logpdf(row[seen])
+        resp = np.exp(log_resp - logsumexp(log_resp))
+        np.testing.assert_allclose(found, resp @ parts, atol=1e-9)
+        np.testing.assert_allclose(spread, resp @ squares - (resp @ parts) ** 2, atol=1e-8)
+
+
 # Scale mixtures
 
 
@@ -262,10 +292,42 @@ def test_learning_the_shape_raises_the_likelihood():
     assert learned.score(X) > fixed.score(X) + 0.05
 
 
+def test_shape_and_scales_from_noisy_rows():
+    """The shape that most rows share, though few of another shape have the largest scale."""
+    rng = np.random.default_rng(0)
+    shape = np.diag([1.0, 2.0, 4.0, 8.0])
+    clean = rng.choice([0.5, 2.0], size=(20_000, 1)) * rng.normal(size=(20_000, 4)) @ shape
+    noise_std = np.array([0.5, 1.0, 0.1, 2.0])
+    noisy = clean + noise_std * rng.normal(size=clean.shape)
+    options = {"assume_centered": True, "tol": 1e-6, "learn_covariance": True, "max_iter": 5000}
+    learned = GSMDenoiser(2, training_noise_std=noise_std, **options).fit(noisy)
+    covariances = learned.scales_[:, None, None] ** 2 * learned.covariance_
+    for covariance, scale in zip(covariances, [0.5, 2.0], strict=True):
+        ratio = np.linalg.solve(scale * shape, np.linalg.solve(scale * shape, covariance).T)
+        np.testing.assert_allclose(ratio, np.eye(4), atol=0.15)
+    # Hardly any noise: as without.
+    few = GSMDenoiser(2, training_noise_std=1e-3, **options).fit(clean[:2000])
+    none = GSMDenoiser(2, **options).fit(clean[:2000])
+    assert few.score(clean) == pytest.approx(none.score(clean), abs=1e-3)
+
+
+def test_turns_never_lower_the_likelihood_of_noisy_rows():
+    X = with_noise(correlated(1000), 0.3)
+    options = {"assume_centered": True, "training_noise_std": 0.3, "learn_covariance": True}
+    bounds = []
+    for max_iter in (1, 5, 20, 100, 2000):
+        denoiser = GSMDenoiser(3, tol=1e-9, reg_covar=1e-9, max_iter=max_iter, **options)
+        mixture = denoiser.fit(X).mixture_
+        noisy = mixture.covariances_ + 0.09 * np.eye(6)
+        bounds.append(oracles.e_step(X, mixture.weights_, mixture.means_, noisy)[0].mean())
+    assert np.all(np.diff(bounds) > -1e-8)
+
+
 def test_weights_are_repetitions():
     X = correlated(200)
     times = np.arange(200) % 3
-    for denoiser in (GSMDenoiser(3), ICADenoiser(3), MVNDenoiser()):
+    shape_too = GSMDenoiser(3, training_noise_std=0.1, learn_covariance=True)
+    for denoiser in (GSMDenoiser(3), shape_too, ICADenoiser(3), MVNDenoiser()):
         weighted = sklearn.clone(denoiser).fit(X, sample_weight=times)
         repeated = sklearn.clone(denoiser).fit(np.repeat(X, times, axis=0))
         np.testing.assert_allclose(weighted.transform(X), repeated.transform(X), atol=1e-8)
@@ -370,16 +432,16 @@ def test_bad_noise_of_rows(denoiser):
 
 def test_refused_combinations():
     X = correlated(100)
-    with pytest.raises(ValueError, match="learn_covariance=True is not possible"):
-        GSMDenoiser(learn_covariance=True, training_noise_std=0.1).fit(X)
     with pytest.raises(ValueError, match="covariance_type='spherical' has one variance"):
         GMMDenoiser(covariance_type="spherical", training_noise_std=[0.1] * 5 + [0.2]).fit(X)
     with pytest.raises(ValueError, match="'noise_std' parameter of ICADenoiser"):
         ICADenoiser(noise_std=[0.1] * 6).fit(X)
     X[0, 0] = np.nan
     for denoiser in (GSMDenoiser(), ICADenoiser()):
-        with pytest.raises(ValueError, match="contains NaN"):
+        with pytest.raises(ValueError, match=r"contains NaN, but .*GMMDenoiser or an MVN"):
             denoiser.fit(X)
+        with pytest.raises(ValueError, match="contains NaN"):
+            denoiser.fit(X[1:]).transform(X)
 
 
 @every

@@ -24,6 +24,8 @@ from sklearn.utils import estimator_checks, get_tags, shuffle
 
 import skmix
 import skmix.exceptions
+import skmix.image
+import skmix.metrics
 
 # Checks that scikit-learn defines but yields only to its own estimators; some versions lack some.
 UNYIELDED_CHECKS = (
@@ -273,8 +275,13 @@ def own_methods(cls):
 
 PUBLIC = [getattr(skmix, name) for name in skmix.__all__]
 PUBLIC_CLASSES = [cls for cls in PUBLIC if isinstance(cls, type)]
-PUBLIC_FUNCTIONS = [function for function in PUBLIC if not isinstance(function, type)]
-PUBLIC_FUNCTIONS += [getattr(skmix.metrics, name) for name in skmix.metrics.__all__]
+MODULES = (skmix, skmix.image, skmix.metrics)
+PUBLIC_FUNCTIONS = [
+    function
+    for module in MODULES
+    for name in module.__all__
+    if not isinstance(function := getattr(module, name), type)
+]
 PUBLIC_METHODS = [method for cls in PUBLIC_CLASSES for method in own_methods(cls)]
 
 

@@ -5,8 +5,8 @@ import pytest
 from sklearn.feature_extraction.image import extract_patches_2d
 
 from skmix import GMMDenoiser, GSMDenoiser, ICADenoiser, MVNDenoiser
-from skmix.image import _denoise as module
 from skmix.image import (
+    _patches,
     denoise,
     estimate_noise_std,
     extract_patches,
@@ -107,7 +107,7 @@ def test_mmse_averages_denoised_patches(prior, stride, remove_mean):
 def test_strips_add_up(prior, monkeypatch):
     noisy = noisy_version(waves())
     whole = denoise(noisy, prior, 0.2)
-    monkeypatch.setattr(module, "STRIP_VALUES", 1)
+    monkeypatch.setattr(_patches, "STRIP_VALUES", 1)
     np.testing.assert_allclose(denoise(noisy, prior, 0.2), whole, atol=1e-10)
 
 
@@ -142,6 +142,27 @@ def test_noise_is_estimated(prior, noise_std):
     assert estimate_noise_std(noisy) == pytest.approx(noise_std, rel=0.05)
     known = denoise(noisy, prior, estimate_noise_std(noisy))
     np.testing.assert_array_equal(denoise(noisy, prior), known)
+
+
+def test_texture_is_not_taken_for_noise():
+    """Half of the image is a random walk, of which every direction holds something."""
+    rng = np.random.default_rng(0)
+    image = np.zeros((200, 200))
+    image[:, 100:] = 0.3 * rng.normal(size=(200, 100)).cumsum(axis=0)
+    noisy = image + 0.1 * rng.normal(size=image.shape)
+    assert estimate_noise_std(noisy) == pytest.approx(0.1, rel=0.05)
+
+
+@pytest.mark.parametrize("noise_std", [0.02, 0.1, 0.3])
+def test_noise_is_estimated_as_by_wavelets(noise_std):
+    pytest.importorskip("pywt")
+    restoration = pytest.importorskip("skimage.restoration")
+    noisy = noisy_version(waves((200, 150)), noise_std)
+    by_wavelets = restoration.estimate_sigma(noisy)
+    assert estimate_noise_std(noisy) == pytest.approx(by_wavelets, rel=0.05)
+    # A tenth of the image missing: the estimate is that of the rest.
+    noisy[50:80, 20:120] = np.nan
+    assert estimate_noise_std(noisy) == pytest.approx(noise_std, rel=0.05)
 
 
 def test_missing_pixels_are_filled():
@@ -205,7 +226,13 @@ def test_special_images(prior):
     [
         ({"noise_std": -0.1}, "noise_std must be finite and not negative"),
         ({"noise_std": "guess"}, "number or 'auto', but is 'guess'"),
+        ({"noise_std": [0.1, 0.2]}, r"noise_std must be one number, but has shape \(2,\)"),
+        ({"noise_std": np.nan}, "noise_std must be finite"),
         ({"method": "magic"}, "'mmse' or 'epll', but is 'magic'"),
+        ({"stride": 0}, "must be at least 1, but are 6 and 0"),
+        ({"stride": 7}, "stride=7 leaves out pixels"),
+        ({"image": np.ones((9, 9), dtype=complex)}, "booleans, integers or floats.*complex128"),
+        ({"image": np.ones((10, 11)), "prior": None}, "10 x 11 pixels has too few patches"),
         ({"image": np.ones((5, 9))}, "no patch of 6 x 6"),
         ({"image": np.ones((9, 9, 3))}, "channel_axis must say"),
         ({"image": np.ones((9, 9)), "channel_axis": 0}, "needs an image with three axes"),
@@ -220,8 +247,32 @@ def test_bad_images(prior, options, message):
         denoise(**options)
 
 
+def test_strides_are_integers(prior):
+    with pytest.raises(TypeError, match=r"integers, but are 6 and 2\.5"):
+        denoise(waves(), prior, 0.1, stride=2.5)
+
+
+@pytest.mark.parametrize("noise_std", ["auto", 0.1])
+@pytest.mark.parametrize(
+    "make", [lambda rng: np.zeros((30, 30)), lambda rng: rng.normal(size=(30, 30))]
+)
+def test_images_without_structure(prior, make, noise_std):
+    """Constant ones, and nothing but noise: no warning, no NaN, next to no change of the mean."""
+    image = 3.0 + 0.1 * make(np.random.default_rng(0))
+    for given in (prior, None):
+        for method in ("mmse", "epll"):
+            restored, std = denoise(image, given, noise_std, method=method, return_std=True)
+            assert np.all(np.isfinite(restored)) and np.all(np.isfinite(std))
+            np.testing.assert_allclose(restored.mean(), image.mean(), atol=0.03)
+            assert restored.std() <= image.std() + 0.01
+
+
 def test_noise_is_estimated_of_finite_gray_images_only():
-    with pytest.raises(ValueError, match="not finite"):
+    with pytest.raises(ValueError, match="only 0 patches of 8 x 8"):
         estimate_noise_std(np.full((20, 20), np.nan))
+    with pytest.raises(ValueError, match="infinite pixels"):
+        estimate_noise_std(np.full((20, 20), np.inf))
+    with pytest.raises(ValueError, match="size=1"):
+        estimate_noise_std(np.ones((20, 20)), size=1)
     with pytest.raises(ValueError, match="must be gray"):
         estimate_noise_std(np.ones((20, 20, 3)))

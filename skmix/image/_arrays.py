@@ -36,6 +36,18 @@ def check_image(image: Any, *, name: str = "image") -> np.ndarray:
     return image
 
 
+def as_float(image: Any) -> np.ndarray:
+    """An image in floating point."""
+    image = np.asarray(image)
+    if image.dtype in (np.float32, np.float64):
+        return image
+    if image.dtype.kind not in "buifO":
+        raise ValueError(
+            f"image must hold booleans, integers or floats, but has dtype {image.dtype}."
+        )
+    return image.astype(np.float64)
+
+
 def check_channel_axis(channel_axis: int | None, ndim: int, *, name: str = "image") -> int | None:
     """Return the axis of the colours, not negative; None for a gray image."""
     if ndim == 2:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _validation
 from .._gmm_denoisers import GMMDenoiser
-from ._patches import add_patches, corners, extract_patches, patch_counts
+from . import _patches
+from ._arrays import as_float
+from ._noise import estimate_noise_std
+from ._patches import add_patches, corners, patch_counts
+from ._posteriors import PatchPosterior, average_posteriors
+from ._progress import Progress
 
-# Patches are denoised in strips of about this many values, so that memory does not grow with the
-# image.
-STRIP_VALUES = 2**23
 # Zoran and Weiss: half-quadratic splitting with these weights in units of 1 / noise variance.
 EPLL_WEIGHTS = (1.0, 4.0, 8.0, 16.0, 32.0)
 # An orthonormal basis of luminance and two differences of colours.
@@ -33,7 +37,7 @@ def fit_patch_prior(
     ----------
     images : list of array-like
         Gray images (n_rows, n_columns), or images with channels, then for patches of all
-        channels together.
+        channels together. Patches with missing pixels (NaN) are left out.
 
     estimator : estimator
         An unfitted denoiser, such as `GMMDenoiser` or `GSMDenoiser`.
@@ -58,7 +62,7 @@ def fit_patch_prior(
     Raises
     ------
     ValueError
-        If there are no images, or one is smaller than a patch.
+        If there are no images, one is smaller than a patch, or none has a complete patch.
 
     Examples
     --------
@@ -69,7 +73,7 @@ def fit_patch_prior(
     >>> fit_patch_prior(images, MVNDenoiser(), size=4, random_state=0).n_features_in_
     16
     """
-    images = [_as_float(image) for image in images]
+    images = [as_float(image) for image in images]
     if not images:
         raise ValueError("images is empty: a prior needs at least one image.")
     random_state = check_random_state(random_state)
@@ -84,65 +88,12 @@ def fit_patch_prior(
         patches = np.moveaxis(patches, 1, -1) if image.ndim == 3 else patches
         drawn.append(patches.reshape(n_draws, size * size, -1))
     X = np.concatenate(drawn)
+    X = X[~np.isnan(X).any(axis=(1, 2))]
+    if len(X) == 0:
+        raise ValueError("images have no patch without missing pixels to learn from.")
     if remove_mean:
         X = X - X.mean(axis=1, keepdims=True)
     return clone(estimator).fit(X.reshape(len(X), -1))
-
-
-def estimate_noise_std(image, *, size=8):
-    """Estimate the standard deviation of white noise in an image.
-
-    Image content lives in a few directions of the space of patches; in all others the
-    eigenvalues of the patches' covariance are the variance of the noise.
-
-    Parameters
-    ----------
-    image : array-like of shape (n_rows, n_columns)
-        A gray image.
-
-    size : int, default=8
-        The side of a patch, in pixels.
-
-    Returns
-    -------
-    noise_std : float
-        In units of the image.
-
-    Raises
-    ------
-    ValueError
-        If the image is smaller than a patch or has pixels that are not finite.
-
-    Notes
-    -----
-    The largest eigenvalues are left out, one by one, until the mean of the rest is their median.
-
-    References
-    ----------
-    G. Chen, F. Zhu, P. A. Heng, "An efficient statistical method for image noise level
-    estimation", ICCV 2015. :doi:`10.1109/ICCV.2015.62`
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skmix.image import estimate_noise_std
-    >>> clean = np.add.outer(np.arange(100.0), np.arange(100.0))
-    >>> noisy = clean + np.random.default_rng(0).normal(scale=3.0, size=clean.shape)
-    >>> print(f"{estimate_noise_std(noisy):.1f}")
-    2.9
-    """
-    image = _as_float(image)
-    if image.ndim != 2:
-        raise ValueError(f"image must be gray, of shape (n_rows, n_columns), not {image.shape}.")
-    if not np.all(np.isfinite(image)):
-        raise ValueError("image has pixels that are not finite; estimate from a part without.")
-    stride = max(1, int(np.sqrt(image.size / 100_000)))
-    patches = extract_patches(image, size, stride).reshape(-1, size * size)
-    values = np.linalg.eigvalsh(np.cov(patches.T, bias=True))[::-1]
-    for first in range(len(values) - 1):
-        if values[first:].mean() <= np.median(values[first:]):
-            break
-    return float(np.sqrt(max(values[first:].mean(), 0.0)))
 
 
 def denoise(
@@ -154,18 +105,21 @@ def denoise(
     stride=1,
     remove_mean=True,
     channel_axis=None,
+    return_std=False,
+    verbose=False,
 ):
     r"""Denoise an image by a prior for its patches.
 
     Parameters
     ----------
     image : array-like of shape (n_rows, n_columns), or with a further axis of channels
-        The noisy image, NaN where a pixel is missing; integers are taken as they are. Its units
-        are those of the prior.
+        The noisy image, NaN where a pixel is missing, to be filled as `inpaint` does; integers
+        are taken as they are. Its units are those of the prior.
 
     prior : estimator, default=None
         A fitted denoiser with size² features, or size² times the number of channels. None learns
-        a mixture of 20 components from the noisy image itself, the noise taken out.
+        a mixture of 20 components (fewer for less than 10 000 pixels) from the noisy image
+        itself, the noise taken out.
 
     noise_std : float or 'auto', default='auto'
         Standard deviation of the noise, in units of the image; 'auto' estimates it.
@@ -186,10 +140,21 @@ def denoise(
         The axis of the channels of a colour image; None for gray ones. A prior for gray patches
         denoises three channels in a basis of luminance and colour differences, one by one.
 
+    return_std : bool, default=False
+        Whether to return posterior standard deviations too.
+
+    verbose : bool, default=False
+        Whether to show how far the work is: a bar where rich is installed, otherwise a line every
+        two seconds.
+
     Returns
     -------
     restored : ndarray of the shape of the image
         In floating point.
+
+    std : ndarray of the shape of the image
+        Posterior standard deviations of the pixels, in units of the image. Only with
+        ``return_std=True``.
 
     Raises
     ------
@@ -200,6 +165,7 @@ def denoise(
     See Also
     --------
     fit_patch_prior : Learns a prior from clean images.
+    inpaint : Fills missing pixels.
     skimage.restoration.denoise_nl_means : Averages over similar patches.
 
     Notes
@@ -208,6 +174,11 @@ def denoise(
     :math:`\frac{d}{2 \sigma^2} \|x - y\|^2 - \sum_i \log p(P_i x)` over images x by half-quadratic
     splitting with weights :math:`\beta \sigma^2 = 1, 4, 8, 16, 32`, d being the pixels of a
     patch; here a patch is restored to its posterior mean.
+
+    The standard deviation of a pixel is the root of the mean of its posterior variances in all
+    patches that it is in, that of the noise in a patch's mean included. If the prior is right,
+    this is an upper bound for the error of the average of 'mmse', reached where the patches
+    agree; 'epll' has the same.
 
     References
     ----------
@@ -227,22 +198,38 @@ def denoise(
     >>> bool(np.mean((restored - clean) ** 2) < 0.2 * np.mean((noisy - clean) ** 2))
     True
     """
-    image = _as_float(image)
-    if channel_axis is not None:
-        return _denoise_colour(
-            image, prior, noise_std, method, stride, remove_mean, int(channel_axis)
-        )
-    if image.ndim != 2:
-        raise ValueError(
-            f"image has shape {image.shape}; a gray image has two axes, and for a colour image "
-            "channel_axis must say which axis holds the channels."
-        )
-    return _denoise_planes(image[:, :, None], prior, noise_std, method, stride, remove_mean)[
-        :, :, 0
-    ]
+    restored, variance = restore(
+        image,
+        prior,
+        noise_std,
+        channel_axis,
+        "denoise",
+        verbose,
+        method=method,
+        stride=stride,
+        remove_mean=remove_mean,
+        with_variance=return_std,
+    )
+    return (restored, np.sqrt(variance)) if return_std else restored
 
 
-def _denoise_colour(image, prior, noise_std, method, stride, remove_mean, channel_axis):
+def restore(image, prior, noise_std, channel_axis, what, verbose, **options):
+    """Return a restored image and the variances of its pixels."""
+    image = as_float(image)
+    with Progress(what, verbose) as progress:
+        options["progress"] = progress
+        if channel_axis is not None:
+            return _restore_colour(image, prior, noise_std, int(channel_axis), **options)
+        if image.ndim != 2:
+            raise ValueError(
+                f"image has shape {image.shape}; a gray image has two axes, and for a colour "
+                "image channel_axis must say which axis holds the channels."
+            )
+        restored, variance = _restore_planes(image[:, :, None], prior, noise_std, **options)
+    return restored[:, :, 0], None if variance is None else variance[:, :, 0]
+
+
+def _restore_colour(image, prior, noise_std, channel_axis, **options):
     if image.ndim != 3 or not -3 <= channel_axis < 3:
         raise ValueError(
             f"channel_axis={channel_axis} needs an image with three axes, but image has shape "
@@ -250,48 +237,72 @@ def _denoise_colour(image, prior, noise_std, method, stride, remove_mean, channe
         )
     planes = np.moveaxis(image, channel_axis, -1)
     n_channels = planes.shape[-1]
-    if prior is None or _side(prior, n_channels) is None:
-        if n_channels != 3:
-            raise ValueError(
-                f"A prior for gray patches denoises colour images of 3 channels, but image has "
-                f"{n_channels}; use a prior for patches of all channels."
-            )
-        # In this scale the first is the mean of the channels, as a gray image would be.
-        basis = COLOUR_BASIS / np.sqrt(3.0)
-        if isinstance(noise_std, str):
-            noise_std = estimate_noise_std(planes @ basis[1]) * np.sqrt(3.0)
-        restored = [
-            _denoise_planes(
-                (planes @ direction)[:, :, None],
-                prior,
-                noise_std / np.sqrt(3.0),
-                method,
-                stride,
-                remove_mean,
-            )[:, :, 0]
-            for direction in basis
-        ]
-        result = np.stack(restored, axis=-1) @ (3.0 * basis)
-    else:
+    if prior is not None and _side(prior, n_channels) is not None:
         if isinstance(noise_std, str):
             noise_std = np.median([estimate_noise_std(planes[..., c]) for c in range(n_channels)])
-        result = _denoise_planes(planes, prior, noise_std, method, stride, remove_mean)
-    return np.moveaxis(result, -1, channel_axis)
+        result, variance = _restore_planes(planes, prior, noise_std, **options)
+    else:
+        result, variance = _restore_by_luminance(planes, prior, noise_std, **options)
+    variance = None if variance is None else np.moveaxis(variance, -1, channel_axis)
+    return np.moveaxis(result, -1, channel_axis), variance
 
 
-def _denoise_planes(image, prior, noise_std, method, stride, remove_mean):
-    """Denoise all channels (n_rows, n_columns, n_channels) together."""
+def _restore_by_luminance(planes, prior, noise_std, **options):
+    """Restore luminance and two differences of colours one by one."""
+    if planes.shape[2] != 3:
+        raise ValueError(
+            f"A prior for gray patches denoises colour images of 3 channels, but image has "
+            f"{planes.shape[2]}; use a prior for patches of all channels."
+        )
+    # In this scale the first is the mean of the channels, as a gray image would be.
+    basis = (COLOUR_BASIS / np.sqrt(3.0)).astype(planes.dtype)
+    if isinstance(noise_std, str):
+        noise_std = estimate_noise_std(planes @ basis[1]) * np.sqrt(3.0)
+    parts = [
+        _restore_planes(
+            (planes @ direction)[:, :, None],
+            prior,
+            noise_std / 3**0.5,
+            n_announced=0 if i else 3,
+            **options,
+        )
+        for i, direction in enumerate(basis)
+    ]
+    result = np.concatenate([restored for restored, _ in parts], axis=2) @ (3.0 * basis)
+    if noise_std == 0.0:  # exact, and channels that are known where others are not
+        result = np.where(np.isnan(planes), result, planes)
+    if not options["with_variance"]:
+        return result, None
+    variance = np.concatenate([variance for _, variance in parts], axis=2) @ (3.0 * basis) ** 2
+    if noise_std == 0.0:
+        variance[~np.isnan(planes)] = 0.0
+    return result, variance
+
+
+def _restore_planes(
+    image,
+    prior,
+    noise_std,
+    *,
+    method,
+    stride,
+    remove_mean,
+    with_variance,
+    progress,
+    n_announced=1,
+):
+    """Restore all channels (n_rows, n_columns, n_channels) together.
+
+    The work on `n_announced` such images is announced to `progress`.
+    """
     if method not in ("mmse", "epll"):
         raise ValueError(f"method must be 'mmse' or 'epll', but is {method!r}.")
     if np.any(np.isinf(image)):
         raise ValueError("image has infinite pixels; write NaN for pixels that are missing.")
-    if isinstance(noise_std, str):
-        if noise_std != "auto":
-            raise ValueError(f"noise_std must be a number or 'auto', but is {noise_std!r}.")
-        noise_std = estimate_noise_std(image[:, :, 0])
-    noise_std = float(_validation.check_noise_std(noise_std, 1, "noise_std")[0])
-    if noise_std == 0.0 and not np.any(np.isnan(image)):
-        return image.copy()
+    noise_std = _check_noise_std(noise_std, image)
+    incomplete = bool(np.any(np.isnan(image)))
+    if noise_std == 0.0 and not incomplete:
+        return image.copy(), np.zeros_like(image) if with_variance else None
     if prior is None:
         prior = _prior_of_image(image, noise_std, remove_mean)
     size = _side(prior, image.shape[2])
@@ -301,26 +312,52 @@ def _denoise_planes(image, prior, noise_std, method, stride, remove_mean):
             f"{image.shape[2]} channel(s)."
         )
 
-    def restore(current, deviation):
+    def restored_patches(current, deviation):
         return _sum_of_patches(
             current,
             lambda patches: prior.transform(patches, noise_std=deviation),
             size,
             stride,
             remove_mean,
+            progress,
         )
 
+    one_pass = method == "mmse" or noise_std == 0.0
+    n_passes = 1 if one_pass else 1 + len(EPLL_WEIGHTS)
+    progress.expect(n_announced * n_passes * len(corners(image.shape, size, stride)[0]))
     counts = patch_counts(image.shape[:2], size, stride)[:, :, None].astype(image.dtype)
-    first = restore(image, noise_std) / counts
-    if method == "mmse":
-        return first
+    variance = None
+    if incomplete or with_variance:
+        posterior = PatchPosterior(prior, noise_std, remove_mean, image.shape[2])
+        first, variance = average_posteriors(
+            image, posterior, size, stride, with_variance=with_variance, progress=progress
+        )
+    else:
+        first = restored_patches(image, noise_std) / counts
+    if one_pass:
+        return first, variance
+    return _epll(image, first, restored_patches, noise_std, size, counts), variance
+
+
+def _check_noise_std(noise_std, image) -> float:
+    if isinstance(noise_std, str):
+        if noise_std != "auto":
+            raise ValueError(f"noise_std must be a number or 'auto', but is {noise_std!r}.")
+        noise_std = estimate_noise_std(image[:, :, 0])
+    if np.ndim(noise_std):
+        raise ValueError(f"noise_std must be one number, but has shape {np.shape(noise_std)}.")
+    return float(_validation.check_noise_std(noise_std, 1, "noise_std")[0])
+
+
+def _epll(image, current, restored_patches, noise_std, size, counts):
+    """Take turns between patches and image, from a first restored image."""
     known = np.isfinite(image)
     # In units of 1 / noise variance.
     trust = np.where(known, size**2, 0.0).astype(image.dtype)
     noisy = np.where(known, image, 0.0)
-    current = np.where(known, image, first)
+    current = np.where(known, image, current)
     for weight in EPLL_WEIGHTS:
-        patches = restore(current, noise_std / np.sqrt(weight))
+        patches = restored_patches(current, noise_std / np.sqrt(weight))
         current = (trust * noisy + weight * patches) / (trust + weight * counts)
     return current
 
@@ -331,48 +368,51 @@ def _sum_of_patches(
     size: int,
     stride: int,
     remove_mean: bool,
+    progress: Progress,
 ) -> np.ndarray:
     """Sum over all patches, each transformed, in strips."""
     rows, columns = corners(image.shape, size, stride)
     total = np.zeros_like(image)
     per_row = len(columns) * size * size * image.shape[2]
-    step = max(1, STRIP_VALUES // per_row)
+    step = max(1, _patches.STRIP_VALUES // per_row)
     for start in range(0, len(rows), step):
         of_strip = rows[start : start + step]
         strip = image[of_strip[0] : of_strip[-1] + size]
         windows = np.lib.stride_tricks.sliding_window_view(strip, (size, size), axis=(0, 1))
         patches = np.moveaxis(windows[np.ix_(of_strip - of_strip[0], columns)], 2, -1)
         patches = patches.reshape(len(of_strip) * len(columns), size * size, -1)
-        means = _patch_means(patches) if remove_mean else np.zeros((1, 1, 1))
+        means = patches.mean(axis=1, keepdims=True) if remove_mean else patches.dtype.type(0)
         restored = transform((patches - means).reshape(len(patches), -1))
         restored = restored.reshape(patches.shape) + means
         restored = restored.reshape(len(patches), size, size, -1)
         add_patches(total, restored, of_strip, columns)
+        progress.advance(len(of_strip))
     return total
-
-
-def _patch_means(patches: np.ndarray) -> np.ndarray:
-    """Means of the observed pixels of each patch and channel; 0 where there are none."""
-    observed = ~np.isnan(patches)
-    counts = np.maximum(observed.sum(axis=1, keepdims=True), 1)
-    sums = np.where(observed, patches, 0.0).sum(axis=1, keepdims=True)
-    return (sums / counts).astype(patches.dtype)
 
 
 def _prior_of_image(image: np.ndarray, noise_std: float, remove_mean: bool) -> GMMDenoiser:
     """Learn a prior from the noisy image itself."""
     estimator = GMMDenoiser(
-        20,
+        int(np.clip(np.count_nonzero(np.isfinite(image[:, :, 0])) // 500, 1, 20)),
         training_noise_std=noise_std,
-        reg_covar=1e-4 * noise_std**2,
+        reg_covar=1e-4 * (noise_std**2 or max(float(np.nanvar(image)), 1e-12)),
         max_iter=50,
         tol=1e-2,
         random_state=0,
     )
+    rows, columns = corners(image.shape, 8, 1)
+    if len(rows) * len(columns) < 50:
+        raise ValueError(
+            f"image of {image.shape[0]} x {image.shape[1]} pixels has too few patches to learn a "
+            "prior from. Pass one that fit_patch_prior learned from other images."
+        )
     patches = np.squeeze(image, axis=2) if image.shape[2] == 1 else image
-    return fit_patch_prior(
-        [patches], estimator, n_patches=50_000, remove_mean=remove_mean, random_state=0
-    )
+    with warnings.catch_warnings():
+        # Few iterations are enough, and not the user's choice.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return fit_patch_prior(
+            [patches], estimator, n_patches=50_000, remove_mean=remove_mean, random_state=0
+        )
 
 
 def _side(prior: Any, n_channels: int) -> int | None:
@@ -380,8 +420,3 @@ def _side(prior: Any, n_channels: int) -> int | None:
     check_is_fitted(prior)
     size = int(np.sqrt(prior.n_features_in_ / n_channels) + 0.5)
     return size if size * size * n_channels == prior.n_features_in_ else None
-
-
-def _as_float(image: Any) -> np.ndarray:
-    image = np.asarray(image)
-    return image if image.dtype in (np.float32, np.float64) else image.astype(np.float64)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import numpy as np
+
+# Patches are visited in strips of about this many values, so that memory does not grow with the
+# image.
+STRIP_VALUES = 2**23
 
 
 def extract_patches(image, size, stride=1):
@@ -114,6 +120,8 @@ def corners(shape: tuple[int, ...], size: int, stride: int) -> tuple[np.ndarray,
             f"An image must have shape (n_rows, n_columns) or (n_rows, n_columns, n_channels), "
             f"but has shape {shape}."
         )
+    if not isinstance(size, Integral) or not isinstance(stride, Integral):
+        raise TypeError(f"size and stride must be integers, but are {size!r} and {stride!r}.")
     if size < 1 or stride < 1:
         raise ValueError(f"size and stride must be at least 1, but are {size} and {stride}.")
     if stride > size:
