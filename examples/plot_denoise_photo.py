@@ -38,7 +38,7 @@ print(f"noise of standard deviation 0.1, estimated at {noise_std:.3f}")
 # Nothing but the noisy picture
 # -----------------------------
 # Its own patches are what there is to learn from. The noise that they carry is known, and is taken
-# out while the prior is learned. ``return_std`` asks for standard deviations too.
+# out of what is learned. ``return_std`` asks for standard deviations too.
 
 
 def psnr(picture):

@@ -134,6 +134,7 @@ def test_a_prior_from_the_noisy_image_itself():
     clean = waves((90, 80))
     noisy = noisy_version(clean)
     assert mse(denoise(noisy, noise_std=0.2), clean) < 0.3 * mse(noisy, clean)
+    assert mse(denoise(noisy, noise_std=0.2, method="epll"), clean) < 0.3 * mse(noisy, clean)
 
 
 @pytest.mark.parametrize("noise_std", [0.05, 0.3])
