@@ -190,6 +190,10 @@ class Denoiser(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, Bas
         """
         return float(np.mean(self.score_samples(X), dtype=np.float64))
 
+    def _restore(self, X: np.ndarray, noise_std: float, *, best: bool) -> np.ndarray:
+        """Denoise rows for an image, by the most probable component alone where it is `best`."""
+        return self.transform(X, noise_std=noise_std)
+
     def _check_noisy(self, X, noise_std):
         check_is_fitted(self)
         X = self._validate(X, reset=False)

@@ -213,8 +213,8 @@ def predict(source: ArraySource, family: Family, params: Any) -> np.ndarray:
 
     def visit(form: Form, chunk: Chunk, scratch: Scratch) -> None:
         features = form.features(chunk.X, scratch)
-        log_prob = _log_prob(form, features, len(chunk.X), scratch)
-        np.argmax(log_prob, axis=0, out=labels[chunk.rows])
+        joint = log_prob(form, features, len(chunk.X), scratch)
+        np.argmax(joint, axis=0, out=labels[chunk.rows])
 
     visit_rows(source, family, params, visit)
     return labels
@@ -238,7 +238,7 @@ def visit_rows(
     source.for_each(visit_chunk, forms(source.X[:1]).bytes_per_row)
 
 
-def _log_prob(form: Form, features: Any, n_rows: int, scratch: Scratch) -> np.ndarray:
+def log_prob(form: Form, features: Any, n_rows: int, scratch: Scratch) -> np.ndarray:
     """Write log weight + log density, shape (n_components, n_chunk), less the row term."""
     shape = (form.n_components, form.parts_per_row * n_rows)
     log_prob = scratch.array("resp", shape, form.dtype)
@@ -254,8 +254,8 @@ def exp_log_prob(form: Form, features: Any, n_rows: int, scratch: Scratch):
 
 def _exp_log_prob(form: Form, features: Any, n_rows: int, scratch: Scratch, n_runs: int):
     """Do so for each run: terms of shape (n_runs, components of a run, n_chunk)."""
-    log_prob = _log_prob(form, features, n_rows, scratch)
-    resp = log_prob.reshape(n_runs, -1, log_prob.shape[1])
+    joint = log_prob(form, features, n_rows, scratch)
+    resp = joint.reshape(n_runs, -1, joint.shape[1])
     norm = scratch.array("norm", (n_runs, resp.shape[2]), form.dtype)
     peak = scratch.array("peak", norm.shape, form.dtype)
     np.max(resp, axis=1, out=peak)
@@ -267,8 +267,8 @@ def _exp_log_prob(form: Form, features: Any, n_rows: int, scratch: Scratch, n_ru
 
 def _one_hot_log_prob(form: Form, features: Any, n_rows: int, scratch: Scratch, n_runs: int):
     """Give every row to its largest term, the first of equal ones; as `_exp_log_prob` else."""
-    log_prob = _log_prob(form, features, n_rows, scratch)
-    resp = log_prob.reshape(n_runs, -1, log_prob.shape[1])
+    joint = log_prob(form, features, n_rows, scratch)
+    resp = joint.reshape(n_runs, -1, joint.shape[1])
     norm = scratch.array("norm", (n_runs, resp.shape[2]), form.dtype)
     peak = scratch.array("peak", norm.shape, form.dtype)
     np.max(resp, axis=1, out=peak)

@@ -18,6 +18,8 @@ class GaussianPrior(Denoiser):
     """A denoiser that holds its density as `mixture_`."""
 
     mixture_: GaussianMixture
+    # Components that an image patch has less of than this are not computed.
+    NEGLIGIBLE = 1e-6
 
     def _posterior(self, X, noise_variance, *, with_variance):
         family, params = self.mixture_._dense_family()
@@ -25,6 +27,22 @@ class GaussianPrior(Denoiser):
             return _imputation.denoise(
                 source, family, params, noise_variance, with_variance=with_variance
             )
+
+    def _restore(self, X, noise_std, *, best):
+        family, params = self.mixture_._dense_family()
+        noise_variance = np.full(X.shape[1], noise_std**2)
+        with ArraySource(X) as source:
+            if best:
+                return _imputation.denoise_by_best(source, family, params, noise_variance)
+            restored, _ = _imputation.denoise(
+                source,
+                family,
+                params,
+                noise_variance[None],
+                with_variance=False,
+                negligible=self.NEGLIGIBLE,
+            )
+        return restored
 
     def _log_density(self, X):
         return self.mixture_.score_samples(X)

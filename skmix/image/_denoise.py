@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -103,7 +102,7 @@ def denoise(
     noise_std="auto",
     *,
     method="mmse",
-    stride=1,
+    stride=2,
     remove_mean=True,
     channel_axis=None,
     return_std=False,
@@ -128,11 +127,13 @@ def denoise(
     method : {'mmse', 'epll'}, default='mmse'
         'mmse' denoises every patch once and averages the overlaps. 'epll' takes turns: patches
         are denoised, and the image is pulled towards them and towards the noisy one, with
-        growing trust in the patches. It takes six times as long; which one is better depends on
-        the prior.
+        growing trust in the patches. It takes three to five times as long and is better if the
+        prior is good.
 
-    stride : int, default=1
-        Pixels from one patch to the next. Larger ones are faster and worse.
+    stride : int, default=2
+        Pixels from one patch to the next. Larger ones are faster and worse: a stride of 1 takes
+        four times as long as the default and gains up to 0.1 dB by 'mmse', next to nothing by
+        'epll', which shifts the patches from pass to pass.
 
     remove_mean : bool, default=True
         Whether the prior is for patches less their mean, which is put back afterwards.
@@ -174,7 +175,8 @@ def denoise(
     Patches are visited in strips, so that memory does not grow with the image. EPLL minimises
     :math:`\frac{d}{2 \sigma^2} \|x - y\|^2 - \sum_i \log p(P_i x)` over images x by half-quadratic
     splitting with weights :math:`\beta \sigma^2 = 1, 4, 8, 16, 32`, d being the pixels of a
-    patch; here a patch is restored to its posterior mean.
+    patch. A patch is then restored by its most probable component alone; priors that are no
+    Gaussian mixtures restore it by their `transform`, as 'mmse' does.
 
     The standard deviation of a pixel is the root of the mean of its posterior variances in all
     patches that it is in, that of the noise in a patch's mean included. If the prior is right,
@@ -313,31 +315,25 @@ def _restore_planes(
             f"{image.shape[2]} channel(s)."
         )
 
-    def restored_patches(current, deviation):
-        return _sum_of_patches(
-            current,
-            lambda patches: prior.transform(patches, noise_std=deviation),
-            size,
-            stride,
-            remove_mean,
-            progress,
-        )
-
+    passes = Passes(prior, size, stride, remove_mean, progress)
     one_pass = method == "mmse" or noise_std == 0.0
-    n_passes = 1 if one_pass else 1 + len(EPLL_WEIGHTS)
-    progress.expect(n_announced * n_passes * len(corners(image.shape, size, stride)[0]))
-    counts = patch_counts(image.shape[:2], size, stride)[:, :, None].astype(image.dtype)
+    apart = incomplete or with_variance
+    shifts = ([(0, 0)] if one_pass or apart else []) + ([] if one_pass else epll_shifts(stride))
+    n_rows = [len(corners(image.shape, size, stride, shift)[0]) for shift in shifts]
+    progress.expect(n_announced * sum(n_rows))
     variance = None
-    if incomplete or with_variance:
+    if apart:
         posterior = PatchPosterior(prior, noise_std, remove_mean, image.shape[2])
-        first, variance = average_posteriors(
+        image_of_means, variance = average_posteriors(
             image, posterior, size, stride, with_variance=with_variance, progress=progress
         )
-    else:
-        first = restored_patches(image, noise_std) / counts
+        if one_pass:
+            return image_of_means, variance
+        known = np.isfinite(image)
+        return _epll(np.where(known, image, image_of_means), known, passes, noise_std), variance
     if one_pass:
-        return first, variance
-    return _epll(image, first, restored_patches, noise_std, size, counts), variance
+        return passes.average(image, noise_std, best=False), None
+    return _epll(image, np.ones(image.shape, bool), passes, noise_std), None
 
 
 def _check_noise_std(noise_std, image) -> float:
@@ -350,45 +346,69 @@ def _check_noise_std(noise_std, image) -> float:
     return float(_validation.check_noise_std(noise_std, 1, "noise_std")[0])
 
 
-def _epll(image, current, restored_patches, noise_std, size, counts):
-    """Take turns between patches and image, from a first restored image."""
-    known = np.isfinite(image)
-    # In units of 1 / noise variance.
-    trust = np.where(known, size**2, 0.0).astype(image.dtype)
-    noisy = np.where(known, image, 0.0)
-    current = np.where(known, image, current)
-    for weight in EPLL_WEIGHTS:
-        patches = restored_patches(current, noise_std / np.sqrt(weight))
-        current = (trust * noisy + weight * patches) / (trust + weight * counts)
+def _epll(image, known, passes, noise_std):
+    """Take turns between patches and image; what is not known may be anything.
+
+    As Zoran and Weiss do, a patch is restored by its most probable component. Every pass shifts
+    the grid of patches, so that all take part though each pass sees some of them (S. Parameswaran,
+    C.-A. Deledalle, L. Denis, T. Nguyen, "Accelerating GMM-based patch priors for image
+    restoration", IEEE Transactions on Image Processing 28(2), 2019).
+    """
+    current = image
+    for weight, shift in zip(EPLL_WEIGHTS, epll_shifts(passes.stride), strict=True):
+        restored = passes.average(current, noise_std / np.sqrt(weight), best=True, shift=shift)
+        trust = np.where(known, 1.0 / (1.0 + weight), 0.0).astype(image.dtype)
+        current = trust * image + (1 - trust) * restored
     return current
 
 
-def _sum_of_patches(
-    image: np.ndarray,
-    transform: Callable[[np.ndarray], np.ndarray],
-    size: int,
-    stride: int,
-    remove_mean: bool,
-    progress: Progress,
-) -> np.ndarray:
-    """Sum over all patches, each transformed, in strips."""
-    rows, columns = corners(image.shape, size, stride)
-    total = np.zeros_like(image)
-    per_row = len(columns) * size * size * image.shape[2]
-    step = max(1, _patches.STRIP_VALUES // per_row)
-    for start in range(0, len(rows), step):
-        of_strip = rows[start : start + step]
-        strip = image[of_strip[0] : of_strip[-1] + size]
-        windows = np.lib.stride_tricks.sliding_window_view(strip, (size, size), axis=(0, 1))
-        patches = np.moveaxis(windows[np.ix_(of_strip - of_strip[0], columns)], 2, -1)
-        patches = patches.reshape(len(of_strip) * len(columns), size * size, -1)
-        means = patches.mean(axis=1, keepdims=True) if remove_mean else patches.dtype.type(0)
-        restored = transform((patches - means).reshape(len(patches), -1))
-        restored = restored.reshape(patches.shape) + means
-        restored = restored.reshape(len(patches), size, size, -1)
-        add_patches(total, restored, of_strip, columns)
-        progress.advance(len(of_strip))
-    return total
+def epll_shifts(stride: int) -> list[tuple[int, int]]:
+    """Return where the grid of patches begins in each pass."""
+    half = stride // 2
+    return [(0, 0), (half, half), (0, half), (half, 0), (0, 0)]
+
+
+class Passes:
+    """Passes over the patches of an image, in strips."""
+
+    def __init__(
+        self, prior: Any, size: int, stride: int, remove_mean: bool, progress: Progress
+    ) -> None:
+        self.prior = prior
+        self.size = size
+        self.stride = stride
+        self.remove_mean = remove_mean
+        self.progress = progress
+
+    def average(
+        self,
+        image: np.ndarray,
+        noise_std: float,
+        *,
+        best: bool,
+        shift: tuple[int, int] = (0, 0),
+    ) -> np.ndarray:
+        """Restore every patch and average the overlaps."""
+        size = self.size
+        rows, columns = corners(image.shape, size, self.stride, shift)
+        total = np.zeros_like(image)
+        per_row = len(columns) * size * size * image.shape[2]
+        step = max(1, _patches.STRIP_VALUES // per_row)
+        for start in range(0, len(rows), step):
+            of_strip = rows[start : start + step]
+            strip = image[of_strip[0] : of_strip[-1] + size]
+            windows = np.lib.stride_tricks.sliding_window_view(strip, (size, size), axis=(0, 1))
+            patches = np.moveaxis(windows[np.ix_(of_strip - of_strip[0], columns)], 2, -1)
+            patches = patches.reshape(len(of_strip) * len(columns), size * size, -1)
+            means = patches.mean(axis=1, keepdims=True) if self.remove_mean else 0
+            centred = (patches - means).reshape(len(patches), -1)
+            restored = self.prior._restore(centred, noise_std, best=best)
+            restored = restored.reshape(patches.shape) + means
+            restored = restored.reshape(len(patches), size, size, -1)
+            add_patches(total, restored, of_strip, columns)
+            self.progress.advance(len(of_strip))
+        counts = patch_counts(image.shape[:2], size, self.stride, shift)
+        return total / counts[:, :, None].astype(image.dtype)
 
 
 def _prior_of_image(image: np.ndarray, noise_std: float, remove_mean: bool) -> GMMDenoiser:

@@ -113,8 +113,10 @@ def reconstruct(patches, shape, stride=1):
     return total / counts.reshape(*counts.shape, *[1] * (total.ndim - 2))
 
 
-def corners(shape: tuple[int, ...], size: int, stride: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns at which patches begin."""
+def corners(
+    shape: tuple[int, ...], size: int, stride: int, offset: tuple[int, int] = (0, 0)
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns at which patches begin, those of the border always among them."""
     if len(shape) not in (2, 3):
         raise ValueError(
             f"An image must have shape (n_rows, n_columns) or (n_rows, n_columns, n_channels), "
@@ -134,7 +136,10 @@ def corners(shape: tuple[int, ...], size: int, stride: int) -> tuple[np.ndarray,
             f"An image of {shape[0]} x {shape[1]} pixels has no patch of {size} x {size}; use a "
             "larger image or smaller patches."
         )
-    rows, columns = (np.append(np.arange(0, n - size, stride), n - size) for n in shape[:2])
+    rows, columns = (
+        np.unique(np.concatenate([[0], np.arange(first, n - size, stride), [n - size]]))
+        for n, first in zip(shape[:2], offset, strict=True)
+    )
     return rows, columns
 
 
@@ -147,10 +152,12 @@ def add_patches(total: np.ndarray, patches: np.ndarray, rows, columns) -> None:
             total[np.ix_(rows + i, columns + j)] += grid[:, :, i, j]
 
 
-def patch_counts(shape: tuple[int, int], size: int, stride: int) -> np.ndarray:
+def patch_counts(
+    shape: tuple[int, int], size: int, stride: int, offset: tuple[int, int] = (0, 0)
+) -> np.ndarray:
     """The number of patches that each pixel is in."""
     counts = []
-    for corner, n in zip(corners(shape, size, stride), shape, strict=True):
+    for corner, n in zip(corners(shape, size, stride, offset), shape, strict=True):
         of_axis = np.zeros(n)
         for i in range(size):
             of_axis[corner + i] += 1.0
