@@ -454,7 +454,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
                 params = _gaussian_starts.start_near(few, few_family, means, random_state)
             else:
                 params, *_ = _gaussian_starts.search(
-                    few, few_family, self.n_components, random_state, hard=hard
+                    few, few_family, self.n_components, random_state, tol=self.tol, hard=hard
                 )
             params = few_family.from_frame(params)
         more = _gaussian_starts.more_rows(source, few.n_samples, random_state)

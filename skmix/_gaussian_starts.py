@@ -39,7 +39,7 @@ LEAST_VARIANCE = 1e-9  # added in short runs, in units of the frame
 MAX_STARTS, MIN_STARTS, STARTS_PER_MEAN = 32, 2, 4
 CHEAP_PASS = 1e5  # products of a pass over all rows of one run
 RUNGS = ((6, 0.25), (14, 0.1), (30, 0.0))
-COSTLY_RUNGS = ((4, 0.5), (8, 0.0))
+COSTLY, COSTLY_RUNGS = 8, ((4, 0.5), (8, 0.0), (8, 0.0))
 SEARCH_TOL = 1e-5
 N_RESEEDINGS = 8
 RESEEDING_LADDER = ((10, 3), (30, 1))
@@ -84,6 +84,7 @@ def search(
     n_components: int,
     random_state: np.random.RandomState,
     *,
+    tol: float = 0.0,
     hard: bool = False,
 ) -> list[GaussianParams]:
     """Return the parameters that short runs led to, the best first, in the frame of the family.
@@ -101,9 +102,9 @@ def search(
         starts = gaussian_starts(source, family, n_components, 1, random_state)
         return starts[:1]  # the likelihood of so few rows would favour the worst
     starts = gaussian_starts(source, family, n_components, n_starts, random_state)
-    rungs = RUNGS if n_starts > MIN_STARTS else COSTLY_RUNGS
+    rungs = RUNGS if n_starts > COSTLY else COSTLY_RUNGS
     ladder = tuple((n_iter, max(2, round(share * n_starts))) for n_iter, share in rungs)
-    return _best_params(source, family, starts, ladder, hard)
+    return _best_params(source, family, starts, ladder, tol, hard)
 
 
 def start_near(
@@ -157,15 +158,15 @@ def reseed(
                 halves = cluster(space[rows], weight[rows], 2, 1, i % 2, random_state)[0]
                 new_labels[rows[halves == 1]] = component
         starts += params_of_labels(source, family, new_labels[None], len(heirs))
-    return _best_params(source, forgiving(family), starts, RESEEDING_LADDER, hard)[0]
+    return _best_params(source, forgiving(family), starts, RESEEDING_LADDER, 0.0, hard)[0]
 
 
-def _best_params(source, family, starts, ladder, hard) -> list[GaussianParams]:
+def _best_params(source, family, starts, ladder, tol, hard) -> list[GaussianParams]:
     runs = best_of_short_runs(
         source,
         family,
         starts,
-        tol=SEARCH_TOL,
+        tol=max(SEARCH_TOL, 0.1 * tol),
         ladder=ladder,
         hard=hard,
         together=not family.shared_covariance,

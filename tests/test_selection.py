@@ -83,7 +83,8 @@ def test_number_of_folds_means_shuffled_rows():
 
 def test_one_standard_error_chooses_the_smallest_within():
     grid = {"n_components": range(1, 7)}
-    best, smallest = (choose("cv", grid=grid, one_standard_error=o) for o in (False, True))
+    options = {"estimator": GaussianMixture(covariance_type="diag", random_state=0), "grid": grid}
+    best, smallest = (choose("cv", one_standard_error=o, **options) for o in (False, True))
     table = best.cv_results_
     means, sizes = table["mean_test_score"], table["n_parameters"]
     floor = means.max() - table["standard_error"][np.argmax(means)]
@@ -364,7 +365,8 @@ def test_only_the_chosen_mixture_warns():
     assert len(caught) == 1
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        selection = choose(grid={"n_components": [2, 3], "max_iter": [1, 100]})
+        slow = GaussianMixture(init_params="kmeans", random_state=0)
+        selection = choose(estimator=slow, grid={"n_components": [2, 3], "max_iter": [1, 100]})
     assert selection.cv_results_["converged"].tolist() == [False, False, True, True]
 
 
