@@ -13,7 +13,7 @@ from sklearn.datasets import load_iris
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture as SklearnMixture
 
-from skmix import DiagonalGMM, GaussianMixture, _gaussian_starts
+from skmix import DiagonalGMM, GaussianMixture, _clusters, _gaussian_starts
 from skmix._em import em_step, em_step_of_runs
 from skmix._merge import distinct_rows
 from skmix._short_runs import join_runs, split_runs
@@ -210,7 +210,7 @@ def test_runs_side_by_side_are_runs_one_by_one(case, hard):
 def test_clusters_are_those_of_k_means():
     X = overlapping(400)
     weight = np.random.default_rng(0).uniform(0.5, 2.0, size=400)
-    labels = _gaussian_starts.cluster(X, weight, 3, 10, 50, np.random.RandomState(0))
+    labels = _clusters.cluster(X, weight, 3, 10, 50, np.random.RandomState(0))
     peer = KMeans(3, n_init=10, random_state=0).fit(X, sample_weight=weight)
     assert min(inertia(X, weight, some) for some in labels) == pytest.approx(
         peer.inertia_, rel=1e-4
@@ -227,10 +227,10 @@ def inertia(X, weight, labels):
 
 def test_near_pairs_give_the_shape_of_clusters():
     X, labels = elongated()
-    Z = X @ _gaussian_starts.whitening(np.cov(X.T), 1e-10, True)
+    Z = X @ _clusters.whitening(np.cov(X.T), 1e-10, True)
     drawn = np.random.default_rng(0).choice(len(Z), 256)
-    scatter = _gaussian_starts.near_scatter(Z[drawn], Z[drawn], 0.25)
-    near = Z @ _gaussian_starts.whitening(scatter, 1e-4, True)
+    scatter = _clusters.near_scatter(Z[drawn], Z[drawn], 0.25)
+    near = Z @ _clusters.whitening(scatter, 1e-4, True)
     means = np.array([near[labels == k].mean(axis=0) for k in (0, 1)])
     within = np.cov(np.concatenate([near[labels == k] - means[k] for k in (0, 1)]).T)
     # In units of their own spread, the clusters are ten apart, and nearly round.
