@@ -40,7 +40,7 @@ X = wine.data[["alcohol", "flavanoids", "color_intensity"]]
 # smallest mixture that is within one standard error of it. ``reg_covar`` keeps components from
 # shrinking to a few rows that happen to share a value.
 selection = select_mixture(
-    DiagonalGMM(n_init=10, reg_covar=0.01, random_state=0),
+    DiagonalGMM(reg_covar=0.01, random_state=0),
     X,
     {"n_components": range(1, 11)},
     criterion="cv",

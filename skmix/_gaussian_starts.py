@@ -187,7 +187,7 @@ def spikes(family: GaussianFamily, params: GaussianParams) -> np.ndarray:
 
 def have_spikes(family: GaussianFamily, runs: list[GaussianParams]) -> list[bool]:
     """Say of every run whether it has a spike."""
-    if family.shared_covariance:
+    if family.shared_covariance or len(runs) * runs[0].precisions_cholesky.size > TOGETHER:
         return [bool(spikes(family, run).any()) for run in runs]
     spiky = spikes(family, join_runs(runs)).reshape(len(runs), -1)
     return [bool(run.any()) for run in spiky]
