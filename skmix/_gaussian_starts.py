@@ -16,7 +16,7 @@ import numpy as np
 from ._clusters import LLOYD_ITERATIONS, cluster, coordinates, lloyd, shapes
 from ._em import predict, statistics_of
 from ._families import GaussianFamily, GaussianForm, GaussianParams
-from ._merge import distinct_rows
+from ._merge import sample_distinct
 from ._short_runs import TOGETHER, best_of_short_runs, join_runs, split_runs
 from ._sources import ArraySource, SampledSource
 from ._starts import fill, max_start_rows
@@ -47,11 +47,11 @@ def few_rows(
     """Return a source of distinct rows with weights, a sample where there are many."""
     n_rows = max_start_rows(n_components, source.X, at_least=MIN_ROWS)
     salt = random_state.randint(2**31)
-    indices, sample_weight = distinct_rows(source.X, source.sample_weight, n_rows, salt)
-    X = source.X[indices]
+    rows = sample_distinct(source.X, source.sample_weight, n_rows, salt)
+    X = source.X[rows.indices]
     if source.incomplete:
-        X = fill(X, sample_weight)
-    return ArraySource(X, sample_weight)
+        X = fill(X, rows.weights)
+    return ArraySource(X, rows.weights)
 
 
 def more_rows(
@@ -61,9 +61,10 @@ def more_rows(
     if source.n_samples < FAR_LESS * MORE * n_rows:
         return None
     salt = random_state.randint(2**31)
-    return SampledSource(
-        source, *distinct_rows(source.X, source.sample_weight, MORE * n_rows, salt)
-    )
+    rows = sample_distinct(source.X, source.sample_weight, MORE * n_rows, salt)
+    if rows.share * FAR_LESS > 1.0:  # many of the rows are the same
+        return None
+    return SampledSource(source, rows.indices, rows.weights)
 
 
 def search(

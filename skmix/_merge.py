@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 # Rows are compared in pieces of this many, so that memory stays small.
@@ -54,10 +56,18 @@ def merge_rows(
     return rows[order[first]], weight
 
 
-def distinct_rows(
+class DistinctRows(NamedTuple):
+    """Some or all distinct rows."""
+
+    indices: np.ndarray
+    weights: np.ndarray
+    share: float  # of all distinct rows, about; 1 if these are all
+
+
+def sample_distinct(
     X: np.ndarray, sample_weight: np.ndarray | None, n_rows: int, salt: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return indices of distinct rows of floats, at most `n_rows`, and the weight of each.
+) -> DistinctRows:
+    """Return at most `n_rows` distinct rows of floats.
 
     Those of the smallest hashes, in their order: a sample that depends on the weighted rows as a
     set only, taken in one pass and in memory for `n_rows` (a bottom-k sketch). Another `salt`
@@ -88,7 +98,7 @@ def distinct_rows(
         indices, hashes = indices[first][:n_rows], hashes[:n_rows]
         if len(hashes) == n_rows:
             limit = hashes[-1]
-    return indices, weights
+    return DistinctRows(indices, weights, (float(limit) + 1.0) / 2.0**64)
 
 
 def _hash_floats(X: np.ndarray, factors: np.ndarray) -> np.ndarray:

@@ -15,8 +15,9 @@ from sklearn.mixture import GaussianMixture as SklearnMixture
 
 from skmix import DiagonalGMM, GaussianMixture, _clusters, _gaussian_starts
 from skmix._em import em_step, em_step_of_runs
-from skmix._merge import distinct_rows
+from skmix._merge import sample_distinct
 from skmix._short_runs import join_runs, split_runs
+from skmix._sources import SampledSource
 from skmix.exceptions import DegenerateComponentWarning
 
 SEEDS = range(10)
@@ -146,15 +147,24 @@ def test_a_weight_is_a_repetition_in_any_order(covariance_type, n_components):
         )
 
 
-def test_a_weight_is_a_repetition_where_rows_are_drawn(monkeypatch):
+@pytest.mark.parametrize("n_samples", [1000, 6000])
+def test_a_weight_is_a_repetition_where_rows_are_drawn(monkeypatch, n_samples):
     monkeypatch.setattr(_gaussian_starts, "MIN_ROWS", 200)
     monkeypatch.setattr("skmix._starts.START_ROWS_PER_COMPONENT", 1)
-    X = overlapping(1000)
+    medium = []
+    monkeypatch.setattr(
+        _gaussian_starts,
+        "SampledSource",
+        lambda *args: medium.append(args) or SampledSource(*args),
+    )
+    X = overlapping(n_samples)
     weight = np.random.default_rng(0).integers(1, 4, size=len(X))
     weighted = GaussianMixture(3, random_state=0).fit(X, sample_weight=weight)
     rows = np.random.default_rng(1).permutation(np.repeat(X, weight, axis=0))
     repeated = GaussianMixture(3, random_state=0).fit(rows)
     np.testing.assert_allclose(weighted.means_, repeated.means_, atol=1e-8)
+    # EM of 1600 rows before that of all, where there are three times as many different ones.
+    assert len(medium) == (2 if n_samples == 6000 else 0)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -167,7 +177,8 @@ def test_distinct_rows_are_those_of_numpy(dtype):
     keys = np.where(np.isnan(X), 99.0, X + 0.0)
     expected, inverse = np.unique(keys, axis=0, return_inverse=True)
     totals = np.bincount(inverse.ravel(), weight)
-    indices, weights = distinct_rows(X, weight, 10**6, salt=0)
+    indices, weights, share = sample_distinct(X, weight, 10**6, salt=0)
+    assert share == 1.0
     order = np.lexsort(keys[indices].T[::-1])
     np.testing.assert_array_equal(keys[indices][order], expected)
     np.testing.assert_array_equal(weights[order], totals)
@@ -176,9 +187,10 @@ def test_distinct_rows_are_those_of_numpy(dtype):
 def test_samples_of_rows_are_even_and_change_with_the_salt(monkeypatch):
     monkeypatch.setattr("skmix._merge.PIECE_ROWS", 300)
     X = np.arange(4000.0)[:, None]
-    one, weights = distinct_rows(X, None, 500, salt=1)
-    other, _ = distinct_rows(X, None, 500, salt=2)
-    whole, _ = distinct_rows(X, None, 4000, salt=1)
+    one, weights, share = sample_distinct(X, None, 500, salt=1)
+    other = sample_distinct(X, None, 500, salt=2).indices
+    whole = sample_distinct(X, None, 4000, salt=1).indices
+    assert share == pytest.approx(500 / 4000, rel=5 / np.sqrt(500))
     assert len(one) == len(np.unique(one)) == 500 and np.all(weights == 1.0)
     np.testing.assert_array_equal(one, whole[:500])
     assert 20 < len(np.intersect1d(one, other)) < 110  # 62.5 expected
