@@ -33,6 +33,7 @@ CHEAP_PASS = 1e5  # products of a pass over all rows of one run
 RUNGS = ((6, 0.25), (14, 0.1), (30, 0.0))
 COSTLY, COSTLY_RUNGS = 8, ((4, 0.5), (8, 0.0), (8, 0.0))
 SEARCH_TOL = 1e-5
+PATIENCE = 100.0
 N_RESEEDINGS = 8
 RESEEDING_LADDER = ((10, 3), (30, 1))
 SHAPES = 8  # from so many components on, clusters by size and direction compete too
@@ -159,6 +160,7 @@ def _best_params(source, family, starts, ladder, tol, hard) -> list[GaussianPara
         ladder=ladder,
         hard=hard,
         together=not family.shared_covariance,
+        patience=PATIENCE,
         suspect=partial(have_spikes, family),
     )
     return [run.params for run in runs]

@@ -28,6 +28,7 @@ def best_of_short_runs(
     accelerate: bool = False,
     hard: bool = False,
     together: bool = False,
+    patience: float | None = None,
     suspect: Callable[[list[Any]], Sequence[bool]] | None = None,
 ) -> list[EMResult]:
     """Run EM a little from every start, drop the worse, go on with the rest; return the last.
@@ -48,6 +49,10 @@ def best_of_short_runs(
     together : bool, default=False
         Whether to update all runs in one pass; the fields of the parameters then have one entry
         per component.
+
+    patience : float, default=None
+        Runs that at their last gain would need more iterations to catch up with the best one are
+        dropped; None drops none for that.
 
     suspect : callable, default=None
         Says of every run's parameters whether the likelihood flatters them.
@@ -77,7 +82,10 @@ def best_of_short_runs(
         if suspect is not None:
             flattered = suspect([run.params for run in runs])
         order = sorted(range(len(runs)), key=lambda i: (flattered[i], -runs[i].objective))
-        runs = _distinct_runs([runs[i] for i in order], tol)[:n_kept]
+        runs = [runs[i] for i in order]
+        if patience is not None:
+            runs = [run for run in runs if _may_catch_up(run, runs[0], patience)]
+        runs = _distinct_runs(runs, tol)[:n_kept]
     return runs
 
 
@@ -128,9 +136,18 @@ def _advance_together(
             converged = np.abs(bounds - before) < tol
             if np.all(converged):
                 break
-        for run, bound, done in zip(split_runs(params, len(some)), bounds, converged, strict=True):
-            advanced.append(EMResult(run, bound, [], n_iter, bool(done), False, bound))
+        for i, run in enumerate(split_runs(params, len(some))):
+            last = [before[i], bounds[i]]
+            advanced.append(
+                EMResult(run, bounds[i], last, n_iter, bool(converged[i]), False, bounds[i])
+            )
     return advanced
+
+
+def _may_catch_up(run: EMResult, best: EMResult, patience: float) -> bool:
+    behind = best.objective - run.objective
+    gain = np.inf if len(run.lower_bounds) < 2 else run.lower_bounds[-1] - run.lower_bounds[-2]
+    return bool(behind <= patience * max(gain, 0.0))
 
 
 def _distinct_runs(runs: list[EMResult], tol: float) -> list[EMResult]:

@@ -14,9 +14,9 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture as SklearnMixture
 
 from skmix import DiagonalGMM, GaussianMixture, _clusters, _gaussian_starts
-from skmix._em import em_step, em_step_of_runs
+from skmix._em import EMResult, em_step, em_step_of_runs
 from skmix._merge import sample_distinct
-from skmix._short_runs import join_runs, split_runs
+from skmix._short_runs import _may_catch_up, join_runs, split_runs
 from skmix._sources import SampledSource
 from skmix.exceptions import DegenerateComponentWarning
 
@@ -217,6 +217,15 @@ def test_runs_side_by_side_are_runs_one_by_one(case, hard):
     for run, (expected, _) in zip(split_runs(joined, 3), alone, strict=True):
         for ours, theirs in zip(run, expected, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-10)
+
+
+def test_runs_far_behind_that_gain_little_are_dropped():
+    best, near, slow, fast = (
+        EMResult(None, bound, [bound - gain, bound], 2, False, False, bound)
+        for bound, gain in [(-1.0, 0.0), (-1.05, 1e-3), (-2.0, 1e-3), (-2.0, 0.1)]
+    )
+    kept = [_may_catch_up(run, best, 100.0) for run in (best, near, slow, fast)]
+    assert kept == [True, True, False, True]
 
 
 def test_clusters_are_those_of_k_means():
