@@ -89,8 +89,8 @@ def search(
     n_starts = int(np.clip(most * (CHEAP_PASS / cost) ** 0.25, MIN_STARTS, most))
     enough = 2 * n_components * n_features
     if family.covariance_type == "full" and len(source.X) < enough:
-        starts = gaussian_starts(source, family, n_components, 1, random_state)
-        return starts[:1]  # the likelihood of so few rows would favour the worst
+        # The likelihood of so few rows would favour the worst of several.
+        return gaussian_starts(source, family, n_components, 1, random_state)
     starts = gaussian_starts(source, family, n_components, n_starts, random_state)
     rungs = RUNGS if n_starts > COSTLY else COSTLY_RUNGS
     ladder = tuple((n_iter, max(2, round(share * n_starts))) for n_iter, share in rungs)
@@ -220,7 +220,7 @@ def gaussian_starts(
         if wanted > 0:
             labels.extend(cluster(space, weight, n_seeds, wanted, n_iter, random_state))
     levels = np.zeros((len(labels), n_components), dtype=np.int64)
-    if family.covariance_type == "full" and n_seeds >= SHAPES and len(z) > 1:
+    if family.covariance_type == "full" and n_starts > 1 and n_seeds >= SHAPES and len(z) > 1:
         by_shape, level = shapes(spaces[-1], weight, n_seeds, random_state)
         labels.append(by_shape)
         levels = np.vstack([levels, np.resize(level, n_components)])

@@ -12,6 +12,7 @@ from sklearn.base import clone
 
 from ._candidates import Fit
 from ._gaussian_mixture import GaussianMixture
+from ._gaussian_starts import SPIKE_SHARE
 
 # How far the halves of a split move apart, in standard deviations: their variance along the
 # split is that of the whole less its square, so that the first two moments stay as they were.
@@ -50,14 +51,14 @@ def comparable(larger: Any, smaller: Any) -> bool:
         isinstance(larger, GaussianMixture)
         and larger.n_components > smaller.n_components
         # Elsewhere the likelihood is not what the fit maximises, or the start is the user's.
-        and getattr(larger, "assignment", "soft") == "soft"
+        and larger.assignment == "soft"
         and larger.shrinkage == 0
         and all(getattr(larger, name) is None for name in STARTS)
         and not (has_spike(smaller) and not has_spike(larger))
     )
 
 
-def has_spike(mixture: Any, factor: float = 10.0) -> bool:
+def has_spike(mixture: Any, factor: float = 1.0 / SPIKE_SHARE) -> bool:
     """Whether some variance is at most a multiple of what regularisation puts there."""
     covariances: np.ndarray = np.asarray(mixture.covariances_, dtype=np.float64)
     if mixture.covariance_type in ("full", "tied"):
