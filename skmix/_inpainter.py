@@ -210,7 +210,9 @@ class ConditionalGMMInpainter(TransformerMixin, MixtureBased):
             self._fit_mixture(X, sample_weight)
             self.indicator_ = None
             if self.add_indicator:
-                self.indicator_ = MissingIndicator(error_on_new=False).fit(X)
+                # An array in any case: its columns join those of the rows before they are framed.
+                indicator = MissingIndicator(error_on_new=False).set_output(transform="default")
+                self.indicator_ = indicator.fit(X)
         return self
 
     def transform(self, X):

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import sklearn
 from families import with_holes
+from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression
@@ -103,6 +105,19 @@ def test_indicator_columns_as_simple_imputer():
     as_frame = inpainter.set_output(transform="pandas").transform(frame)
     assert list(as_frame.columns) == list(simple.get_feature_names_out())
     assert (as_frame.index == frame.index).all()
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_indicator_columns_under_a_global_output(library):
+    pytest.importorskip(library)
+    X = with_holes(correlated())
+    inpainter = ConditionalGMMInpainter(add_indicator=True).fit(X)
+    expected = inpainter.transform(X)
+    with sklearn.config_context(transform_output=library):
+        for fitted in (inpainter, clone(inpainter).fit(X)):
+            framed = fitted.transform(X)
+            assert list(framed.columns) == list(inpainter.get_feature_names_out())
+            np.testing.assert_array_equal(framed.to_numpy(), expected)
 
 
 def test_missing_pandas_values():
