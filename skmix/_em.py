@@ -139,21 +139,21 @@ def expect_runs(
 
     The weights of the components of each run add up to ``1 / n_runs``.
     """
-    assign = _one_hot_log_prob if hard else _exp_log_prob
+    assign = _one_hot if hard else _exp_terms
 
     def zeros() -> list[np.ndarray]:
         return [np.zeros(n_runs), *form.zeros()]
 
     def add(chunk: Chunk, totals: list[np.ndarray], scratch: Scratch) -> None:
-        features = form.features(chunk.X, scratch)
-        resp, norm, peak = assign(form, features, len(chunk.X), scratch, n_runs)
+        own, features, resp, peak = _log_terms(form, chunk.X, scratch, n_runs)
+        norm = assign(resp, peak, scratch)
         weight = chunk.sample_weight
         if weight is not None and form.parts_per_row > 1:
             weight = np.tile(weight, form.parts_per_row)
         totals[0] += _log_likelihood(norm, peak, weight)
         np.divide(1.0 if weight is None else weight, norm, out=norm)
         np.multiply(resp, norm[:, None], out=resp)
-        form.add(totals[1:], features, resp.reshape(form.n_components, -1), scratch)
+        own.add(totals[1:], features, resp.reshape(form.n_components, -1), scratch)
 
     log_likelihood, *totals = source.reduce(add, zeros, form.bytes_per_row, form.min_chunk_rows)
     log_likelihood += form.row_term_total + source.total_weight * np.log(n_runs)
@@ -182,8 +182,7 @@ def score_samples(source: ArraySource, family: Family, params: Any) -> np.ndarra
     log_density = np.empty(source.n_samples, dtype=source.dtype)
 
     def visit(form: Form, chunk: Chunk, scratch: Scratch) -> None:
-        features = form.features(chunk.X, scratch)
-        _, norm, peak = exp_log_prob(form, features, len(chunk.X), scratch)
+        form, features, _, norm, peak = exp_log_prob(form, chunk.X, scratch)
         np.log(norm, out=norm)
         np.add(norm, peak, out=norm)
         if form.parts_per_row > 1:
@@ -199,8 +198,7 @@ def predict_proba(source: ArraySource, family: Family, params: Any) -> np.ndarra
     proba = np.empty((source.n_samples, family.n_components(params)), dtype=source.dtype)
 
     def visit(form: Form, chunk: Chunk, scratch: Scratch) -> None:
-        features = form.features(chunk.X, scratch)
-        resp, norm, _ = exp_log_prob(form, features, len(chunk.X), scratch)
+        _, _, resp, norm, _ = exp_log_prob(form, chunk.X, scratch)
         np.divide(resp.T, norm[:, None], out=proba[chunk.rows])
 
     visit_rows(source, family, params, visit)
@@ -212,8 +210,7 @@ def predict(source: ArraySource, family: Family, params: Any) -> np.ndarray:
     labels = np.empty(source.n_samples, dtype=np.int64)
 
     def visit(form: Form, chunk: Chunk, scratch: Scratch) -> None:
-        features = form.features(chunk.X, scratch)
-        joint = log_prob(form, features, len(chunk.X), scratch)
+        _, _, joint, _ = log_terms(form, chunk.X, scratch)
         np.argmax(joint, axis=0, out=labels[chunk.rows])
 
     visit_rows(source, family, params, visit)
@@ -235,7 +232,7 @@ def visit_rows(
         for piece in chunk.pieces(form.bytes_per_row, form.min_chunk_rows):
             visit(form, piece, scratch)
 
-    source.for_each(visit_chunk, forms(source.X[:1]).bytes_per_row)
+    source.for_each(visit_chunk, forms(source.take(slice(1)).X).bytes_per_row)
 
 
 def log_prob(form: Form, features: Any, n_rows: int, scratch: Scratch) -> np.ndarray:
@@ -246,40 +243,52 @@ def log_prob(form: Form, features: Any, n_rows: int, scratch: Scratch) -> np.nda
     return log_prob
 
 
-def exp_log_prob(form: Form, features: Any, n_rows: int, scratch: Scratch):
-    """Exponentiate with the largest term of each row taken out: (terms, their sum, peak)."""
-    resp, norm, peak = _exp_log_prob(form, features, n_rows, scratch, 1)
-    return resp[0], norm[0], peak[0]
+def log_terms(form: Form, X: np.ndarray, scratch: Scratch):
+    """Return the form that suits the rows, its features and log terms, the largest of each row."""
+    form, features, joint, peak = _log_terms(form, X, scratch, 1)
+    return form, features, joint[0], peak[0]
 
 
-def _exp_log_prob(form: Form, features: Any, n_rows: int, scratch: Scratch, n_runs: int):
-    """Do so for each run: terms of shape (n_runs, components of a run, n_chunk)."""
-    joint = log_prob(form, features, n_rows, scratch)
-    resp = joint.reshape(n_runs, -1, joint.shape[1])
-    norm = scratch.array("norm", (n_runs, resp.shape[2]), form.dtype)
-    peak = scratch.array("peak", norm.shape, form.dtype)
-    np.max(resp, axis=1, out=peak)
-    np.subtract(resp, peak[:, None], out=resp)
-    _exp(resp)
-    np.sum(resp, axis=1, out=norm)
-    return resp, norm, peak
+def exp_log_prob(form: Form, X: np.ndarray, scratch: Scratch, features: Any = None):
+    """Do so, and exponentiate less the peak: (form, features, terms, their sum, peak)."""
+    form, features, terms, peak = _log_terms(form, X, scratch, 1, features)
+    norm = _exp_terms(terms, peak, scratch)
+    return form, features, terms[0], norm[0], peak[0]
 
 
-def _one_hot_log_prob(form: Form, features: Any, n_rows: int, scratch: Scratch, n_runs: int):
-    """Give every row to its largest term, the first of equal ones; as `_exp_log_prob` else."""
-    joint = log_prob(form, features, n_rows, scratch)
-    resp = joint.reshape(n_runs, -1, joint.shape[1])
-    norm = scratch.array("norm", (n_runs, resp.shape[2]), form.dtype)
-    peak = scratch.array("peak", norm.shape, form.dtype)
-    np.max(resp, axis=1, out=peak)
-    np.equal(resp, peak[:, None], out=resp, casting="unsafe")
-    np.sum(resp, axis=1, out=norm)
+def _log_terms(form: Form, X: np.ndarray, scratch: Scratch, n_runs: int, features: Any = None):
+    """Return log terms of shape (n_runs, components of a run, n_chunk) and their peaks."""
+    if features is None:
+        features = form.features(X, scratch)
+    joint = log_prob(form, features, len(X), scratch)
+    joint = joint.reshape(n_runs, -1, joint.shape[1])
+    peak = scratch.array("peak", (n_runs, joint.shape[2]), form.dtype)
+    np.max(joint, axis=1, out=peak)
+    finer = form.finer(peak)
+    if finer is not None:
+        return _log_terms(finer, X, scratch, n_runs)
+    return form, features, joint, peak
+
+
+def _exp_terms(terms: np.ndarray, peak: np.ndarray, scratch: Scratch) -> np.ndarray:
+    """Exponentiate log terms less their peak in place; return their sums (n_runs, n_chunk)."""
+    norm = scratch.array("norm", peak.shape, peak.dtype)
+    np.subtract(terms, peak[:, None], out=terms)
+    _exp(terms)
+    return np.sum(terms, axis=1, out=norm)
+
+
+def _one_hot(terms: np.ndarray, peak: np.ndarray, scratch: Scratch) -> np.ndarray:
+    """Replace the largest term of each row by 1, the first of equal ones, and others by 0."""
+    norm = scratch.array("norm", peak.shape, peak.dtype)
+    np.equal(terms, peak[:, None], out=terms, casting="unsafe")
+    np.sum(terms, axis=1, out=norm)
     runs, rows = np.nonzero(norm > 1.0)
     if len(rows):
-        first = np.argmax(resp[runs, :, rows], axis=1)
-        resp[runs, :, rows] = np.arange(resp.shape[1]) == first[:, None]
+        first = np.argmax(terms[runs, :, rows], axis=1)
+        terms[runs, :, rows] = np.arange(terms.shape[1]) == first[:, None]
         norm[runs, rows] = 1.0
-    return resp, norm, peak
+    return norm
 
 
 def _exp(x: np.ndarray) -> None:

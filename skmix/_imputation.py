@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ._conditional import Conditioned
-from ._em import exp_log_prob, log_prob, visit_rows
+from ._em import exp_log_prob, log_terms, visit_rows
 from ._families import FullGaussian, GaussianFamily, GaussianParams
 from ._families._incomplete import ConditionalForm
 from ._sources import ArraySource, Chunk, Scratch
@@ -29,7 +29,7 @@ def impute(
         missing = np.isnan(chunk.X)
         if not missing.any():
             return
-        features, resp = _responsibilities(form, chunk, scratch)
+        form, features, resp = _responsibilities(form, chunk, scratch)
         mean, variance = form.posterior(features, resp, with_variance=return_std)
         np.copyto(filled[chunk.rows], family.frame.leave(mean), where=missing, casting="same_kind")
         if std is not None:
@@ -57,7 +57,7 @@ def sample_missing(
         missing = np.isnan(chunk.X)
         if not missing.any():
             return
-        _, resp = _responsibilities(form, chunk, scratch)
+        form, _, resp = _responsibilities(form, chunk, scratch)
         z = np.empty(chunk.X.T.shape)
         family.frame.enter(chunk.X, out=z)
         edges = np.cumsum(resp, axis=0, dtype=np.float64)
@@ -73,14 +73,10 @@ def sample_missing(
     return draws
 
 
-def _responsibilities(form: Any, chunk: Chunk, scratch: Scratch) -> tuple[Any, np.ndarray]:
-    features = form.features(chunk.X, scratch)
-    return features, _normalised(form, features, len(chunk.X), scratch)
-
-
-def _normalised(form: Any, features: Any, n_rows: int, scratch: Scratch) -> np.ndarray:
-    resp, norm, _ = exp_log_prob(form, features, n_rows, scratch)
-    return np.divide(resp, norm, out=resp)
+def _responsibilities(form: Any, chunk: Chunk, scratch: Scratch, features: Any = None):
+    """Return the form that suits the rows, their features and their responsibilities."""
+    form, features, resp, norm, _ = exp_log_prob(form, chunk.X, scratch, features)
+    return form, features, np.divide(resp, norm, out=resp)
 
 
 def denoise(
@@ -116,11 +112,11 @@ def denoise(
             return
         for piece in chunk.pieces(form.bytes_per_row, form.min_chunk_rows):
             if one_noise:
-                features, resp = _responsibilities(form, piece, scratch)
+                _, features, resp = _responsibilities(form, piece, scratch)
                 mean, variance = filters.posterior_given(features, resp, with_variance)
             else:
                 features = form.features(piece.X, scratch, noise_variance[piece.rows])
-                resp = _normalised(form, features, len(piece.X), scratch)
+                resp = _responsibilities(form, piece, scratch, features)[2]
                 mean, variance = form.posterior(features, resp, with_variance=with_variance)
             _write(piece.rows, mean, variance)
 
@@ -153,8 +149,8 @@ def denoise_by_best(
         z = np.empty(chunk.X.T.shape, dtype=form.dtype)
         labels = np.empty(len(chunk.X), dtype=np.int64)
         for piece, rows in _pieces(form, chunk):
-            features = form.features(piece.X, scratch)
-            np.argmax(log_prob(form, features, len(piece.X), scratch), axis=0, out=labels[rows])
+            _, features, joint, _ = log_terms(form, piece.X, scratch)
+            np.argmax(joint, axis=0, out=labels[rows])
             z[:, rows] = features[1 : 1 + len(z)]
         means[chunk.rows] = family.frame.leave(filters.of_component(z, labels))
 
@@ -167,8 +163,7 @@ def _all_responsibilities(form: Any, chunk: Chunk, scratch: Scratch, negligible:
     z = np.empty(chunk.X.T.shape, dtype=form.dtype)
     all_resp = np.empty((form.n_components, len(chunk.X)), dtype=form.dtype)
     for piece, rows in _pieces(form, chunk):
-        features = form.features(piece.X, scratch)
-        resp, _, _ = exp_log_prob(form, features, len(piece.X), scratch)
+        _, features, resp, _, _ = exp_log_prob(form, piece.X, scratch)
         resp[resp < negligible] = 0.0  # the largest is 1
         resp /= resp.sum(axis=0)
         z[:, rows] = features[1 : 1 + len(z)]

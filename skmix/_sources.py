@@ -227,7 +227,11 @@ class ArraySource:
 
         self._run(visit_lane, _lanes(self.n_samples, bytes_per_row, 0))
 
-    def _chunk(self, rows: slice) -> Chunk:
+    def take(self, rows: Any) -> Chunk:
+        """Return the rows at these indices, or of this slice, with their weights."""
+        return self._chunk(rows)
+
+    def _chunk(self, rows: Any) -> Chunk:
         weight = None if self.sample_weight is None else self.sample_weight[rows]
         return Chunk(rows, self.X[rows], weight)
 
@@ -262,7 +266,7 @@ class SampledSource(ArraySource):
         """Number of rows chosen."""
         return len(self.indices)
 
-    def _chunk(self, rows: slice) -> Chunk:
+    def _chunk(self, rows: Any) -> Chunk:
         return Chunk(rows, self.X[self.indices[rows]], self.weights[rows])
 
 

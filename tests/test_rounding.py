@@ -4,7 +4,7 @@ import numpy as np
 import oracles
 import pytest
 import scipy.linalg
-from families import FAMILIES, assert_same_mixture, every_family
+from families import FAMILIES, assert_same_mixture, every_family, with_holes
 from test_families import (
     make_form,
     maximize_under,
@@ -14,8 +14,9 @@ from test_families import (
     oracle_m_step,
 )
 
-from skmix._em import expect, score_samples, statistics_of
+from skmix._em import expect, predict_proba, score_samples, statistics_of
 from skmix._families import Frame
+from skmix._sources import ArraySource
 
 
 @every_family
@@ -232,3 +233,70 @@ def test_float32_with_many_features(width, dtype):
     )
     # Sums of 100 squares in float32, or their rounding.
     np.testing.assert_allclose(density, exact, rtol=1e-5 if dtype == np.float32 else 1e-7)
+
+
+def coarse(X, levels):
+    """Rows rounded so that each column takes few values within a component."""
+    width = 7.0 / levels
+    return np.round(X / width) * width
+
+
+@every_family
+@pytest.mark.parametrize("n_samples", [120, 3000, 200_000])
+@pytest.mark.parametrize("kind", ["continuous", "coarse", "weighted"])
+def test_float32_keeps_variances_for_any_number_of_rows(case, n_samples, kind):
+    # Two components far apart in standard deviations; rounding of long sums used to be ignored.
+    rng = np.random.default_rng(n_samples)
+    labels = np.arange(n_samples) % 2
+    noise = rng.standard_normal((n_samples, 3))
+    if kind == "coarse":
+        noise = coarse(noise, 3)
+    weight = np.full(n_samples, 0.3) if kind == "weighted" else None
+    for ratio in (8.0, 18.0, 80.0) if n_samples < 1e5 else (40.0, 85.0):
+        X = ((2.0 * labels[:, None] - 1.0) * rng.uniform(0.7, 1.4, 3) + noise / ratio).astype("f4")
+        rows = [X[labels == k].astype(np.float64) for k in range(2)]
+        variances = np.array([part.var(axis=0) for part in rows])
+        means = np.array([part.mean(axis=0) for part in rows])
+        shape = case.family(Frame.identity(3)).covariance_shape(2, 3)
+        covariances = case.random_covariances(rng, 2, 3) * 0.0
+        covariances += np.eye(3) if len(shape) > 1 and shape[-2:] == (3, 3) else 1.0
+        start = case.params([0.5, 0.5], means, covariances / ratio**2)
+        fitted = case.fit(X, start, 1, weight).params
+        actual = np.diagonal(case.dense(fitted), axis1=1, axis2=2)
+        if case.family.shared_covariance:
+            variances[:] = variances.mean(axis=0)
+        elif case.family.common_scale:
+            variances[:] = variances.mean(axis=1, keepdims=True)
+        np.testing.assert_allclose(actual, variances, rtol=1e-3, err_msg=f"{ratio}")
+
+
+@every_family
+@pytest.mark.parametrize("holes", [False, True])
+@pytest.mark.parametrize("far", [1.0, 100.0, 3e3, 1e6])
+def test_float32_rows_far_from_all_components(case, holes, far):
+    rng = np.random.default_rng(7)
+    params = case.random_params(rng, 3, 4, spread=1e-2 + 1.0 / far)
+    if not case.family.shared_covariance:  # alike, so that no component is clearly nearest
+        params = case.params(
+            params.weights,
+            params.means,
+            0.0 * params.covariances + np.array([params.covariances[0]] * 3),
+        )
+    X = far * rng.standard_normal((300, 4))
+    X[0] = 0.0
+    X = X.astype(np.float32)
+    if holes:
+        X = with_holes(X)
+    with case.bound(case.draw(rng, params, 200)) as (_, family):
+        framed = family.to_frame(params)
+        with ArraySource(X) as single, ArraySource(X.astype(np.float64)) as double:
+            actual = predict_proba(single, family, framed)
+            expected = predict_proba(double, family, framed)
+            density = score_samples(single, family, framed)
+            exact = score_samples(double, family, framed)
+            resp = expect(single, family.prepare(framed, np.float32))[1].counts
+    assert actual.dtype == density.dtype == np.float32
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-3)
+    np.testing.assert_allclose(density, exact, rtol=1e-5, atol=1e-3)
+    if not holes:  # as in a pass of a fit
+        np.testing.assert_allclose(resp / 300, expected.mean(axis=0), rtol=0, atol=1e-4)

@@ -35,6 +35,9 @@ class Form(Protocol):
         the other, (n_components, parts_per_row n_chunk).
         """
 
+    def finer(self, peak: np.ndarray) -> Form | None:
+        """Return a form that takes over rows whose largest log terms are too inexact, if any."""
+
     def row_term(self, features: Any, scratch: Scratch) -> np.ndarray | float:
         """Return the part of the log density that all components share, (n_chunk,)."""
 

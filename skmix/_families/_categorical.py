@@ -186,6 +186,10 @@ class CategoricalForm:
         """Write log weight + log probability of the observed answers."""
         np.copyto(out, (features.T @ self._table).T)
 
+    def finer(self, peak: np.ndarray) -> None:
+        """No row is far from all components."""
+        return None
+
     def row_term(self, features: sparse.csc_array, scratch: Scratch) -> float:
         """Return 0: nothing is left out of the log density."""
         return 0.0

@@ -96,15 +96,6 @@ class Frame(NamedTuple):
         """Return coordinates (n_features, n_rows) as rows in their own units."""
         return (z * self.scale[:, None] + self.reference[:, None]).T
 
-    def largest(self, X: np.ndarray) -> tuple[float, bool]:
-        """Largest coordinate of the rows in absolute value, and whether any is missing (NaN)."""
-        low, high = X.min(axis=0), X.max(axis=0)
-        incomplete = bool(np.isnan(low).any())
-        if incomplete:
-            low, high = np.fmin.reduce(X), np.fmax.reduce(X)
-        span = np.maximum(high - self.reference, self.reference - low) / self.scale
-        return float(np.fmax.reduce(span, initial=0.0)), incomplete
-
 
 def _first_values(X: np.ndarray, step: int = 1024) -> np.ndarray:
     """First observed value of every column."""

@@ -121,7 +121,7 @@ class FullGaussian(GaussianFamily):
         return _matrices.raise_eigenvalues(covariances)
 
     def largest_precision(self, params, radius):
-        return _matrices.spectral_bound(params.precisions_cholesky) * radius.max(axis=-1) ** 2
+        return _matrices.spectral_bound(params.precisions_cholesky * radius[..., None])
 
     def largest_share(self, params, variances):
         factors = params.precisions_cholesky * np.sqrt(variances)[:, None]

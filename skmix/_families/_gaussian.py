@@ -19,15 +19,24 @@ from .._sources import Scratch
 from ._frame import Frame
 from ._gaussian_form import GaussianForm, GaussianParams, GaussianStatistics
 
-# Relative error allowed in a variance, per type of the sums. The estimate below is of the worst
-# case; what was measured is ten times smaller (2e-11 for an estimate of 2e-10). The float64 limit
-# keeps the log-likelihood of a row, a sum over features, exact to 1e-10 where the form changes.
+# What rounding may do to a density (relative to its exponent) and to a variance, per type of the
+# sums. The tighter one for densities in float64 keeps the log-likelihood of a row, a sum over
+# features, exact to 1e-10 where the form changes.
 MAX_RELATIVE_ERROR = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-10}
+MAX_VARIANCE_ERROR = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-9}
 # In the centred form rounding enters through the rows alone, to first order.
 MAX_ROW_ERROR = 1e-4
 
-# Standard deviations of each feature from the mean within which most rows of a component are.
-REACH = 0.3
+# A sum of rows in one product is wrong by up to this many units of rounding, as measured on three
+# generations of processors: few rows have no time to, many average it out...
+MAX_ROUNDING, AVERAGED_FROM = 25.0, 500
+# ... unless few values come again and again, all of which are rounded to the same side.
+COARSE_ROUNDING, COARSE_SAMPLE = 140.0, 256
+
+# Where a component's own rows are: at its mean, and so many standard deviations of each feature
+# farther out. Spread costs digits only where correlations make some direction narrower than the
+# features are, and half as many as a mean that far out, as measured for up to 32 features.
+REACH = 0.5
 
 # A component with no more than this share of the rows has lost them all to rounding.
 DEAD_SHARE = 10 * float(np.finfo(np.float64).eps)
@@ -87,9 +96,11 @@ class GaussianFamily(ABC):
         # Squares of the rounding of coordinates: smaller variances are noise.
         radius = np.where(np.isfinite(frame.radius), frame.radius, 0.0)
         self.resolution = (np.finfo(np.float64).eps * radius) ** 2
+        self.n_rows, self.coarse = 1, False
 
-    def bind(self, source: Any) -> None:  # noqa: B027 - most families have nothing to bind
+    def bind(self, source: Any) -> None:
         """Compute what is constant over a fit to the rows of a source."""
+        self.n_rows, self.coarse = source.n_samples, _is_coarse(source)
 
     # What a structure defines ------------------------------------------------------------
 
@@ -248,19 +259,29 @@ class GaussianFamily(ABC):
     def prepare(self, params: GaussianParams, dtype) -> GaussianForm:
         """Choose type and form for the rows of the fit."""
         params = self.with_noise(params)
-        return self._prepare(params, dtype, self.frame.radius, self.incomplete)
+        rounding = self._rounding_of_sums(params.weights * self.n_rows)
+        return self._prepare(params, dtype, self.frame.radius, self.incomplete, rounding)
 
-    def _prepare(self, params: GaussianParams, dtype, radius, incomplete) -> GaussianForm:
+    def _rounding_of_sums(self, counts: np.ndarray) -> np.ndarray:
+        """Units of rounding (K,) by which a sum over so many rows may be wrong."""
+        if self.coarse:
+            return np.full(len(counts), COARSE_ROUNDING)
+        averaged = np.sqrt(AVERAGED_FROM / np.maximum(counts, AVERAGED_FROM))
+        return np.maximum(MAX_ROUNDING * averaged, 1.0)
+
+    def _prepare(
+        self, params: GaussianParams, dtype, radius, incomplete, rounding: Any = 0.0
+    ) -> GaussianForm:
         # Rows far from a component have none of its responsibility, and a density whose error is
         # small beside its size: what counts is how far from the origin its own rows are.
         spread = REACH * np.sqrt(self.variances(params))
         ratio2 = self.largest_precision(params, np.minimum(radius, np.abs(params.means) + spread))
         n_features = len(self.frame.scale)
         for work_dtype in dict.fromkeys([np.dtype(dtype), np.dtype(np.float64)]):
-            eps = np.finfo(work_dtype).eps
-            centred = ~(eps * ratio2 < MAX_RELATIVE_ERROR[work_dtype])
+            centred = ~_rounding_is_small(ratio2, rounding, work_dtype)
             if n_features > self.max_moment_features:
                 centred[:] = True
+                eps = np.finfo(work_dtype).eps
                 safe = bool(np.all(eps * np.sqrt(ratio2) < MAX_ROW_ERROR))
             else:
                 safe = not centred.any()
@@ -310,24 +331,24 @@ class GaussianFamily(ABC):
         if new_params is not None:
             # The share of a second moment that is taken off again with the square of the mean.
             ratio2 = self.largest_precision(self.with_noise(new_params), shift)
-            if np.all(np.finfo(form.dtype).eps * ratio2 < MAX_RELATIVE_ERROR[form.dtype]):
+            share = statistics.counts / statistics.counts.sum()
+            rounding = self._rounding_of_sums(share * self.n_rows)
+            if np.all(_rounding_is_small(ratio2, rounding, form.dtype)):
                 return None
         everything = np.ones(len(means), dtype=bool)
         params = self.with_noise(params)
         return type(form)(self, params, dtype=np.float64, centred=everything, about=means)
 
     def forms_for_scoring(self, params: GaussianParams, dtype) -> Callable[..., GaussianForm]:
-        """Return a function from a chunk to a form that is accurate for its rows."""
-        forms: dict[tuple[float, bool], GaussianForm] = {}
+        """Return a function from a chunk to a form for its rows."""
+        anywhere = np.full(len(self.frame.scale), np.inf)
+        forms: dict[bool, GaussianForm] = {}
 
         def form_for(X: np.ndarray) -> GaussianForm:
-            largest, incomplete = self.frame.largest(X)
-            # Few distinct radii, so that forms are made a few times per call at most.
-            key = float(np.exp2(np.ceil(np.log2(max(largest, 1.0))))), incomplete
-            if key not in forms:
-                radius = np.full_like(self.frame.radius, key[0])
-                forms[key] = self._prepare(params, dtype, radius, incomplete)
-            return forms[key]
+            incomplete = X.size > 0 and bool(np.isnan(X.min()))
+            if incomplete not in forms:
+                forms[incomplete] = self._prepare(params, dtype, anywhere, incomplete)
+            return forms[incomplete]
 
         return form_for
 
@@ -417,6 +438,24 @@ class GaussianFamily(ABC):
         """Go from the coordinates of the frame to the units of the rows."""
         params = self.rescale(params, self.frame.scale)
         return params._replace(means=params.means + self.frame.reference)
+
+
+def _rounding_is_small(ratio2: np.ndarray, rounding: Any, dtype: np.dtype) -> np.ndarray:
+    """Mask of components whose densities and sums about the origin keep the digits they need."""
+    share = np.maximum(1.0 / MAX_RELATIVE_ERROR[dtype], rounding / MAX_VARIANCE_ERROR[dtype])
+    return np.finfo(dtype).eps * ratio2 * share < 1.0
+
+
+def _is_coarse(source: Any) -> bool:
+    """Whether the values of some column, or the weights, repeat within few rows."""
+    rows = np.linspace(0, source.n_samples - 1, min(source.n_samples, COARSE_SAMPLE))
+    few = source.take(rows.astype(int))
+    columns = few.X
+    if few.sample_weight is not None:
+        columns = np.column_stack([columns, few.sample_weight])
+    columns = np.sort(columns, axis=0)
+    repeats = (columns[1:] == columns[:-1]).sum(axis=0)
+    return bool(np.any(2 * repeats > len(columns) - np.isnan(columns).sum(axis=0)))
 
 
 def _dead(statistics: GaussianStatistics) -> np.ndarray:

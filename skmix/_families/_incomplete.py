@@ -49,6 +49,7 @@ class MaskedForm(GaussianForm):
         self.coefficients[rest, 1 : 1 + d] = linear[rest]
         self.coefficients[rest, 1 + d : -d] = quadratic[rest]
         self.coefficients[rest, -d:] = (at_mean - 0.5 * params.means * linear)[rest]
+        self.log_density_at_mean = self.coefficients[:, 0] + at_mean.sum(axis=1)
 
     def features(self, X: np.ndarray, scratch: Scratch) -> np.ndarray:
         """Return [1, z, quadratic terms of z, observed] as rows, zero where missing."""

@@ -178,6 +178,10 @@ class ScaleForm:
         np.multiply(self.slopes[:, :, None], features, out=out)
         out += self.constants.astype(self.dtype)[:, :, None]
 
+    def finer(self, peak: np.ndarray) -> None:
+        """Components differ so much far out that rounding does not matter."""
+        return None
+
     def row_term(self, features: np.ndarray, scratch: Scratch) -> float:
         """Components share no part of the log density."""
         return 0.0

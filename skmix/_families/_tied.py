@@ -29,6 +29,7 @@ class TiedGaussian(FullGaussian):
         self.total_weight = 0.0
 
     def bind(self, source):
+        super().bind(source)
         n_features = len(self.frame.scale)
 
         def zeros():
@@ -110,8 +111,9 @@ class TiedGaussian(FullGaussian):
         return np.broadcast_to(super().pivots(params), params.means.shape)
 
     def largest_precision(self, params, radius):
-        bound = _matrices.spectral_bound(params.precisions_cholesky)
-        return np.broadcast_to(bound * np.max(radius) ** 2, len(params.means)).copy()
+        radius = radius.reshape(-1, radius.shape[-1]).max(axis=0)
+        bound = _matrices.spectral_bound(params.precisions_cholesky * radius[:, None])
+        return np.full(len(params.means), bound)
 
     def n_covariance_parameters(self, n_components, n_features):
         return n_features * (n_features + 1) // 2
