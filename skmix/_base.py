@@ -17,7 +17,7 @@ from . import _em, _validation
 from ._callbacks import CallbackSupportMixin, FitProgress, Task
 from ._families import Family
 from ._html import FittedFactsMixin
-from ._sources import ArraySource
+from ._sources import ArraySource, one_blas_thread
 from .exceptions import DegenerateComponentWarning, user_level
 
 
@@ -186,7 +186,8 @@ class BaseMixture(
             with source:
                 family = self._make_family(source)
                 result, repairs = self._best_run(source, family, n_init, task)
-            vars(self).update(self._attributes(family, result.params, source.dtype))
+                attributes = self._attributes(family, result.params, source.dtype)
+            vars(self).update(attributes)
             self.converged_ = result.converged
             self.n_iter_ = result.n_iter
             self.lower_bound_ = result.lower_bound
@@ -394,6 +395,7 @@ class BaseMixture(
         _validation.check_n_samples(n_samples)
         return self._sample(n_samples, check_random_state(self.random_state))
 
+    @one_blas_thread()
     def _sample(self, n_samples, random_state):
         family, params = self._fitted_family()
         counts = random_state.multinomial(n_samples, params.weights / params.weights.sum())
@@ -460,9 +462,8 @@ class BaseMixture(
 
     def _score_rows(self, score, X):
         """Apply one of the engine's row-wise functions to validated rows."""
-        family, params = self._fitted_family()
         with ArraySource(X) as source:
-            return score(source, family, params)
+            return score(source, *self._fitted_family())
 
 
 def names(components: np.ndarray) -> str:

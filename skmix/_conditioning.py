@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from . import _em, _imputation, _validation
-from ._sources import ArraySource
+from ._sources import ArraySource, one_blas_thread
 
 
 class ConditioningMixin:
@@ -25,6 +25,7 @@ class ConditioningMixin:
     means_: np.ndarray
     covariances_: np.ndarray
 
+    @one_blas_thread()
     def marginal(self, features):
         """Return the mixture of some of the features.
 
@@ -56,6 +57,7 @@ class ConditioningMixin:
         covariances = family.marginal_covariances(self.covariances_, features)
         return self._new_mixture(self.weights_, self.means_[:, features], covariances, features)
 
+    @one_blas_thread()
     def condition(self, X):
         r"""Return, for every row, the mixture of its missing features given the observed ones.
 
@@ -131,8 +133,8 @@ class ConditioningMixin:
         array([[2., 6.]])
         """
         X = self._validate_rows(X)
-        family, params = self._fitted_family()
         with ArraySource(X) as source:
+            family, params = self._fitted_family()
             filled, std = _imputation.impute(source, family, params, return_std=return_std)
         return (filled, std) if return_std else filled
 
@@ -172,8 +174,8 @@ class ConditioningMixin:
         X = self._validate_rows(X)
         _validation.check_n_samples(n_draws, "n_draws")
         random_state = self.random_state if random_state is None else random_state
-        family, params = self._fitted_family()
         with ArraySource(X, in_order=True) as source:
+            family, params = self._fitted_family()
             return _imputation.sample_missing(
                 source, family, params, n_draws, check_random_state(random_state)
             )

@@ -21,6 +21,7 @@ from ._families import (
     SphericalGaussian,
     TiedGaussian,
 )
+from ._sources import one_blas_thread
 
 FAMILIES: dict[str, type[GaussianFamily]] = {
     family.covariance_type: family
@@ -326,6 +327,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
         mixture._set_parameters(weights, means, covariances)
         return mixture
 
+    @one_blas_thread()
     def _set_parameters(self, weights, means, covariances):
         self._validate_params()
         n_components = self.n_components

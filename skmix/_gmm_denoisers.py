@@ -11,7 +11,7 @@ from ._callbacks import Task
 from ._denoising import Denoiser
 from ._gaussian_mixture import GaussianMixture
 from ._mixture_based import MixtureBased
-from ._sources import ArraySource
+from ._sources import ArraySource, one_blas_thread
 
 
 class GaussianPrior(Denoiser):
@@ -21,6 +21,7 @@ class GaussianPrior(Denoiser):
     # Components that an image patch has less of than this are not computed.
     NEGLIGIBLE = 1e-6
 
+    @one_blas_thread()
     def _posterior(self, X, noise_variance, *, with_variance):
         family, params = self.mixture_._dense_family()
         with ArraySource(X) as source:
@@ -28,6 +29,7 @@ class GaussianPrior(Denoiser):
                 source, family, params, noise_variance, with_variance=with_variance
             )
 
+    @one_blas_thread()
     def _restore(self, X, noise_std, *, best):
         family, params = self.mixture_._dense_family()
         noise_variance = np.full(X.shape[1], noise_std**2)
@@ -195,7 +197,8 @@ class MVNDenoiser(GaussianPrior):
             with task.subtask("mixture").fitting(mixture):
                 mixture.fit(X, sample_weight=sample_weight)
             if noise_variance is not None:
-                covariance = less_noise(mixture.covariances_[0], noise_variance)
+                with one_blas_thread():
+                    covariance = less_noise(mixture.covariances_[0], noise_variance)
                 covariance += self.reg_covar * np.eye(len(covariance))
                 mixture._set_parameters([1.0], mixture.means_, covariance[None])
             self.mixture_ = mixture

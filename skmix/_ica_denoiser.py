@@ -16,7 +16,7 @@ from . import _em, _validation
 from ._callbacks import Task
 from ._families import ScaleFamily, ScaleParams, spread_scales
 from ._scale_denoising import ScaleMixtureDenoiser
-from ._sources import ArraySource, Chunk, Scratch
+from ._sources import ArraySource, Chunk, Scratch, one_blas_thread
 
 # FastICA sees no more rows than this.
 MAX_ICA_ROWS = 20_000
@@ -270,6 +270,7 @@ class ICADenoiser(ScaleMixtureDenoiser):
         np.copyto(means, X, where=exact)
         return means, variances
 
+    @one_blas_thread()
     def sample(self, n_samples=1):
         """Draw clean rows.
 

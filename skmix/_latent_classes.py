@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _em, _information, _validation
 from ._merge import merge_rows
+from ._sources import one_blas_thread
 
 if TYPE_CHECKING:
     from ._base import BaseMixture as _Mixture
@@ -103,6 +104,7 @@ class LatentClassReports(_Mixture):
         p_g2, p_x2 = (float(chi2.sf(s, df)) if df > 0 else float("nan") for s in (g2, x2))
         return GoodnessOfFit(g2, x2, df, p_g2, p_x2, float(observed.sum()))
 
+    @one_blas_thread()
     def standard_errors(self, X: Any, sample_weight: Any = None) -> StandardErrors:
         """Return standard errors of weights and probabilities from the observed information.
 

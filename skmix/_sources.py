@@ -124,6 +124,13 @@ _blas_threads = _BlasThreads()
 
 
 @contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Context, and decorator, in which products add up in one order; sources inside have threads."""
+    with _blas_threads:
+        yield
+
+
+@contextmanager
 def one_thread() -> Iterator[None]:
     """Context in which other libraries use one thread of BLAS and one of OpenMP."""
     with _blas_threads, one_openmp_thread():

@@ -23,6 +23,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from . import _jacobians, _validation
 from ._gaussian_mixture import GaussianMixture
+from ._sources import one_blas_thread
 
 MAX_DRAWS_PER_ROW = 1000
 
@@ -193,7 +194,7 @@ class TransformedDensity(DensityMixin, BaseEstimator):
         >>> TransformedDensity(StandardScaler()).fit([[0.0], [2.0], [4.0]]).density_.means_
         array([[0.]])
         """
-        with _validation.earlier_fit_kept(self):
+        with _validation.earlier_fit_kept(self), one_blas_thread():
             X = self._validate(X, ensure_min_samples=2)
             steps = _jacobians.steps_of(self.transformer)
             _jacobians.check_supported(steps, type(self).__name__)
@@ -285,6 +286,7 @@ class TransformedDensity(DensityMixin, BaseEstimator):
         check_is_fitted(self)
         return _jacobians.steps_of(self.transformer_)
 
+    @one_blas_thread()
     def score_samples(self, X):
         """Return the log density of every row.
 
@@ -343,6 +345,7 @@ class TransformedDensity(DensityMixin, BaseEstimator):
         return float(np.mean(self.score_samples(X)))
 
     @available_if(_density_has("predict"))
+    @one_blas_thread()
     def predict(self, X):
         """Return what the density predicts for the transformed rows.
 
@@ -377,6 +380,7 @@ class TransformedDensity(DensityMixin, BaseEstimator):
         return self.density_.predict(Z)
 
     @available_if(_density_has("predict_proba"))
+    @one_blas_thread()
     def predict_proba(self, X):
         """Return the probabilities that the density gives for the transformed rows.
 
@@ -407,6 +411,7 @@ class TransformedDensity(DensityMixin, BaseEstimator):
         return self.density_.predict_proba(Z)
 
     @available_if(_density_has("sample"))
+    @one_blas_thread()
     def sample(self, n_samples=1):
         """Draw rows.
 

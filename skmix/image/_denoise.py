@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from .. import _validation
 from .._gaussian_mixture import GaussianMixture
 from .._gmm_denoisers import GMMDenoiser, less_noise
+from .._sources import one_blas_thread
 from . import _patches
 from ._arrays import as_float
 from ._noise import estimate_noise_std
@@ -28,6 +29,7 @@ COLOUR_BASIS = np.array([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]])
 COLOUR_BASIS /= np.linalg.norm(COLOUR_BASIS, axis=1, keepdims=True)
 
 
+@one_blas_thread()
 def fit_patch_prior(
     images, estimator, *, size=8, n_patches=200_000, remove_mean=True, random_state=None
 ):
@@ -216,6 +218,7 @@ def denoise(
     return (restored, np.sqrt(variance)) if return_std else restored
 
 
+@one_blas_thread()
 def restore(image, prior, noise_std, channel_axis, what, verbose, **options):
     """Return a restored image and the variances of its pixels."""
     image = as_float(image)

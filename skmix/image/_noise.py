@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import helmert
 
+from .._sources import one_blas_thread
 from ._arrays import as_float
 from ._patches import extract_patches
 
 
+@one_blas_thread()
 def estimate_noise_std(image, *, size=8):
     """Estimate the standard deviation of white noise in an image.
 
