@@ -40,6 +40,10 @@ class Group(NamedTuple):
         blocks = self.blocks if self.repeats == 1 else np.repeat(self.blocks, self.repeats, axis=1)
         return blocks * n_rows + np.arange(self.start, self.stop)
 
+    def rows(self, chosen: np.ndarray) -> np.ndarray:
+        """Places of the sorted rows of some blocks."""
+        return (self.start + chosen[:, None] * self.repeats + np.arange(self.repeats)).ravel()
+
 
 def group_rows(
     observed: np.ndarray, *, only_observed: bool = False, merge: bool = True
@@ -93,7 +97,9 @@ def _runs(patterns: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int, int]]]
     return sort, list(zip(first.tolist(), n_rows.tolist(), repeats.tolist(), strict=True))
 
 
-def solve_blocks(matrices, group: Group, right, noise=None) -> tuple[np.ndarray, np.ndarray]:
+def solve_blocks(
+    matrices, group: Group, right, noise=None, *, with_share: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Solve with the blocks of all matrices.
 
     Parameters
@@ -107,25 +113,35 @@ def solve_blocks(matrices, group: Group, right, noise=None) -> tuple[np.ndarray,
     noise : ndarray of shape (block_size, n_blocks), default=None
         Added to the diagonals of the blocks.
 
+    with_share : bool, default=False
+        Whether the shares are asked for.
+
     Returns
     -------
     solution : ndarray of shape (n_components, block_size, n)
 
     half_log_det : ndarray of shape (n_components or 1, n)
         Half the log-determinants of the blocks.
+
+    share : ndarray of shape (n_components or 1, n_blocks)
+        Smallest share that a pivot is of its diagonal entry, about one over the condition number
+        of a block of unit diagonal; 0 where rounding made a block indefinite, which is not solved.
     """
     size, n_blocks = group.blocks.shape
     solution = np.empty_like(right)
     half_log_det = np.zeros((len(matrices), right.shape[2]))
+    share = np.ones((len(matrices), n_blocks))
     if size == 0:
-        return solution, half_log_det
+        return solution, half_log_det, share
     if size <= SMALL_BLOCK:
         with _one_at_a_time:
             for part in batches(n_blocks, SMALL_BATCH // len(right)):
-                factors = SmallCholesky(matrices, group.blocks[:, part], _columns(noise, part))
+                of_part = share[:, part] if with_share else None
+                blocks = group.blocks[:, part]
+                factors = SmallCholesky(matrices, blocks, _columns(noise, part), of_part)
                 half_log_det[:, part] = factors.half_log_det()
                 factors.solve(right[:, :, part], out=solution[:, :, part])
-        return solution, half_log_det
+        return solution, half_log_det, share
     shape = (len(right), size, n_blocks, group.repeats)
     right, solved = right.reshape(shape), solution.reshape(shape)
     log_dets = half_log_det.reshape(len(matrices), n_blocks, group.repeats)
@@ -133,12 +149,21 @@ def solve_blocks(matrices, group: Group, right, noise=None) -> tuple[np.ndarray,
         for c, matrix in enumerate(matrices):
             components = slice(None) if len(matrices) == 1 else slice(c, c + 1)
             stack = stack_blocks(matrix, group.blocks[:, part], _columns(noise, part))
-            log_dets[c, part] = _half_log_det(stack)[:, None]
+            try:
+                pivots = np.diagonal(np.linalg.cholesky(stack), axis1=1, axis2=2)
+            except np.linalg.LinAlgError:  # does not say which of the stack
+                share[c, part] = 0.0
+                solved[components, :, part] = 0.0
+                continue
+            log_dets[c, part] = np.log(pivots).sum(axis=1)[:, None]
+            if with_share:
+                diagonals = np.diagonal(stack, axis1=1, axis2=2)
+                share[c, part] = np.min(pivots**2 / diagonals, axis=1)
             # (K, b, p, c) -> (p, b, K c) and back
             sides = right[components, :, part].transpose(2, 1, 0, 3)
             answer = np.linalg.solve(stack, sides.reshape(*sides.shape[:2], -1))
             solved[components, :, part] = answer.reshape(sides.shape).transpose(2, 1, 0, 3)
-    return solution, half_log_det
+    return solution, half_log_det, share
 
 
 def add_inverses(totals, matrices, group: Group, weight, noise=None) -> None:
@@ -179,7 +204,7 @@ def add_inverses(totals, matrices, group: Group, weight, noise=None) -> None:
         for part in batches(len(kept), LARGE_BATCH // size**2):
             blocks = group.blocks[:, kept[part]]
             of_part = _columns(noise, kept[part])
-            entries = inverse(stack_blocks(matrix, blocks, of_part))[:, rows, columns]
+            entries = np.linalg.inv(stack_blocks(matrix, blocks, of_part))[:, rows, columns]
             entries *= weight[c, kept[part], None]
             places = blocks[rows] * n_features + blocks[columns]
             np.add.at(flat[c], places.T.reshape(-1), entries.reshape(-1))
@@ -188,10 +213,11 @@ def add_inverses(totals, matrices, group: Group, weight, noise=None) -> None:
 class SmallCholesky:
     """Cholesky factors of many small blocks, entry by entry.
 
-    Every entry is an array (n_matrices, n_blocks), so that numpy works on all blocks at once.
+    Every entry is an array (n_matrices, n_blocks), so that numpy works on all blocks at once. What
+    the smallest pivot is of its diagonal entry goes into `share`, if given.
     """
 
-    def __init__(self, matrices: np.ndarray, blocks: np.ndarray, noise=None):
+    def __init__(self, matrices: np.ndarray, blocks: np.ndarray, noise=None, share=None):
         n_features = matrices.shape[1]
         flat = matrices.reshape(len(matrices), -1)
         size = len(blocks)
@@ -209,6 +235,8 @@ class SmallCholesky:
                 for left, right in zip(self.lower[i][:j], self.lower[j][:j], strict=True):
                     entry -= left * right
                 if i == j:
+                    if share is not None:
+                        np.minimum(share, entry * (floor / smallest), out=share)
                     np.maximum(entry, smallest, out=entry)
                     np.sqrt(entry, out=entry)
                     self.inverse_pivots.append(1.0 / entry)
@@ -272,33 +300,6 @@ def stack_blocks(matrix: np.ndarray, blocks: np.ndarray, noise) -> np.ndarray:
         diagonal = np.arange(len(blocks))
         stack[:, diagonal, diagonal] += noise.T
     return stack
-
-
-def _half_log_det(stack: np.ndarray) -> np.ndarray:
-    """Half the log-determinants of matrices; lifts those that rounding made indefinite."""
-    try:
-        factors = np.linalg.cholesky(stack)
-    except np.linalg.LinAlgError:
-        _lift(stack)
-        factors = np.linalg.cholesky(stack)
-    return np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
-
-
-def inverse(stack: np.ndarray) -> np.ndarray:
-    try:
-        return np.linalg.inv(stack)
-    except np.linalg.LinAlgError:
-        _lift(stack)
-        return np.linalg.inv(stack)
-
-
-def _lift(stack: np.ndarray) -> None:
-    """Raise the eigenvalues of matrices that rounding made singular."""
-    n = stack.shape[1]
-    values = np.linalg.eigvalsh(stack)
-    floor = 16 * n * np.finfo(np.float64).eps * values[:, -1]
-    diagonal = np.arange(n)
-    stack[:, diagonal, diagonal] += 2 * np.maximum(floor - values[:, :1].T, 0.0).T
 
 
 def from_lower(matrices: np.ndarray) -> np.ndarray:

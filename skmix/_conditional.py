@@ -33,15 +33,20 @@ from ._blocks import (
     batches,
     from_lower,
     group_rows,
-    inverse,
     solve_blocks,
     stack_blocks,
 )
+from ._roots import Root
 from ._sources import Scratch
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 # Responsibilities below this are zero to rounding of any sum that they could enter.
 NEGLIGIBLE = 1e-20
+# Sums of inverses of blocks lose eps c² of the smallest variances, c the largest variance inflation
+# factor (variance of a cell over that given all others): above this, roots take their place.
+MAX_INFLATION = 3e4
+# Blocks of such a covariance are solved by Cholesky where every pivot is a larger share than this.
+MIN_SHARE = 1e-6
 
 
 class IncompleteRows(NamedTuple):
@@ -83,6 +88,10 @@ class Conditioner:
         self.precisions = factors @ factors.swapaxes(1, 2)
         diagonals = np.diagonal(factors, axis1=1, axis2=2)
         self.half_log_det = np.log(diagonals).sum(axis=1)  # of the precisions
+        deviations = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
+        inflation = np.square(factors * deviations[:, :, None]).sum(axis=2).max(axis=1)
+        self.delicate = np.flatnonzero(~(inflation <= MAX_INFLATION)).tolist()
+        self._roots = {c: Root(factors[c]) for c in self.delicate}
 
     @property
     def n_components(self) -> int:
@@ -97,6 +106,12 @@ class Conditioner:
     def shared(self, k: int) -> int:
         """Index of the k-th component's covariance."""
         return min(k, len(self.covariances) - 1)
+
+    def root(self, c: int) -> Root:
+        """Roots of the c-th covariance."""
+        if c not in self._roots:
+            self._roots[c] = Root(self.factors[c])
+        return self._roots[c]
 
     def sort(self, z: np.ndarray, noise: np.ndarray | None = None) -> IncompleteRows:
         """Sort rows z (n_features, n), NaN where missing, by their smaller blocks.
@@ -131,9 +146,16 @@ class Conditioner:
                 values = deviation if group.of_observed else moved
                 np.take(values.reshape(-1), cells[g], out=right[g][k], mode="clip")
         log_density = np.empty((self.n_components, n))
+        poor = []
         for g, group in enumerate(rows.groups):
-            matrices = self._matrices(group)
-            solution, half_log_det = solve_blocks(matrices, group, right[g], rows.noise_of(group))
+            solution, half_log_det, share = solve_blocks(
+                self._matrices(group),
+                group,
+                right[g],
+                rows.noise_of(group),
+                with_share=bool(self.delicate),
+            )
+            poor.append(share < MIN_SHARE)
             part = log_density[:, group.start : group.stop]
             if group.of_observed:
                 part[:] = -half_log_det
@@ -141,10 +163,15 @@ class Conditioner:
             else:
                 part[:] = self.half_log_det[:, None] - half_log_det
             right[g] = solution
+        expected = None
+        if any(blocks.any() for blocks in poor):
+            expected = np.zeros((self.n_components, n), dtype=bool)
         for k, deviation in enumerate(solved):
             self._place(rows, k, deviation, right, cells, moved, log_density[k])
+            if expected is not None:
+                self._expect(rows, k, deviation, poor, expected[k], log_density[k])
         log_density -= 0.5 * LOG_2PI * rows.observed.sum(axis=0)
-        return Conditioned(self, rows, solved, log_density)
+        return Conditioned(self, rows, solved, log_density, expected)
 
     def _deviate(self, rows: IncompleteRows, k: int, out: np.ndarray) -> None:
         """Write the deviations of the observed cells from the k-th mean, zero elsewhere."""
@@ -163,6 +190,21 @@ class Conditioner:
             whitened = np.matmul(factor.T, deviation[:, :split], out=moved[:, :split])
             log_density[:split] -= 0.5 * np.einsum("dn,dn->n", whitened, whitened)
 
+    def _expect(self, rows, k, deviation, poor, expected, log_density) -> None:
+        """Do again, by roots, what badly conditioned blocks lost; mark the rows."""
+        c = self.shared(k)
+        for group, blocks in zip(rows.groups, poor, strict=True):
+            chosen = np.flatnonzero(blocks[c])
+            if len(chosen) == 0:
+                continue
+            columns = group.rows(chosen)
+            known = rows.z[:, columns] - self.means[k][:, None]
+            known *= rows.observed[:, columns]
+            noise = rows.noise_of(group)
+            deviation[:, columns], of_rows = self.root(c).expect(group, chosen, known, noise)
+            log_density[columns] = of_rows if group.of_observed else of_rows + self.half_log_det[c]
+            expected[columns] = True
+
     def _matrices(self, group: Group) -> np.ndarray:
         return self.covariances if group.of_observed else self.precisions
 
@@ -170,28 +212,42 @@ class Conditioner:
         self, totals: list[np.ndarray], rows: IncompleteRows, resp: np.ndarray
     ) -> None:
         """Add what the sum of conditional covariances, weighted by `resp` (K, n), is made of."""
-        inner, outer, outer_counts = totals
+        inner, outer, projections, outer_counts = totals
         outer_counts += resp[:, rows.split :].sum(axis=1)
         if len(self.covariances) == 1:
             resp = resp.sum(axis=0, keepdims=True)
+        safe = np.setdiff1d(np.arange(len(self.covariances)), self.delicate)
+        some = slice(None) if not self.delicate else safe
         for group in rows.groups:
-            totals_of = outer if group.of_observed else inner
+            noise = rows.noise_of(group)
             weight = resp[:, group.start : group.stop]
-            add_inverses(totals_of, self._matrices(group), group, weight, rows.noise_of(group))
+            if len(safe):
+                totals_of = (outer if group.of_observed else inner)[some]
+                add_inverses(totals_of, self._matrices(group)[some], group, weight[some], noise)
+                if self.delicate:
+                    (outer if group.of_observed else inner)[safe] = totals_of
+            for i, c in enumerate(self.delicate):
+                of_blocks = weight[c].reshape(-1, group.repeats).sum(axis=1)
+                self.root(c).add_projections(projections[i], group, of_blocks, noise)
 
     def zeros(self) -> list[np.ndarray]:
         """Return zeros for :meth:`add_covariances`."""
-        return [*np.zeros((2, *self.covariances.shape)), np.zeros(self.n_components)]
+        n_features = self.means.shape[1]
+        projections = np.zeros((len(self.delicate), n_features, n_features))
+        return [*np.zeros((2, *self.covariances.shape)), projections, np.zeros(self.n_components)]
 
     def sum_covariances(self, totals: list[np.ndarray]) -> np.ndarray:
         """Return the sums of conditional covariances, shaped as the covariances."""
-        inner, outer, counts = totals
+        inner, outer, projections, counts = totals
         total = from_lower(inner)
+        if len(self.covariances) == 1:
+            counts = counts.sum(keepdims=True)
         if np.any(counts):
-            if len(self.covariances) == 1:
-                counts = counts.sum(keepdims=True)
             sigma = self.covariances
             total += counts[:, None, None] * sigma - sigma @ from_lower(outer) @ sigma
+        for i, c in enumerate(self.delicate):
+            identity = counts[c] * np.eye(len(projections[i]))
+            total[c] = self.root(c).covariance(identity + projections[i])
         return total
 
     def variances(
@@ -226,7 +282,10 @@ class Conditioner:
 
     def _variances_of(self, group: Group, blocks: np.ndarray, noise, k: int, gain) -> np.ndarray:
         """Conditional variances (n_features, n_blocks) for blocks of one group."""
-        inverses = inverse(stack_blocks(self._matrices(group)[self.shared(k)], blocks, noise))
+        if self.shared(k) in self.delicate:
+            return self.root(self.shared(k)).variances(group, blocks, noise, gain)
+        stack = stack_blocks(self._matrices(group)[self.shared(k)], blocks, noise)
+        inverses = np.linalg.inv(stack)
         n_features = self.means.shape[1]
         if group.of_observed:
             sigma = self.covariances[self.shared(k)]
@@ -249,16 +308,21 @@ class Conditioner:
         """Means and covariances of the missing features of one row (NaN), per component."""
         missing = np.isnan(row)
         observed = ~missing
-        deviation = row[observed] - self.means[:, observed]
+        deviation = np.where(observed, row - self.means, 0.0)
+        if self.delicate:
+            of_each = [self.root(self.shared(k)) for k in range(self.n_components)]
+            given = [root.given(z, missing) for root, z in zip(of_each, deviation, strict=True)]
+            moved, covariances = (np.array(values) for values in zip(*given, strict=True))
+            return self.means[:, missing] + moved, covariances
         if missing.sum() <= observed.sum():
-            covariances = inverse(self.precisions[:, missing][:, :, missing])
+            covariances = np.linalg.inv(self.precisions[:, missing][:, :, missing])
             gain = -covariances @ self.precisions[:, missing][:, :, observed]
         else:
             cross = self.covariances[:, missing][:, :, observed]
-            gain = cross @ inverse(self.covariances[:, observed][:, :, observed])
+            gain = cross @ np.linalg.inv(self.covariances[:, observed][:, :, observed])
             covariances = self.covariances[:, missing][:, :, missing]
             covariances = covariances - gain @ cross.swapaxes(1, 2)
-        means = self.means[:, missing] + (gain @ deviation[:, :, None])[:, :, 0]
+        means = self.means[:, missing] + (gain @ deviation[:, observed, None])[:, :, 0]
         return means, 0.5 * (covariances + covariances.swapaxes(1, 2))
 
 
@@ -269,6 +333,7 @@ class Conditioned(NamedTuple):
     rows: IncompleteRows
     solved: np.ndarray  # (n_components, n_features, n), see `deviation`
     log_density: np.ndarray  # (n_components, n), of the observed cells
+    expected: np.ndarray | None  # (n_components, n), where `solved` needs no product any more
 
     def deviation(self, k: int, columns: np.ndarray | slice) -> np.ndarray:
         """Expected cells less the k-th mean, (n_features, n_columns), in a new array."""
@@ -277,7 +342,12 @@ class Conditioned(NamedTuple):
         first = int(np.argmax(by_observed)) if by_observed.any() else len(by_observed)
         if first < len(by_observed):
             mover = self.conditioner
-            deviation[:, first:] = mover.covariances[mover.shared(k)] @ deviation[:, first:]
+            sigma = mover.covariances[mover.shared(k)]
+            if self.expected is None:
+                deviation[:, first:] = sigma @ deviation[:, first:]
+            else:
+                pending = first + np.flatnonzero(~self.expected[k, columns][first:])
+                deviation[:, pending] = sigma @ deviation[:, pending]
             if self.rows.noise is None:  # what was observed stays as it was
                 known = self.rows.observed[:, columns][:, first:]
                 exact = self.rows.z[:, columns][:, first:] - mover.means[k][:, None]

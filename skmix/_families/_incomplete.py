@@ -184,7 +184,7 @@ class ConditionalForm(GaussianForm):
             self.family.add_centred(second, k, diff, resp[k, rows], scratch)
 
     def _split(self, totals):
-        return [*totals[:5], totals[5:]]
+        return [*totals[:6], totals[6:]]
 
     def statistics(self, totals: list[np.ndarray]) -> GaussianStatistics:
         """Name the sums."""
