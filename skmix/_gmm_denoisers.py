@@ -393,6 +393,64 @@ class GMMDenoiser(GaussianPrior, MixtureBased):
             self._fit_mixture(X, sample_weight, noise_variance)
         return self
 
+    @classmethod
+    def from_parameters(
+        cls, weights, means, covariances, *, covariance_type="full", noise_std=0.1
+    ):
+        """Make a fitted denoiser of a given density of clean rows.
+
+        Parameters
+        ----------
+        weights : array-like of shape (n_components,)
+            The weights of the components; they must sum to 1.
+
+        means : array-like of shape (n_components, n_features)
+            The means of the components, in units of the rows.
+
+        covariances : array-like
+            The covariances, shaped as `covariances_` of a :class:`GaussianMixture` of this
+            `covariance_type`, in squared units of the rows.
+
+        covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+            What the covariances look like.
+
+        noise_std : float or array-like of shape (n_features,), default=0.1
+            Standard deviation of the noise that `transform` removes, in units of the rows.
+
+        Returns
+        -------
+        denoiser : GMMDenoiser
+            A fitted instance. It has seen no data: `n_iter_` is 0.
+
+        Raises
+        ------
+        ValueError
+            If shapes disagree, weights do not sum to 1, a covariance is not positive definite,
+            or a standard deviation of noise is negative or has the wrong shape.
+
+        See Also
+        --------
+        GaussianMixture.from_parameters : The same for the mixture alone.
+
+        Examples
+        --------
+        >>> from skmix import GMMDenoiser
+        >>> denoiser = GMMDenoiser.from_parameters(
+        ...     [0.5, 0.5], [[-3.0], [3.0]], [[[0.01]], [[0.01]]], noise_std=1.0
+        ... )
+        >>> denoiser.transform([[2.0]]).round(2)
+        array([[2.99]])
+        """
+        denoiser = cls(len(weights), covariance_type=covariance_type, noise_std=noise_std)
+        denoiser._validate_params()
+        mixture = GaussianMixture.from_parameters(
+            weights, means, covariances, covariance_type=covariance_type
+        )
+        _validation.check_noise_std(noise_std, mixture.n_features_in_, "noise_std")
+        denoiser.mixture_, denoiser.n_iter_ = mixture, mixture.n_iter_
+        denoiser.n_features_in_ = mixture.n_features_in_
+        return denoiser
+
 
 def less_noise(covariance: np.ndarray, noise_variance: np.ndarray) -> np.ndarray:
     """Maximum-likelihood covariance of rows whose noisy versions have this covariance."""

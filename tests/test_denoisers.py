@@ -1,5 +1,7 @@
 """Denoisers against closed forms, slow loops and simulated truth."""
 
+import pickle
+
 import numpy as np
 import oracles
 import pytest
@@ -472,3 +474,52 @@ def test_failed_refit_keeps_the_earlier_fit():
         with pytest.raises(ValueError):
             denoiser.fit(np.full_like(X, np.inf))
         np.testing.assert_array_equal(denoiser.transform(X), expected)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+def test_a_denoiser_of_given_parameters(covariance_type):
+    """It denoises as the fitted one whose parameters it has."""
+    X = correlated()
+    fitted = GMMDenoiser(2, covariance_type=covariance_type, random_state=0).fit(X)
+    mixture = fitted.mixture_
+    given = GMMDenoiser.from_parameters(
+        mixture.weights_,
+        mixture.means_,
+        mixture.covariances_,
+        covariance_type=covariance_type,
+        noise_std=np.arange(1.0, 7.0),
+    )
+    fitted.set_params(noise_std=np.arange(1.0, 7.0))
+    noisy = with_noise(X[:50], 2.0)
+    noisy[::3, 1] = np.nan
+    for mine, theirs in zip(given.posterior(noisy), fitted.posterior(noisy), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(given.score_samples(X), fitted.score_samples(X), rtol=1e-9)
+    assert given.sample(5)[0].shape == (5, 6)
+    assert (given.n_components, given.n_features_in_, given.n_iter_) == (2, 6, 0)
+    assert given.covariance_type == covariance_type
+    again = pickle.loads(pickle.dumps(given))
+    np.testing.assert_array_equal(again.transform(noisy), given.transform(noisy))
+    refitted = sklearn.clone(given).fit(X)  # the parameters of EM are the defaults
+    assert refitted.n_iter_ > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"weights": [0.5, 0.4]}, "'weights' should be normalized"),
+        ({"means": [[0.0, 0.0]]}, r"'means' should have the shape of \(2, 2\)"),
+        ({"covariances": np.zeros((2, 2, 2))}, "should be symmetric, positive-definite"),
+        ({"covariance_type": "round"}, "'covariance_type' parameter of GMMDenoiser must be"),
+        ({"noise_std": -1.0}, "'noise_std' parameter of GMMDenoiser must be"),
+        ({"noise_std": [1.0, 1.0, 1.0]}, "noise_std must"),
+    ],
+)
+def test_given_parameters_are_checked(changes, message):
+    good = {
+        "weights": [0.5, 0.5],
+        "means": [[0.0, 0.0], [1.0, 1.0]],
+        "covariances": [np.eye(2), np.eye(2)],
+    }
+    with pytest.raises(ValueError, match=message):
+        GMMDenoiser.from_parameters(**{**good, **changes})

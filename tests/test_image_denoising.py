@@ -1,9 +1,8 @@
-"""Patches and whole images, against loops and closed forms."""
+"""Whole images and priors for patches, against loops and closed forms."""
 
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
-from sklearn.feature_extraction.image import extract_patches_2d
 
 from skmix import GMMDenoiser, GSMDenoiser, ICADenoiser, MVNDenoiser
 from skmix.image import (
@@ -32,43 +31,6 @@ def noisy_version(image, noise_std=0.2, seed=1):
 def prior():
     images = [waves(seed=seed) for seed in range(1, 6)]
     return fit_patch_prior(images, GSMDenoiser(4), size=6, n_patches=8000, random_state=0)
-
-
-# Patches
-
-
-@pytest.mark.parametrize("shape", [(7, 9), (7, 9, 3), (4, 4)])
-@pytest.mark.parametrize("stride", [1, 2, 3, 4])
-def test_patches_are_cut_row_by_row(shape, stride):
-    image = np.arange(np.prod(shape)).reshape(shape)
-    patches = extract_patches(image, 4, stride)
-    rows, columns = (sorted({*range(0, n - 3, stride), n - 4}) for n in shape[:2])
-    expected = [image[i : i + 4, j : j + 4] for i in rows for j in columns]
-    np.testing.assert_array_equal(patches, expected)
-    np.testing.assert_allclose(reconstruct(patches, shape, stride), image, rtol=1e-12)
-    if stride == 1:
-        np.testing.assert_array_equal(patches, extract_patches_2d(image, (4, 4)))
-
-
-def test_overlaps_are_averaged():
-    patches = np.stack([np.full((2, 2), 1.0), np.full((2, 2), 4.0)])
-    np.testing.assert_array_equal(reconstruct(patches, (2, 3)), [[1.0, 2.5, 4.0], [1.0, 2.5, 4.0]])
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: extract_patches(np.ones((3, 9)), 4), "3 x 9 pixels has no patch of 4 x 4"),
-        (lambda: extract_patches(np.ones(9), 4), r"must have shape \(n_rows, n_columns\)"),
-        (lambda: extract_patches(np.ones((9, 9)), 0), "at least 1"),
-        (lambda: extract_patches(np.ones((9, 9)), 3, stride=0), "at least 1"),
-        (lambda: extract_patches(np.ones((9, 9)), 3, stride=4), "stride=4 leaves out pixels"),
-        (lambda: reconstruct(np.ones((5, 3, 3)), (9, 9)), r"\(49, 3, 3\).*\(5, 3, 3\)"),
-    ],
-)
-def test_bad_patches(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()
 
 
 # Priors
@@ -262,12 +224,18 @@ def test_special_images(prior):
     assert denoise(smallest, prior, 0.2).shape == (6, 6)
 
 
+COLOUR = {"image": np.ones((9, 9, 3)), "channel_axis": -1}
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"noise_std": -0.1}, "noise_std must be finite and not negative"),
         ({"noise_std": "guess"}, "number or 'auto', but is 'guess'"),
         ({"noise_std": [0.1, 0.2]}, r"noise_std must be one number, but has shape \(2,\)"),
+        ({**COLOUR, "noise_std": "guess"}, "number or 'auto', but is 'guess'"),
+        ({**COLOUR, "noise_std": [0.1, 0.2]}, r"must be one number, but has shape \(2,\)"),
+        ({**COLOUR, "image": np.full((9, 9, 3), np.inf)}, "infinite pixels"),
         ({"noise_std": np.nan}, "noise_std must be finite"),
         ({"method": "magic"}, "'mmse' or 'epll', but is 'magic'"),
         ({"stride": 0}, "must be at least 1, but are 6 and 0"),

@@ -1,10 +1,11 @@
 """Whole images, in scikit-image's conventions: restored by their patches, and compressed."""
 
 from ._compress import CompressedImage, compress
-from ._denoise import denoise, fit_patch_prior
 from ._inpaint import inpaint
 from ._noise import estimate_noise_std
+from ._patch_prior import fit_patch_prior
 from ._patches import extract_patches, reconstruct
+from ._restoration import denoise
 
 __all__ = [
     "CompressedImage",

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ._arrays import as_float
-from ._denoise import restore
+from ._progress import Progress
+from ._restoration import Settings, restore
 
 
 def inpaint(
@@ -124,18 +125,9 @@ def inpaint(
     image = as_float(image)
     if mask is not None:
         image = np.where(_full_mask(mask, image, channel_axis), np.nan, image)
-    restored, variance = restore(
-        image,
-        prior,
-        noise_std,
-        channel_axis,
-        "inpaint",
-        verbose,
-        method=method,
-        stride=stride,
-        remove_mean=remove_mean,
-        with_variance=return_std,
-    )
+    settings = Settings(method, stride, remove_mean, with_variance=return_std)
+    with Progress("inpaint", verbose) as progress:
+        restored, variance = restore(image, prior, noise_std, channel_axis, settings, progress)
     return (restored, np.sqrt(variance)) if return_std else restored
 
 

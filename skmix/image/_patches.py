@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from numbers import Integral
 
 import numpy as np
@@ -55,10 +56,7 @@ def extract_patches(image, size, stride=1):
     """
     image = np.asarray(image)
     rows, columns = corners(image.shape, size, stride)
-    windows = np.lib.stride_tricks.sliding_window_view(image, (size, size), axis=(0, 1))
-    patches = windows[np.ix_(rows, columns)]
-    patches = patches.reshape(len(rows) * len(columns), *patches.shape[2:])
-    return np.moveaxis(patches, 1, -1) if image.ndim == 3 else patches
+    return cut_patches(image, size, *np.ix_(rows, columns))
 
 
 def reconstruct(patches, shape, stride=1):
@@ -108,8 +106,11 @@ def reconstruct(patches, shape, stride=1):
             f"stride={stride}, but patches has shape {patches.shape}."
         )
     total = np.zeros(shape, dtype=np.result_type(patches, np.float32))
-    add_patches(total, patches, rows, columns)
-    counts = patch_counts(tuple(shape[:2]), size, stride)
+    corner = np.ix_(rows, columns)
+    add_patches(total, patches, *corner)
+    begins = np.zeros((shape[0] - size + 1, shape[1] - size + 1), dtype=bool)
+    begins[corner] = True
+    counts = count_patches(begins, size)
     return total / counts.reshape(*counts.shape, *[1] * (total.ndim - 2))
 
 
@@ -143,23 +144,66 @@ def corners(
     return rows, columns
 
 
-def add_patches(total: np.ndarray, patches: np.ndarray, rows, columns) -> None:
-    """Add patches to an image, in place."""
+def strips(rows: np.ndarray, values_per_row: int) -> Iterator[np.ndarray]:
+    """Yield the rows at which patches begin, as many at a time as a strip holds."""
+    step = max(1, STRIP_VALUES // values_per_row)
+    for start in range(0, len(rows), step):
+        yield rows[start : start + step]
+
+
+def cut_patches(image: np.ndarray, size: int, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return copies of the patches that begin at these rows and columns, which broadcast.
+
+    Their shape is (n, size, size), and a last axis of channels where the image has one.
+    """
+    windows = np.lib.stride_tricks.sliding_window_view(image, (size, size), axis=(0, 1))
+    patches = windows[rows, columns]
+    patches = patches.reshape(-1, *patches.shape[-image.ndim :])
+    return np.moveaxis(patches, 1, -1) if image.ndim == 3 else patches
+
+
+def add_patches(
+    total: np.ndarray, patches: np.ndarray, rows: np.ndarray, columns: np.ndarray
+) -> None:
+    """Add patches to an image in place, where `cut_patches` cut them: all in different places."""
     size = patches.shape[1]
-    grid = patches.reshape(len(rows), len(columns), *patches.shape[1:])
+    shape = *np.broadcast_shapes(rows.shape, columns.shape), *total.shape[2:]
     for i in range(size):
         for j in range(size):
-            total[np.ix_(rows + i, columns + j)] += grid[:, :, i, j]
+            total[rows + i, columns + j] += patches[:, i, j].reshape(shape)
 
 
-def patch_counts(
-    shape: tuple[int, int], size: int, stride: int, offset: tuple[int, int] = (0, 0)
-) -> np.ndarray:
-    """The number of patches that each pixel is in."""
-    counts = []
-    for corner, n in zip(corners(shape, size, stride, offset), shape, strict=True):
-        of_axis = np.zeros(n)
-        for i in range(size):
-            of_axis[corner + i] += 1.0
-        counts.append(of_axis)
-    return np.outer(*counts)
+def count_patches(begins: np.ndarray, size: int) -> np.ndarray:
+    """The number of patches that each pixel is in, from where patches begin.
+
+    `begins` holds booleans for all places (n_rows - size + 1, n_columns - size + 1).
+    """
+    return window_sums(np.pad(begins, size - 1), size)
+
+
+def window_sums(image: np.ndarray, size: int) -> np.ndarray:
+    """Sums over all windows of size x size pixels of an image of booleans."""
+    image = image.astype(np.int32)
+    for axis in (0, 1):
+        moved = np.moveaxis(image, axis, 0)
+        n_windows = len(moved) - size + 1
+        sums = moved[:n_windows].copy(order="K")
+        for first in range(1, size):
+            sums += moved[first : first + n_windows]
+        image = np.moveaxis(sums, 0, axis)
+    return image
+
+
+def known_means(patches: np.ndarray) -> np.ndarray:
+    """Means (n, 1, n_channels) of the known pixels of patches (n, size², n_channels).
+
+    A channel without known pixels has the mean of all others. Patches are all complete or none.
+    """
+    if not np.isnan(patches[0]).any():
+        return patches.mean(axis=1, keepdims=True)
+    known = ~np.isnan(patches)
+    sums = np.where(known, patches, 0.0).sum(axis=1, keepdims=True)
+    counts = known.sum(axis=1, keepdims=True)
+    overall = sums.sum(axis=2, keepdims=True) / counts.sum(axis=2, keepdims=True)
+    means = np.where(counts > 0, sums / np.maximum(counts, 1), overall)
+    return means.astype(patches.dtype)

@@ -1,0 +1,56 @@
+"""Half-quadratic splitting: turns between the patches of an image and what was observed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ._patch_posterior import patch_filter
+from ._visitor import PatchVisitor
+
+# Zoran and Weiss: how much patches are trusted, pass by pass, in units of 1 / noise variance.
+WEIGHTS = (1.0, 4.0, 8.0, 16.0, 32.0)
+
+
+def pass_offsets(stride: int) -> list[tuple[int, int]]:
+    """Return where the grid of patches begins in each pass.
+
+    Shifted grids let all patches take part though each pass sees some of them (S. Parameswaran,
+    C.-A. Deledalle, L. Denis, T. Nguyen, "Accelerating GMM-based patch priors for image
+    restoration", IEEE Transactions on Image Processing 28(2), 2019).
+    """
+    half = stride // 2
+    return [(0, 0), (half, half), (0, half), (half, 0), (0, 0)]
+
+
+def half_quadratic(
+    image: np.ndarray,
+    prior: Any,
+    noise_std: float,
+    visitor: PatchVisitor,
+    towards_data: Callable[[np.ndarray, float], np.ndarray],
+) -> np.ndarray:
+    """Take turns between patches and data, from an image (n_rows, n_columns, n_channels).
+
+    As Zoran and Weiss do, a patch is restored by its most probable component.
+    `towards_data(restored, weight)` returns the image of the smallest sum of its squared misfit
+    to the data and `weight` times its squared distance from the restored one.
+    """
+    for weight, offset in zip(WEIGHTS, pass_offsets(visitor.stride), strict=True):
+        restore = patch_filter(prior, noise_std / np.sqrt(weight), best=True)
+        image = towards_data(visitor.average(image, restore, offset=offset).mean, weight)
+    return image
+
+
+def towards_pixels(
+    noisy: np.ndarray, known: np.ndarray
+) -> Callable[[np.ndarray, float], np.ndarray]:
+    """The step towards noisy pixels; those that are not known may be anything."""
+
+    def towards_data(restored: np.ndarray, weight: float) -> np.ndarray:
+        trust = np.where(known, 1.0 / (1.0 + weight), 0.0).astype(noisy.dtype)
+        return trust * noisy + (1 - trust) * restored
+
+    return towards_data

@@ -1,0 +1,134 @@
+"""Priors for patches: learned from clean images, or from the noisy image itself."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from .._gmm_denoisers import GMMDenoiser, less_noise
+from .._sources import one_blas_thread
+from ._arrays import as_float
+from ._patches import corners, cut_patches, known_means
+
+# The side of patches of a prior that is learned from the image itself.
+LEARNED_SIZE = 8
+
+
+@one_blas_thread()
+def fit_patch_prior(
+    images, estimator, *, size=8, n_patches=200_000, remove_mean=True, random_state=None
+):
+    """Learn a prior for patches from images.
+
+    Parameters
+    ----------
+    images : list of array-like
+        Gray images (n_rows, n_columns), or images with channels, then for patches of all
+        channels together. Patches with missing pixels (NaN) are left out.
+
+    estimator : estimator
+        An unfitted denoiser, such as `GMMDenoiser` or `GSMDenoiser`.
+
+    size : int, default=8
+        The side of a patch, in pixels.
+
+    n_patches : int, default=200_000
+        The number of patches drawn at random, in equal shares from all images.
+
+    remove_mean : bool, default=True
+        Whether to take the mean out of each patch (and channel).
+
+    random_state : int, RandomState instance or None, default=None
+        Controls which patches are drawn.
+
+    Returns
+    -------
+    prior : estimator
+        A fitted clone.
+
+    Raises
+    ------
+    ValueError
+        If there are no images, one is smaller than a patch, or none has a complete patch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmix import MVNDenoiser
+    >>> from skmix.image import fit_patch_prior
+    >>> images = np.random.default_rng(0).normal(size=(3, 20, 20)).cumsum(axis=1)
+    >>> fit_patch_prior(images, MVNDenoiser(), size=4, random_state=0).n_features_in_
+    16
+    """
+    images = [as_float(image) for image in images]
+    if not images:
+        raise ValueError("images is empty: a prior needs at least one image.")
+    random_state = check_random_state(random_state)
+    share = -(-n_patches // len(images))
+    drawn = []
+    for image in images:
+        rows, columns = corners(image.shape, size, 1)
+        n_draws = min(share, len(rows) * len(columns))
+        places = random_state.choice(len(rows) * len(columns), size=n_draws, replace=False)
+        patches = cut_patches(image, size, *divmod(places, len(columns)))
+        drawn.append(patches.reshape(n_draws, size * size, -1))
+    X = np.concatenate(drawn)
+    X = X[~np.isnan(X).any(axis=(1, 2))]
+    if len(X) == 0:
+        raise ValueError("images have no patch without missing pixels to learn from.")
+    if remove_mean:
+        X = X - known_means(X)
+    return clone(estimator).fit(X.reshape(len(X), -1))
+
+
+def learn_patch_prior(image: np.ndarray, noise_std: float, *, remove_mean: bool) -> GMMDenoiser:
+    """Learn a prior from a noisy gray image (n_rows, n_columns) itself.
+
+    The noise is taken out of the components of a mixture of the noisy patches. Where no eigenvalue
+    of theirs is below the noise that maximises the same likelihood as `training_noise_std`, to
+    which EM gets slowly: after 50 iterations there was noise left, and photographs lost 0.2 to 0.5
+    dB by 'mmse' and 0.8 to 2.3 dB by 'epll'.
+    """
+    rows, columns = corners(image.shape, LEARNED_SIZE, 1)
+    if len(rows) * len(columns) < 50:
+        raise ValueError(
+            f"image of {image.shape[0]} x {image.shape[1]} pixels has too few patches to learn a "
+            "prior from. Pass one that fit_patch_prior learned from other images."
+        )
+    reg_covar = 1e-4 * (noise_std**2 or max(float(np.nanvar(image)), 1e-12))
+    estimator = GMMDenoiser(
+        int(np.clip(np.count_nonzero(np.isfinite(image)) // 500, 1, 20)),
+        reg_covar=reg_covar,
+        max_iter=50,
+        tol=1e-2,
+        random_state=0,
+    )
+    with warnings.catch_warnings():
+        # Few iterations are enough, and not the user's choice.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fitted = fit_patch_prior(
+            [image],
+            estimator,
+            size=LEARNED_SIZE,
+            n_patches=50_000,
+            remove_mean=remove_mean,
+            random_state=0,
+        )
+    noisy = fitted.mixture_
+    noise_variance = np.full(fitted.n_features_in_, noise_std**2)
+    covariances = [less_noise(matrix, noise_variance) for matrix in noisy.covariances_]
+    covariances += reg_covar * np.eye(fitted.n_features_in_)
+    return GMMDenoiser.from_parameters(noisy.weights_, noisy.means_, covariances)
+
+
+def patch_side(prior: Any, n_channels: int) -> int | None:
+    """Side of the patches that a prior is for; None if they are no squares."""
+    check_is_fitted(prior)
+    size = int(np.sqrt(prior.n_features_in_ / n_channels) + 0.5)
+    return size if size * size * n_channels == prior.n_features_in_ else None
