@@ -18,11 +18,12 @@ from sklearn.utils.validation import check_is_fitted
 from . import _em, _validation
 from ._base import BaseMixture
 from ._callbacks import CallbackSupportMixin, Task
+from ._versions import VersionedMixin
 from .exceptions import DegenerateComponentWarning, user_level
 
 
 class MixtureBayesClassifier(
-    CallbackSupportMixin, ClassifierMixin, BaseEstimator, metaclass=ABCMeta
+    CallbackSupportMixin, ClassifierMixin, VersionedMixin, BaseEstimator, metaclass=ABCMeta
 ):
     """Bayes rule over one mixture per class; subclasses say which mixture."""
 

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from . import _validation
 from ._callbacks import CallbackSupportMixin
+from ._versions import VersionedMixin
 
 
 class Posterior(NamedTuple):
@@ -20,7 +21,9 @@ class Posterior(NamedTuple):
     variance: np.ndarray  # (n_samples, n_features), in squared units of the rows
 
 
-class Denoiser(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class Denoiser(
+    CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, VersionedMixin, BaseEstimator
+):
     """Interface of a denoiser; subclasses learn the density of clean rows."""
 
     noise_std: Any

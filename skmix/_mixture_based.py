@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from . import _validation
 from ._callbacks import CallbackSupportMixin, Task
 from ._gaussian_mixture import GaussianMixture
+from ._versions import VersionedMixin
 
 EM_PARAMETERS = (
     "n_components",
@@ -26,7 +27,7 @@ EM_PARAMETERS = (
 )
 
 
-class MixtureBased(CallbackSupportMixin, BaseEstimator):
+class MixtureBased(CallbackSupportMixin, VersionedMixin, BaseEstimator):
     """Base of estimators with the parameters of EM that learn `mixture_` and `n_iter_`."""
 
     _parameter_constraints: dict = {

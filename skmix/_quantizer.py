@@ -19,13 +19,16 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from . import _validation
 from ._sources import one_thread
+from ._versions import VersionedMixin
 
 MAX_DISTANCES = 50_000_000  # rows times codes; beyond it a fit takes ten seconds and more
 MINI_BATCH = 4096
 MAX_STARTS = 8
 
 
-class KMeansQuantizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class KMeansQuantizer(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, VersionedMixin, BaseEstimator
+):
     r"""Replace every row by the nearest of a few codes, learned by k-means.
 
     `transform` gives the index of the code of every row, `inverse_transform` the code itself:

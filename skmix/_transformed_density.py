@@ -24,6 +24,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from . import _jacobians, _validation
 from ._gaussian_mixture import GaussianMixture
 from ._sources import one_blas_thread
+from ._versions import VersionedMixin
 
 MAX_DRAWS_PER_ROW = 1000
 
@@ -37,7 +38,7 @@ def _density_has(name):
     return check
 
 
-class TransformedDensity(DensityMixin, BaseEstimator):
+class TransformedDensity(DensityMixin, VersionedMixin, BaseEstimator):
     r"""A density of transformed rows, scored in the units of the rows.
 
     Fits a transformer f, and a density :math:`p_Z` to what it makes of the rows, and scores by
