@@ -1,5 +1,7 @@
 """Mixture models that behave like scikit-learn's own."""
 
+from importlib import import_module as _import_module
+
 from . import metrics as metrics
 from ._bootstrap import bootstrap_lrt
 from ._categorical_bayes import CategoricalBayesClassifier
@@ -12,6 +14,7 @@ from ._gmm_denoisers import GMMDenoiser, MVNDenoiser
 from ._gsm_denoiser import GSMDenoiser
 from ._ica_denoiser import ICADenoiser
 from ._inpainter import ConditionalGMMInpainter
+from ._mixture import Mixture
 from ._quantizer import KMeansQuantizer
 from ._regressor import GMMRegressor
 from ._selection import select_mixture
@@ -34,8 +37,22 @@ __all__ = [
     "ICADenoiser",
     "KMeansQuantizer",
     "MVNDenoiser",
+    "Mixture",
     "SelectionDisplay",
     "TransformedDensity",
     "bootstrap_lrt",
     "select_mixture",
 ]
+
+# Imported when first used.
+_LAZY = ("families", "image", "utils")
+
+
+def __getattr__(name: str):
+    if name in _LAZY:
+        return _import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

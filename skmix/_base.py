@@ -18,6 +18,7 @@ from ._callbacks import CallbackSupportMixin, FitProgress, Task
 from ._families import Family
 from ._html import FittedFactsMixin
 from ._sources import ArraySource, one_blas_thread
+from ._versions import VersionedMixin
 from .exceptions import DegenerateComponentWarning, user_level
 
 
@@ -29,7 +30,12 @@ class Run(NamedTuple):
 
 
 class BaseMixture(
-    FittedFactsMixin, CallbackSupportMixin, DensityMixin, BaseEstimator, metaclass=ABCMeta
+    FittedFactsMixin,
+    CallbackSupportMixin,
+    DensityMixin,
+    VersionedMixin,
+    BaseEstimator,
+    metaclass=ABCMeta,
 ):
     """Interface of a mixture; subclasses say what a component is and where EM starts."""
 
@@ -60,6 +66,7 @@ class BaseMixture(
     def _fit_source(self, X: Any, sample_weight: Any) -> tuple[Any, Any, ArraySource]:
         """Return the checked rows and weights, and a source of what a fit visits."""
         rows = _validation.validate_rows(self, X, ensure_min_samples=2)
+        self._check_rows(rows, reset=True)
         sample_weight = _validation.check_sample_weight(sample_weight, rows)
         weight, X = _validation.drop_unweighted(sample_weight, rows)
         incomplete = _validation.has_missing(X)
@@ -67,6 +74,9 @@ class BaseMixture(
             weight, X = _validation.drop_empty_rows(self, weight, X)
         self._check_fit_parameters(X, weight)
         return rows, sample_weight, ArraySource(X, weight, incomplete=incomplete)
+
+    def _check_rows(self, X: np.ndarray, *, reset: bool) -> None:
+        """Refuse rows that components cannot take, those of a fit if `reset`; NaN passed."""
 
     def _check_fit_parameters(self, X: np.ndarray, sample_weight: np.ndarray | None) -> None:
         n_samples = len(X)
@@ -127,15 +137,15 @@ class BaseMixture(
         ValueError
             If there are fewer rows of positive weight than components, `X` is infinite
             somewhere or has a column that is entirely missing, weights are negative or all
-            zero, a start has the wrong shape, or (with ``reg_covar=0`` and ``shrinkage=0``) a
-            component collapses. An earlier fit is kept.
+            zero, a start has the wrong shape, or a component has no most likely parameters. An
+            earlier fit is kept.
 
         Warns
         -----
         ConvergenceWarning
             If `max_iter` iterations did not reach `tol`.
         DegenerateComponentWarning
-            If components were repaired.
+            If components were repaired or lost all rows.
 
         Examples
         --------
@@ -458,7 +468,9 @@ class BaseMixture(
 
     def _validate_rows(self, X):
         check_is_fitted(self)
-        return _validation.validate_rows(self, X, reset=False)
+        rows = _validation.validate_rows(self, X, reset=False)
+        self._check_rows(rows, reset=False)
+        return rows
 
     def _score_rows(self, score, X):
         """Apply one of the engine's row-wise functions to validated rows."""

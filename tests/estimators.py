@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+from own_families import Normal, StiffNormal
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
@@ -21,6 +22,7 @@ from skmix import (
     GSMDenoiser,
     ICADenoiser,
     KMeansQuantizer,
+    Mixture,
     MVNDenoiser,
     TransformedDensity,
 )
@@ -188,6 +190,21 @@ TABLE = {
         ],
         "classifier",
         {**LATENT_CLASS_CHANGES, "priors": [0.2, 0.3, 0.5]},
+    ),
+    Mixture: Row(
+        [Mixture(k, family_factory=Normal, random_state=0) for k in (1, 2)]
+        + [Mixture(2, family_factory=Normal, assignment="hard", random_state=0)],
+        "density_estimator",
+        {
+            **{name: EM_CHANGES[name] for name in ("n_components", "n_init", "random_state")},
+            **{name: EM_CHANGES[name] for name in ("verbose", "verbose_interval")},
+            "family_factory": StiffNormal,
+            "tol": 1e-9,
+            "max_iter": 1,
+            "warm_start": True,
+            "assignment": "hard",
+        },
+        base={"family_factory": Normal},
     ),
     KMeansQuantizer: Row(
         [KMeansQuantizer(random_state=0), KMeansQuantizer(3, batch_size=50, random_state=0)],

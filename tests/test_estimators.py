@@ -7,7 +7,10 @@ import io
 import os
 import pickle
 import re
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -24,8 +27,10 @@ from sklearn.utils import estimator_checks, get_tags, shuffle
 
 import skmix
 import skmix.exceptions
+import skmix.families
 import skmix.image
 import skmix.metrics
+from skmix.utils import estimator_checks as skmix_checks
 
 # Checks that scikit-learn defines but yields only to its own estimators; some versions lack some.
 UNYIELDED_CHECKS = (
@@ -181,6 +186,57 @@ def test_round_trip_predicts_the_same(estimator, through, tmp_path):
         np.testing.assert_array_equal(value, expected[name], err_msg=name)
 
 
+@pytest.mark.parametrize("estimator", [row.instances[0] for row in TABLE.values()], ids=repr)
+def test_pickles_carry_the_version(estimator, monkeypatch):
+    X, y = load_iris(return_X_y=True)
+    fitted = clone(estimator).fit(suited(estimator, X), y)
+    written = pickle.dumps(fitted)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loaded = pickle.loads(written)
+    assert set(vars(loaded)) == set(vars(fitted))  # the version is not an attribute
+    written_by = skmix.__version__
+    monkeypatch.setattr(skmix, "__version__", "9.9.0")
+    name = type(estimator).__name__
+    expected = f"{name} was pickled by skmix {written_by}, but is loaded by skmix 9.9.0"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        pickle.loads(written)
+    texts = {str(warning.message).partition(":")[0]: warning for warning in caught}
+    assert expected in texts  # mixtures inside warn, too
+    assert texts[expected].category is skmix.exceptions.InconsistentVersionWarning
+    assert texts[expected].message.original_skmix_version == written_by
+    assert texts[expected].filename == __file__
+    with pytest.warns(skmix.exceptions.InconsistentVersionWarning, match="by skmix unknown"):
+        clone(estimator).__setstate__(vars(fitted))
+
+
+def test_a_subclass_outside_carries_both_versions(monkeypatch):
+    class Own(skmix.GaussianMixture):
+        pass
+
+    state = Own(2).__getstate__()
+    assert state["_skmix_version"] == skmix.__version__ and state["n_components"] == 2
+    restored = Own()
+    restored.__setstate__(state)
+    assert vars(restored) == vars(Own(2))
+
+
+@pytest.mark.parametrize("name", ["families", "image", "utils", "utils.estimator_checks"])
+def test_rooms_are_imported_on_demand(name):
+    script = (
+        f"import sys, skmix; assert 'skmix.{name}' not in sys.modules, 'imported at once'; "
+        f"skmix.{name}; import skmix.{name}; assert dir(skmix.{name})"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(skmix.__file__).parents[1])
+    assert name.split(".")[0] in dir(skmix)
+
+
+def test_unknown_attributes_of_the_package():
+    with pytest.raises(AttributeError, match="'skmix' has no attribute 'imagee'"):
+        skmix.imagee  # noqa: B018
+
+
 @each_class
 def test_clone_keeps_every_parameter(cls):
     changes = TABLE[cls].changes
@@ -201,11 +257,15 @@ def overlapping_rows(n_samples=240):
     return centres[y] + rng.standard_normal((n_samples, 2)) * [1.0, 0.6], y
 
 
+def parameters(cls):
+    return set(TABLE[cls].instances[0].get_params(deep=False))
+
+
 def outcome(cls, changes):
     """All that two fits of the same rows print and all that the second has learned."""
     start = {"n_components": 2, "random_state": 0, "init_params": "random", "tol": 1e-4}
     start |= {"verbose": 1, "verbose_interval": 2, "max_iter": 40}
-    start = {name: value for name, value in start.items() if name in cls().get_params()}
+    start = {name: value for name, value in start.items() if name in parameters(cls)}
     estimator = cls(**{**start, **TABLE[cls].base, **changes})
     X, y = overlapping_rows()
     X = suited(estimator, X)
@@ -230,7 +290,7 @@ TESTED_ELSEWHERE = {"n_jobs", "missing_values", "handle_unknown"}
 @each_class
 def test_every_parameter_does_something(cls):
     changes = TABLE[cls].changes
-    assert set(changes) == set(cls().get_params()) - TESTED_ELSEWHERE
+    assert set(changes) == parameters(cls) - TESTED_ELSEWHERE
     covariance_type = {"covariance_type": "diag"} if "covariance_type" in changes else {}
     base = outcome(cls, covariance_type)
     assert same(base, outcome(cls, covariance_type))
@@ -275,7 +335,7 @@ def own_methods(cls):
 
 PUBLIC = [getattr(skmix, name) for name in skmix.__all__]
 PUBLIC_CLASSES = [cls for cls in PUBLIC if isinstance(cls, type)]
-MODULES = (skmix, skmix.image, skmix.metrics)
+MODULES = (skmix, skmix.image, skmix.metrics, skmix_checks)
 PUBLIC_FUNCTIONS = [
     function
     for module in MODULES
@@ -295,7 +355,7 @@ def assert_documents_signature(doc, signature):
         assert str(documented_default(listed[name])) == str(parameter.default), name
 
 
-@pytest.mark.parametrize("cls", PUBLIC_CLASSES)
+@pytest.mark.parametrize("cls", [*PUBLIC_CLASSES, skmix.families.LinearFamily])
 def test_class_documentation(cls):
     parts = sections(cls.__doc__)
     assert_documents_signature(cls.__doc__, inspect.signature(cls))

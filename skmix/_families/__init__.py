@@ -7,6 +7,7 @@ from ._frame import Frame
 from ._full import FullGaussian
 from ._gaussian import GaussianFamily
 from ._gaussian_form import GaussianForm, GaussianParams
+from ._linear import LinearFamily, LinearStatistics
 from ._scales import ScaleFamily, ScaleParams, spread_scales
 from ._spherical import SphericalGaussian
 from ._tied import TiedGaussian
@@ -23,6 +24,8 @@ __all__ = [
     "GaussianFamily",
     "GaussianForm",
     "GaussianParams",
+    "LinearFamily",
+    "LinearStatistics",
     "Packing",
     "ScaleFamily",
     "ScaleParams",
