@@ -289,10 +289,7 @@ class LinearFamily(ABC):
 
     def prepare(self, params: Any, dtype: np.dtype) -> LinearForm:
         """Compute the coefficients once per pass; raise float32 to float64 where it shows."""
-        form = LinearForm(self, params, np.dtype(dtype))
-        if dtype == np.float64 or (self._largest is not None and form.is_safe(self._largest)):
-            return form
-        return LinearForm(self, params, np.dtype(np.float64))
+        return LinearForm(self, params, np.dtype(dtype))
 
     def maximize(self, params: Any, statistics: LinearStatistics) -> Any:
         """Return the most likely parameters; a component without rows gets those of all rows."""
@@ -329,21 +326,23 @@ class LinearForm:
 
     def __init__(self, family: LinearFamily, params: Any, dtype: np.dtype):
         self._family = family
-        self.dtype = dtype
         self.n_components = len(params.weights)
-        coefficients = np.asarray(family.coefficients(params), dtype=np.float64)
-        constants = np.asarray(family.constants(params), dtype=np.float64)
-        self._check(coefficients, "coefficients", 2)
-        constants = np.broadcast_to(constants, self.n_components)
-        self._check(constants, "constants", 1)
+        coefficients = self._check(family.coefficients(params), "coefficients", 2)
+        constants = self._check(family.constants(params), "constants", 1)
+        if dtype == np.float32 and not _is_safe(coefficients, constants, family._largest):
+            dtype = np.dtype(np.float64)
+        self.dtype = dtype
         self._coefficients = coefficients.astype(dtype)
         self._offsets = (constants + log_of_weights(params.weights, dtype)).astype(dtype)
         self.row_term_total = family._row_term_total
-        self._rounded = np.abs(coefficients), np.abs(constants)
         n_values = coefficients.shape[1] + family.n_features + 3 * self.n_components + 4
         self.bytes_per_row = dtype.itemsize * n_values
 
-    def _check(self, values: np.ndarray, name: str, ndim: int) -> None:
+    def _check(self, values: Any, name: str, ndim: int) -> np.ndarray:
+        """Return what a method of the family made, in float64."""
+        values = np.asarray(values, dtype=np.float64)
+        if values.ndim == 0 and ndim == 1:
+            values = np.full(self.n_components, values)
         if values.ndim != ndim or len(values) != self.n_components:
             raise ValueError(
                 f"{type(self._family).__name__}.{name} returned shape {values.shape}, but the "
@@ -356,11 +355,7 @@ class LinearForm:
                 "parameters off the boundary in `estimate`, for example by np.maximum(rates, "
                 "1e-9)."
             )
-
-    def is_safe(self, largest: np.ndarray) -> bool:
-        """Whether float32 rounds log densities of features up to `largest` by little."""
-        slopes, constants = self._rounded
-        return bool(FLOAT32_EPS * np.max(slopes @ largest + constants) < MAX_ROUNDING)
+        return values
 
     def features(self, X: np.ndarray, scratch: Scratch) -> tuple[np.ndarray, np.ndarray]:
         """Return the features (n_chunk, n_features_out), and the rows for the row term."""
@@ -410,6 +405,14 @@ class LinearForm:
     def statistics(self, totals: list[np.ndarray]) -> LinearStatistics:
         """Name the sums."""
         return LinearStatistics(*totals)
+
+
+def _is_safe(coefficients: np.ndarray, constants: np.ndarray, largest: np.ndarray | None) -> bool:
+    """Whether float32 rounds log densities of features up to `largest` by little."""
+    if largest is None:
+        return False
+    terms = np.abs(coefficients) @ largest + np.abs(constants)
+    return bool(FLOAT32_EPS * np.max(terms) < MAX_ROUNDING)
 
 
 def _first_row(source: ArraySource) -> np.ndarray:
