@@ -42,8 +42,8 @@ from ._sources import Scratch
 LOG_2PI = float(np.log(2.0 * np.pi))
 # Responsibilities below this are zero to rounding of any sum that they could enter.
 NEGLIGIBLE = 1e-20
-# Sums of inverses of blocks lose eps c² of the smallest variances, c the largest variance inflation
-# factor (variance of a cell over that given all others): above this, roots take their place.
+# Sums of inverses of blocks lose eps c² of the smallest variances, c the largest variance
+# inflation factor (variance of a cell over that given all others): above this, roots take over.
 MAX_INFLATION = 3e4
 # Blocks of such a covariance are solved by Cholesky where every pivot is a larger share than this.
 MIN_SHARE = 1e-6

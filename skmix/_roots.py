@@ -7,9 +7,10 @@ with themselves, and the QR decomposition of these rows factors the block withou
     observed block:  L_o' = Q R,  Σ_oo = R'R,  E[x - μ] = L Q inv(R') δ_o,  Cov = L (I - Q Q') L'
     missing block:   U_m' = Q R,  P_mm = R'R,  E[x_m] = μ_m - inv(R) Q' U' δ, Cov = L Q Q' L'
 
-Errors grow with the square root of the condition number instead of the number itself, and sums of
-projections Q Q' lose nothing however small a conditional variance is beside the marginal one, where
-sums of inverses of blocks lose all digits once the square of the condition number reaches 1 / eps.
+Errors grow with the square root of the condition number instead of the number itself, and sums
+of projections Q Q' lose nothing however small a conditional variance is beside the marginal one,
+where sums of inverses of blocks lose all digits once the square of the condition number reaches
+1 / eps.
 The factorisation takes about ten times as long as that of the block. Decompositions of rows of a
 root are those of Å. Björck, "Numerical methods for least squares problems", 1996, chapter 2,
 :doi:`10.1137/1.9781611971484`.

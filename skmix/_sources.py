@@ -125,7 +125,7 @@ _blas_threads = _BlasThreads()
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Context, and decorator, in which products add up in one order; sources inside have threads."""
+    """Context, and decorator, in which products add up in one order; sources have threads."""
     with _blas_threads:
         yield
 
