@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
 from abc import ABCMeta, abstractmethod
 from functools import partial
@@ -72,6 +73,7 @@ class BaseMixture(
         incomplete = _validation.has_missing(X)
         if incomplete:
             weight, X = _validation.drop_empty_rows(self, weight, X)
+            incomplete = _validation.has_missing(X)
         self._check_fit_parameters(X, weight)
         return rows, sample_weight, ArraySource(X, weight, incomplete=incomplete)
 
@@ -88,7 +90,7 @@ class BaseMixture(
                 "components as there are rows."
             )
 
-    def _rank(self, family: Any, result: _em.EMResult) -> Any:
+    def _rank(self, source: ArraySource, family: Any, result: _em.EMResult) -> Any:
         """Return what compares the results of runs: the largest is the best."""
         return result.lower_bound
 
@@ -182,7 +184,7 @@ class BaseMixture(
         --------
         >>> from skmix import GaussianMixture
         >>> GaussianMixture(2, random_state=0).fit_predict([[0.0], [0.1], [5.0], [5.1]])
-        array([0, 0, 1, 1])
+        array([1, 1, 0, 0])
         """
         return self._score_rows(_em.predict, self._fit(X, y, sample_weight))
 
@@ -214,14 +216,16 @@ class BaseMixture(
         given = self._given_start(family, source.X.shape[1])
         random_state = check_random_state(self.random_state)
         best: Run | None = None
+        best_rank: Any = None
         for init in range(n_init):
             run_task = task
             if n_init > 1:
                 run_task = task.subtask("initialization", self.max_iter)
                 run_task.begin()
             run = self._run(init, source, family, given, random_state, run_task)
-            if best is None or self._rank(family, run.result) > self._rank(family, best.result):
-                best = run
+            rank = self._rank(source, family, run.result) if n_init > 1 else None
+            if best is None or rank > best_rank:
+                best, best_rank = run, rank
             learned = partial(self._attributes, family, best.result.params, source.dtype)
             if n_init > 1 and run_task.end(learned):
                 break
@@ -261,7 +265,8 @@ class BaseMixture(
             params = self._reseed(source, family, given, result.params, random_state)
             if params is not None:
                 again = _em.em(source, family, params, max_iter=left, **options)
-                if self._rank(family, again) > self._rank(family, result):
+                ranks = (self._rank(source, family, run) for run in (again, result))
+                if operator.gt(*ranks):
                     result = again
         if self.max_iter > 0:
             progress.run_ends(result.lower_bound, result.converged)

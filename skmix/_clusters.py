@@ -1,7 +1,8 @@
-"""Clusters of weighted rows in coordinates that the rows themselves define.
+"""Clusters of weighted rows, in several coordinates at once.
 
-Rotating, scaling or shearing the rows changes nothing: they are compared whitened by all of them,
-and whitened by pairs of near ones, in which clusters are about round.
+No coordinates show all clusters: k-means in raw units follows columns that are wide because
+clusters are far apart, and is lost where they are wide for another reason; whitened rows are the
+same for any rotation, shear or unit, and hide clusters in a line.
 """
 
 from __future__ import annotations
@@ -10,49 +11,98 @@ import numpy as np
 
 from ._short_runs import draw_by_weight
 
+# Places of rows whitened by all of them and by near ones among the `spaces`.
+WHITENED, NEAR = 2, 3
 # Directions with less than this share of the largest variance are rounding, in columns of one
 # scale.
 SINGULAR_SHARE = 1e-10
 # Pairs of so many rows tell what near rows look like; more rows than features are needed.
-PAIR_ROWS = 256
+PAIR_ROWS = 128
 PAIR_ROUNDS = 3
 PAIR_FLOOR = 1e-4  # smallest variance between near rows, as a share of the largest
 MIN_ROWS_PER_FEATURE = 4  # below, whitened rows are all equally far from each other
 LLOYD_ITERATIONS = 8
 SHAPE_FEATURES = 8  # coordinates of directions
-# Distances of rows to the centres of all starts are taken so many at a time.
-DISTANCES = 2**18
+# A dense cluster is where this share of the drawn rows are nearest to one of them, and it reaches
+# so many times as far.
+SPOT_ROWS, DENSE_SHARE, DENSE_REACH = 256, 0.02, 1.5
 
 
-def coordinates(
+def spaces(
     z: np.ndarray,
     weight: np.ndarray,
+    scale: np.ndarray,
     n_components: int,
-    covariance_type: str,
     random_state: np.random.RandomState,
-) -> list[np.ndarray]:
-    """Return the rows in coordinates in which distances do not depend on those of `z`.
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return linear maps of centred rows (n_spaces, n_features, n_features), and a dense spot.
 
-    What a family of components can follow sets what is free: full and tied covariances any
-    linear map, diagonal ones the scale of every column, spherical ones that of all.
+    Raw units (z times `scale`); standardised columns; whitened rows; rows whitened by pairs of
+    near ones, in which clusters are about round; one, two and three invariant coordinates (see
+    `invariant_directions`). Missing directions are zeros. The spot is a mask of rows, those near
+    the row that has most rows near it.
     """
-    z = z - (weight @ z) / weight.sum()
-    if covariance_type == "spherical" or z.shape[1] == 1:
-        return [z]
-    free = covariance_type != "diag"
-    if free and len(z) < MIN_ROWS_PER_FEATURE * z.shape[1]:
-        free = False
+    n_features = z.shape[1]
     scatter = (z * weight[:, None]).T @ z / weight.sum()
-    whole = z @ whitening(scatter, SINGULAR_SHARE, free)
+    raw = scale / np.sqrt(max(scale**2 @ np.diagonal(scatter), 1e-300))
+    found = [np.diag(raw)]
+    if n_features == 1:
+        return np.array(found), None
+    found.append(whitening(scatter, SINGULAR_SHARE, False))
+    if len(z) < MIN_ROWS_PER_FEATURE * n_features:
+        return np.array(found), None
+    change = _padded(whitening(scatter, SINGULAR_SHARE, True), n_features)
+    whole = z @ change
     # The order of the rows, from which random numbers choose, must not depend on coordinates.
     norms = np.einsum("nd,nd->n", whole, whole)
     order = np.argsort(np.round(norms, 6), kind="stable")
-    drawn = order[draw_by_weight(weight[order], PAIR_ROWS, random_state)]
-    near = whole
+    drawn = whole[order[draw_by_weight(weight[order], PAIR_ROWS, random_state)]]
+    near = np.eye(n_features)
     for _ in range(PAIR_ROUNDS):
-        scatter = near_scatter(near[drawn], whole[drawn], 0.5 / n_components)
-        near = whole @ whitening(scatter, PAIR_FLOOR, free)
-    return [whole, near]
+        pairs = near_scatter(drawn @ near, drawn, 0.5 / n_components)
+        near = _padded(whitening(pairs, PAIR_FLOOR, True), n_features)
+    found += [change, change @ near]
+    directions = invariant_directions(whole, norms, weight)
+    for n_directions in range(1, min(3, n_features - 1) + 1):
+        found.append(_padded(change @ directions[:, :n_directions], n_features))
+    some = order[draw_by_weight(weight[order], SPOT_ROWS, random_state)]
+    return np.array(found), dense_spot(whole, some)
+
+
+def centred(z: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return the rows less their mean."""
+    return z - (weight @ z) / weight.sum()
+
+
+def _padded(change: np.ndarray, n_features: int) -> np.ndarray:
+    return np.hstack([change, np.zeros((len(change), n_features - change.shape[1]))])
+
+
+def invariant_directions(whole: np.ndarray, norms: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return directions (n_features, 3) in which whitened rows have the least normal moments.
+
+    The scatter of fourth moments of whitened normal rows is n_features + 2 times the identity;
+    directions between equal clusters have less, directions to rare ones more. D. E. Tyler,
+    F. Critchley, L. Dümbgen, H. Oja, "Invariant co-ordinate selection", Journal of the Royal
+    Statistical Society B 71(3), 2009. :doi:`10.1111/j.1467-9868.2009.00706.x`
+    """
+    scatter = (whole * (norms * weight)[:, None]).T @ whole / weight.sum()
+    values, vectors = np.linalg.eigh(scatter)
+    usual = np.sum(norms * weight) / weight.sum() + 2.0
+    order = np.argsort(-np.abs(np.log(np.maximum(values, 1e-12) / usual)), kind="stable")
+    return vectors[:, order[:3]]
+
+
+def dense_spot(z: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Return a mask of the rows around that of the drawn ones which has most of them near."""
+    some = z[drawn]
+    norms = np.einsum("nd,nd->n", some, some)
+    distances = np.maximum(norms[:, None] + norms - 2.0 * some @ some.T, 0.0)
+    n_near = max(4, int(DENSE_SHARE * len(drawn)))
+    reach = np.partition(distances, n_near, axis=1)[:, n_near]
+    densest = int(np.argmin(reach))
+    reach_of_all = np.einsum("nd,nd->n", z - some[densest], z - some[densest])
+    return reach_of_all <= DENSE_REACH**2 * reach[densest]
 
 
 def whitening(scatter: np.ndarray, floor: float, free: bool) -> np.ndarray:
@@ -114,93 +164,87 @@ def shapes(
         rows = np.flatnonzero(level == at)
         if len(rows):
             n_clusters = min(size, len(rows))
-            of_level = cluster(
-                products[rows], weight[rows], n_clusters, 1, LLOYD_ITERATIONS, random_state
-            )
+            of_level = cluster(products[rows][None], weight[rows], n_clusters, random_state)
             labels[rows] = first + of_level[0]
         first += size
     return labels, np.repeat(np.arange(n_levels), sizes)
 
 
 def cluster(
-    z: np.ndarray,
-    weight: np.ndarray,
-    n_clusters: int,
-    n_starts: int,
-    n_iter: int,
-    random_state: np.random.RandomState,
+    z: np.ndarray, weight: np.ndarray, n_clusters: int, random_state: np.random.RandomState
 ) -> np.ndarray:
-    """Return labels (n_starts, n_rows) from k-means++ seeds and `n_iter` rounds of k-means.
+    """Return labels (n_starts, n_rows) by k-means from k-means++ seeds in z (n_starts, n_rows, .).
 
-    Starts that end alike count once. D. Arthur, S. Vassilvitskii, "k-means++: the advantages of
-    careful seeding", SODA 2007.
+    D. Arthur, S. Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007.
     """
     # The order of the rows, from which random numbers choose, must not depend on coordinates.
-    order = np.argsort(np.round(np.einsum("nd,nd->n", z, z), 6), kind="stable")
-    rows = far_rows(z[order], weight[order], n_clusters, n_starts, random_state)
-    centres = z[order[rows]]
-    labels, nearness = lloyd(z, weight, centres, n_iter)
-    _, different = np.unique(nearness.round(9), return_index=True)
-    return labels[different]
+    norms = np.einsum("snd,snd->sn", z, z)
+    order = np.argsort(np.round(norms, 6), axis=1, kind="stable")
+    starts = np.arange(len(z))[:, None]
+    rows = far_rows(z[starts, order], weight[order], n_clusters, random_state)
+    centres = z[starts, np.take_along_axis(order, rows, axis=1)]
+    return lloyd(z, weight, centres, LLOYD_ITERATIONS)
 
 
 def far_rows(
-    z: np.ndarray,
-    weight: np.ndarray,
-    n_seeds: int,
-    n_starts: int,
-    random_state: np.random.RandomState,
+    z: np.ndarray, weight: np.ndarray, n_seeds: int, random_state: np.random.RandomState
 ) -> np.ndarray:
     """Draw rows (n_starts, n_seeds) by weight times squared distance to those drawn before.
 
     Of a few drawn rows, the one that brings all rows nearest to the seeds is taken.
     """
-    norms = np.einsum("nd,nd->n", z, z)
+    n_starts, n_rows, _ = z.shape
+    norms = np.einsum("snd,snd->sn", z, z)
     n_trials = 2 + int(np.log(n_seeds))
     starts = np.arange(n_starts)
     seeds = np.empty((n_starts, n_seeds), dtype=np.int64)
-    distance = np.ones((n_starts, len(z)))
+    distance = np.ones((n_starts, n_rows))
     for seed in range(n_seeds):
         edges = np.cumsum(distance * weight, axis=1)
-        edges[edges[:, -1] <= 0] = np.cumsum(weight)
+        spent = edges[:, -1] <= 0
+        if spent.any():
+            edges[spent] = np.cumsum(weight[spent], axis=1)
         level = random_state.random_sample((n_starts, n_trials)) * edges[:, -1:]
         drawn = [np.searchsorted(e, at, side="right") for e, at in zip(edges, level, strict=True)]
-        trials = np.minimum(drawn, len(z) - 1)
-        flat = trials.ravel()
-        new = norms[flat][:, None] + norms - 2.0 * z[flat] @ z.T
-        new[np.arange(len(flat)), flat] = 0.0
-        new = np.maximum(new.reshape(n_starts, n_trials, -1), 0.0)
+        trials = np.minimum(drawn, n_rows - 1)
+        new = z[starts[:, None], trials] @ z.swapaxes(1, 2)
+        new *= -2.0
+        new += np.take_along_axis(norms, trials, axis=1)[:, :, None]
+        new += norms[:, None]
+        new[starts[:, None], np.arange(n_trials), trials] = 0.0
+        np.maximum(new, 0.0, out=new)
         if seed:
             np.minimum(new, distance[:, None], out=new)
-        best = np.argmin(new @ weight, axis=1)
+        best = np.argmin((new @ weight[:, :, None])[:, :, 0], axis=1)
         seeds[:, seed] = trials[starts, best]
         distance = new[starts, best]
     return seeds
 
 
-def lloyd(
-    z: np.ndarray, weight: np.ndarray, centres: np.ndarray, n_iter: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return labels and, for every start, the mean gain in nearness by having clusters."""
-    n_starts, n_clusters, n_features = centres.shape
-    labels = np.empty((n_starts, len(z)), dtype=np.int64)
-    step = max(1, DISTANCES // (n_starts * n_clusters))
+def lloyd(z: np.ndarray, weight: np.ndarray, centres: np.ndarray, n_iter: int) -> np.ndarray:
+    """Return labels (n_starts, n_rows) after some rounds of k-means, fewer where nothing moves."""
+    n_starts, n_clusters = centres.shape[:2]
+    components = np.arange(n_clusters)[:, None]
+    labels: np.ndarray = np.zeros((n_starts, z.shape[1]), dtype=np.int64)
     for i in range(n_iter + 1):
-        flat = centres.reshape(-1, n_features)
-        half_norms = 0.5 * np.einsum("kd,kd->k", flat, flat)[:, None]
-        counts, sums = np.zeros((len(flat), 1)), np.zeros(flat.shape)
-        total = np.zeros(n_starts)
-        for first in range(0, len(z), step):
-            rows = slice(first, first + step)
-            nearness = (flat @ z[rows].T - half_norms).reshape(n_starts, n_clusters, -1)
-            labels[:, rows] = np.argmax(nearness, axis=1)
-            total += nearness.max(axis=1) @ weight[rows]
-            if i < n_iter:
-                members = labels[:, None, rows] == np.arange(n_clusters)[:, None]
-                shares = members.reshape(len(flat), -1) * weight[rows]
-                counts += shares.sum(axis=1, keepdims=True)
-                sums += shares @ z[rows]
-        if i < n_iter:
-            means = np.where(counts > 0, sums / np.where(counts > 0, counts, 1.0), flat)
-            centres = means.reshape(centres.shape)
-    return labels, total / weight.sum()
+        nearness = centres @ z.swapaxes(1, 2)
+        nearness -= 0.5 * np.einsum("skd,skd->sk", centres, centres)[:, :, None]
+        before, labels = labels, np.argmax(nearness, axis=1)
+        if i == n_iter or (i and np.array_equal(before, labels)):
+            break
+        shares = np.equal(labels[:, None], components) * weight
+        counts = shares.sum(axis=2)[:, :, None]
+        means = (shares @ z) / np.where(counts > 0, counts, 1.0)
+        centres = np.where(counts > 0, means, centres)
+    return labels
+
+
+def different(labels: np.ndarray, n_clusters: int) -> np.ndarray:
+    """Return the first of labels (n_starts, n_rows) that are the same partition, as indices."""
+    of_rows = np.random.RandomState(0).random_sample((1, labels.shape[1]))
+    flat = labels + n_clusters * np.arange(len(labels))[:, None]
+    marks = np.broadcast_to(of_rows, labels.shape).ravel()
+    sums = np.bincount(flat.ravel(), marks, minlength=n_clusters * len(labels))
+    keys = np.sort(sums.reshape(len(labels), n_clusters), axis=1)
+    _, first = np.unique(keys.round(6), axis=0, return_index=True)
+    return np.sort(first)

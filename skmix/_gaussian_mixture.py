@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from numbers import Integral, Real
 from typing import Any
 
@@ -66,9 +67,9 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
     init_params : {'auto', 'kmeans', 'k-means++', 'random', 'random_from_data'}, default='auto'
         Where EM starts:
 
-        - 'auto': the best of several short runs, the same for any rotation, shear or unit of
-          the rows, and for a weight and a repetition. Components that die or collapse later are
-          started once more (see Notes).
+        - 'auto': the best of several runs, that from scikit-learn's start among them, the same
+          for a weight and a repetition. Components that die or collapse later are started once
+          more (see Notes).
         - 'kmeans': clusters of k-means, scikit-learn's default. Where there are more than
           20 000 rows (256 per component with many components, fewer rows with many features),
           the best of three clusterings of a random subsample of that size.
@@ -182,12 +183,17 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
     rows collapses sooner. All methods but `fit` (`predict_proba`, `score`, ...) are those of the
     mixture with the fitted parameters.
 
-    The starts of 'auto' are clusters and seeds of k-means++ on up to 10 000 distinct rows (256 per
-    component with many components), in coordinates whitened by all rows and by pairs of near
-    ones; diagonal covariances only see columns scaled, spherical ones none of it. Runs in which
-    `reg_covar` is more than a tenth of some variance rank behind all others, whatever their
-    likelihood. On small data sets this takes a few times as long as a single k-means start and
-    one run, on large ones less than the run it saves. Where means are given, each component
+    The starts of 'auto' are clusters of distinct rows (of more than 20 000, a sample of 10
+    000, or of 256 per component) by k-means in raw units, standardised columns, whitened rows,
+    rows whitened by pairs of near ones, and one, two and three invariant coordinates (Tyler et
+    al., 2009), and the densest spot. Short runs drop the worse; the best are carried on beside
+    the run from scikit-learn's start. Runs are ranked by the likelihood at the resolution of
+    the data: where the values of a column lie h apart, h²/12 is added to its variances. A
+    component on at most n_features + 1 distinct rows, none of which has 1 / (2 n_components)
+    of the weight, is a spike; runs with one rank behind all others. `max_iter` bounds these
+    runs too. On small data this takes a few times as long as one run from k-means, on large
+    data less than the run it saves. Missing cells are filled in for the search, first by a
+    single Gaussian, then by the best mixture found. Where means are given, each component
     starts from the rows nearest to its mean.
 
     A component whose rows coincide, or lie in a plane, has no maximum-likelihood covariance;
@@ -210,6 +216,9 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
     Advances in Neural Information Processing Systems 6, 1994.
 
     G. McLachlan, D. Peel, "Finite Mixture Models", Wiley, 2000. :doi:`10.1002/0471721182`
+
+    D. E. Tyler, F. Critchley, L. Dümbgen, H. Oja, "Invariant co-ordinate selection", Journal of
+    the Royal Statistical Society B 71(3), 2009. :doi:`10.1111/j.1467-9868.2009.00706.x`
 
     Examples
     --------
@@ -425,7 +434,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
     def _start(self, source, family, given, random_state):
         if len(given) == len(GaussianParams._fields):
             params = GaussianParams(**given)
-        elif self.init_params == "auto" and self.n_components > 1:
+        elif self._competes(family, source):
             params = self._search(source, family, given, random_state)._replace(**given)
         else:
             X, sample_weight = source.X, source.sample_weight
@@ -433,8 +442,9 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
                 X, sample_weight = _starts.complete(
                     X, sample_weight, self.n_components, random_state
                 )
+            init_params = "kmeans" if self.init_params == "auto" else self.init_params
             start = _starts.make_start(
-                X, sample_weight, self.n_components, self.init_params, random_state
+                X, sample_weight, self.n_components, init_params, random_state
             )
             params = _starts.start_params(start, family)._replace(**given)
         params, moved = _starts.break_ties(params, family, source.X, random_state)
@@ -445,22 +455,36 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
             "were moved to random rows."
         ]
 
+    def _competes(self, family, source):
+        """Whether several starts are worth their while."""
+        affordable = _gaussian_starts.searchable(family, source.X.shape[1])
+        return self.init_params == "auto" and self.n_components > 1 and affordable
+
     def _search(self, source, family, given, random_state):
-        """Return where short runs on a few rows, and for many rows a run on more of them, led."""
+        """Return where runs on a few rows, and for many rows a run on more of them, led."""
         hard = self.assignment == "hard"
-        with _gaussian_starts.few_rows(source, self.n_components, random_state) as few:
-            few_family = self._make_family(few)
+        peer_state = copy.deepcopy(random_state)  # draws what scikit-learn draws
+        source.release()
+        few = _gaussian_starts.few_rows(source, self.n_components, random_state)
+        with few.source:
             if "means" in given:
+                few_family = self._make_family(few.filled)
                 means = given["means"] * family.frame.scale + family.frame.reference
                 means = (means - few_family.frame.reference) / few_family.frame.scale
-                params = _gaussian_starts.start_near(few, few_family, means, random_state)
-            else:
-                params, *_ = _gaussian_starts.search(
-                    few, few_family, self.n_components, random_state, tol=self.tol, hard=hard
-                )
-            params = few_family.from_frame(params)
-        more = _gaussian_starts.more_rows(source, few.n_samples, random_state)
-        if more is not None and "means" not in given and self.max_iter > 0:
+                params = _gaussian_starts.start_near(few, few_family, means)
+                return family.to_frame(few_family.from_frame(params))
+            params = _gaussian_starts.search(
+                few,
+                self._make_family,
+                _gaussian_starts.peer_centres(few, self.n_components, peer_state),
+                self.n_components,
+                random_state,
+                tol=self.tol,
+                max_iter=self.max_iter,
+                hard=hard,
+            )
+        more = _gaussian_starts.more_rows(source, few.source.n_samples, random_state)
+        if more is not None and self.max_iter > 0:
             with more:
                 more_family = _gaussian_starts.forgiving(self._make_family(more))
                 params = more_family.to_frame(params)
@@ -469,22 +493,44 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
                 params = more_family.from_frame(params)
         return family.to_frame(params)
 
-    def _rank(self, family, result):
-        spiky = _gaussian_starts.spikes(family, result.params).any()
-        return not spiky, result.lower_bound
+    def _few_rows(self, source):
+        return _gaussian_starts.few_rows(source, self.n_components, np.random.RandomState(0))
+
+    def _rank(self, source, family, result):
+        if self.n_components == 1:
+            return True, result.lower_bound
+        few, hard = self._few_rows(source), self.assignment == "hard"
+        few_family = self._make_family(few.filled)
+        params = few_family.to_frame(family.from_frame(result.params))
+        taken, spikes = _gaussian_starts.verdict(few, few_family, params, hard)
+        return not spikes.any(), result.lower_bound + taken
+
+    def _rank_of_fit(self, X, sample_weight):
+        """Return what compares this fit with others to the same rows, as `_rank` does."""
+        source = self._fit_source(X, sample_weight)[2]
+        family, params = self._fitted_family()
+        run = _em.EMResult(params, self.lower_bound_, [], 0, True, False, self.lower_bound_)
+        with source:
+            return self._rank(source, family, run)
 
     def _reseed(self, source, family, given, params, random_state):
-        if self.init_params != "auto" or "means" in given:
+        if self.init_params != "auto" or "means" in given or self.n_components == 1:
             return None
-        bad = (params.weights == 0) | _gaussian_starts.spikes(family, params)
-        if not bad.any() or bad.all():
+        bad = params.weights == 0
+        few_enough = 3 * (1 + params.means.shape[1])
+        if not bad.any() and params.weights.min() * source.n_samples > few_enough:
             return None
-        with _gaussian_starts.few_rows(source, self.n_components, random_state) as few:
-            if len(few.X) <= 2 * self.n_components:
-                return None
-            few_family = self._make_family(few)
+        if not _gaussian_starts.searchable(family, params.means.shape[1]):
+            return None
+        few, hard = self._few_rows(source), self.assignment == "hard"
+        with few.filled:
+            few_family = self._make_family(few.filled)
             params = few_family.to_frame(family.from_frame(params))
-            bad, hard = np.flatnonzero(bad), self.assignment == "hard"
+            if not _gaussian_starts.too_few(few, few_family, self.n_components):
+                bad |= _gaussian_starts.verdict(few, few_family, params, hard)[1]
+            if not bad.any() or bad.all() or few.source.n_samples <= 2 * self.n_components:
+                return None
+            bad = np.flatnonzero(bad)
             params = _gaussian_starts.reseed(few, few_family, params, bad, random_state, hard=hard)
             return family.to_frame(few_family.from_frame(params))
 

@@ -12,11 +12,13 @@ from sklearn.base import clone
 
 from ._candidates import Fit
 from ._gaussian_mixture import GaussianMixture
-from ._gaussian_starts import SPIKE_SHARE
 
 # How far the halves of a split move apart, in standard deviations: their variance along the
 # split is that of the whole less its square, so that the first two moments stay as they were.
 STEP = 0.7
+
+# A variance below this multiple of the regularisation is nothing else.
+COLLAPSED = 1.01
 
 STARTS = ("weights_init", "means_init", "precisions_init")
 
@@ -36,7 +38,7 @@ def improve(chain: list[Fit], X: Any, sample_weight: Any) -> list[Fit]:
     improved = []
     smaller = None
     for fit in chain:
-        if smaller is not None and comparable(fit.estimator, smaller):
+        if smaller is not None and comparable(fit.estimator, smaller, X, sample_weight):
             start = perf_counter()
             better = refit(fit.estimator, smaller, X, sample_weight)
             fit = Fit(better, fit.seconds + perf_counter() - start)
@@ -45,7 +47,7 @@ def improve(chain: list[Fit], X: Any, sample_weight: Any) -> list[Fit]:
     return improved
 
 
-def comparable(larger: Any, smaller: Any) -> bool:
+def comparable(larger: Any, smaller: Any, X: Any, sample_weight: Any = None) -> bool:
     """Whether a fit of fewer components is a start for one of more that is worth a try."""
     return (
         isinstance(larger, GaussianMixture)
@@ -54,16 +56,21 @@ def comparable(larger: Any, smaller: Any) -> bool:
         and larger.assignment == "soft"
         and larger.shrinkage == 0
         and all(getattr(larger, name) is None for name in STARTS)
-        and not (has_spike(smaller) and not has_spike(larger))
+        and not (has_spike(smaller, X, sample_weight) and not has_spike(larger, X, sample_weight))
     )
 
 
-def has_spike(mixture: Any, factor: float = 1.0 / SPIKE_SHARE) -> bool:
-    """Whether some variance is at most a multiple of what regularisation puts there."""
+def has_spike(mixture: Any, X: Any, sample_weight: Any) -> bool:
+    """Whether the likelihood of a fit flatters it: see `_spikes.py`."""
+    return not mixture._rank_of_fit(X, sample_weight)[0]
+
+
+def collapsed(mixture: Any) -> bool:
+    """Whether some variance is what regularisation puts there."""
     covariances: np.ndarray = np.asarray(mixture.covariances_, dtype=np.float64)
     if mixture.covariance_type in ("full", "tied"):
         covariances = np.linalg.eigvalsh(covariances)
-    return bool(covariances.min() <= factor * mixture.reg_covar)
+    return bool(covariances.min() <= COLLAPSED * mixture.reg_covar)
 
 
 def refit(larger: Any, smaller: Any, X: Any, sample_weight: Any) -> Any:
@@ -84,9 +91,10 @@ def refit(larger: Any, smaller: Any, X: Any, sample_weight: Any) -> Any:
             trial.fit(X, sample_weight=sample_weight)
         except ValueError:  # with reg_covar=0 a component may collapse
             return larger
-    spiky = has_spike(trial) and not has_spike(larger)
+    plain, bound = trial._rank_of_fit(X, sample_weight)
+    plain_before, bound_before = larger._rank_of_fit(X, sample_weight)
     # What is better by less than `tol` is the same optimum.
-    if spiky or trial.lower_bound_ <= larger.lower_bound_ + larger.tol:
+    if (plain, bound) <= (plain_before, bound_before + larger.tol):
         return larger
     return trial.set_params(**dict.fromkeys(STARTS), n_init=larger.n_init)
 

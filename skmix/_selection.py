@@ -395,7 +395,7 @@ def _warn_of_choice(mixture: Any) -> None:
             ConvergenceWarning,
             stacklevel=user_level(),
         )
-    if hasattr(mixture, "covariances_") and _neighbours.has_spike(mixture, 1.01):
+    if hasattr(mixture, "covariances_") and _neighbours.collapsed(mixture):
         warnings.warn(
             "The chosen mixture has a component that collapsed: in some direction its rows have "
             f"next to no spread of their own, and reg_covar={mixture.reg_covar} stands in for it. "

@@ -202,6 +202,10 @@ class ArraySource:
         self._pool = None
         self._stack.close()
 
+    def release(self) -> None:
+        """Give working memory back, before other sources need theirs."""
+        self.scratch = Scratch()
+
     def reduce(
         self,
         add: Callable[[Chunk, list[np.ndarray], Scratch], None],

@@ -134,8 +134,9 @@ def test_works_behind_pca(denoiser):
     plain = sklearn.clone(denoiser).set_params(noise_std=0.5).fit(X)
     piped = make_pipeline(PCA(), sklearn.clone(plain)).fit(X)
     restored = piped.inverse_transform(piped.transform(noisy))
+    # Two components with one covariance have several optima here: rows without clusters.
     rotates_alike = not isinstance(denoiser, ICADenoiser) and (
-        getattr(denoiser, "covariance_type", "full") in ("full", "tied", "spherical")
+        getattr(denoiser, "covariance_type", "full") in ("full", "spherical")
     )
     if rotates_alike and not getattr(denoiser, "assume_centered", False):
         np.testing.assert_allclose(restored, plain.transform(noisy), atol=1e-3)

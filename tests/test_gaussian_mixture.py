@@ -132,7 +132,7 @@ def test_warm_start_as_scikit_learn(covariance_type):
 
 def test_warm_start_goes_on_where_it_stopped():
     X = overlapping()
-    options = dict(n_components=3, random_state=0, tol=0.0)
+    options = dict(n_components=3, random_state=0, tol=0.0, init_params="kmeans")
     steps = GaussianMixture(**options, warm_start=True, max_iter=3)
     steps.fit(X).fit(X)
     whole = GaussianMixture(**options, max_iter=6).fit(X)

@@ -83,7 +83,7 @@ def test_number_of_folds_means_shuffled_rows():
 
 def test_one_standard_error_chooses_the_smallest_within():
     grid = {"n_components": range(1, 7)}
-    options = {"estimator": GaussianMixture(covariance_type="diag", random_state=0), "grid": grid}
+    options = {"estimator": GaussianMixture(covariance_type="tied", random_state=0), "grid": grid}
     best, smallest = (choose("cv", one_standard_error=o, **options) for o in (False, True))
     table = best.cv_results_
     means, sizes = table["mean_test_score"], table["n_parameters"]
@@ -342,10 +342,10 @@ def test_a_spike_does_not_spread_to_neighbours():
         mixture.set_params(precisions_init=np.array([np.eye(4) * 1e6, np.eye(4)]))
         spiky = mixture.fit(rows)
     plain = GaussianMixture(3, random_state=0, reg_covar=1e-6).fit(X)
-    assert _neighbours.has_spike(spiky)
-    assert not _neighbours.has_spike(plain)
-    assert not _neighbours.comparable(plain, spiky)
-    assert _neighbours.comparable(plain, GaussianMixture(2, random_state=0).fit(X))
+    assert _neighbours.has_spike(spiky, rows, None)
+    assert not _neighbours.has_spike(plain, rows, None)
+    assert not _neighbours.comparable(plain, spiky, rows)
+    assert _neighbours.comparable(plain, GaussianMixture(2, random_state=0).fit(X), rows)
 
 
 # Bad input.

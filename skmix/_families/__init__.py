@@ -10,7 +10,7 @@ from ._gaussian_form import GaussianForm, GaussianParams
 from ._linear import LinearFamily, LinearStatistics
 from ._scales import ScaleFamily, ScaleParams, spread_scales
 from ._spherical import SphericalGaussian
-from ._tied import TiedGaussian
+from ._tied import TiedGaussian, TiedRuns
 
 __all__ = [
     "Categorical",
@@ -31,5 +31,6 @@ __all__ = [
     "ScaleParams",
     "SphericalGaussian",
     "TiedGaussian",
+    "TiedRuns",
     "spread_scales",
 ]

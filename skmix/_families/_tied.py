@@ -128,3 +128,41 @@ class TiedGaussian(FullGaussian):
 
     def draw_noise(self, params, component, n_samples, rng):
         return correlated_noise(params.precisions_cholesky, n_samples, rng)
+
+
+class TiedRuns(TiedGaussian):
+    """Mixtures of so many components each side by side, with one covariance per mixture.
+
+    Covariances and their factors are (n_runs, n_features, n_features).
+    """
+
+    def __init__(self, family: TiedGaussian, n_components: int):
+        vars(self).update(vars(family))
+        self.components_per_run = n_components
+
+    def natural_parameters(self, params):
+        factors = params.precisions_cholesky
+        means = params.means.reshape(len(factors), -1, params.means.shape[1])
+        linear = (means @ factors) @ factors.swapaxes(1, 2)
+        return linear.reshape(params.means.shape), np.empty((len(params.means), 0))
+
+    def row_term_total(self, params):
+        factors = params.precisions_cholesky
+        return -0.5 * np.sum(factors * (self.total_scatter @ factors), axis=(1, 2))
+
+    def log_det_precision_cholesky(self, params):
+        factors = params.precisions_cholesky
+        log_det = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+        return np.repeat(log_det, len(params.means) // len(factors))
+
+    def unit_covariances(self, n_components):
+        return np.eye(len(self.frame.scale))[None]
+
+    def empirical_covariances(self, statistics: GaussianStatistics, counts, shift):
+        n_runs = len(shift) // self.components_per_run
+        shift = shift.reshape(n_runs, -1, shift.shape[1])
+        counts = statistics.counts.reshape(n_runs, -1, 1)
+        between = (counts * shift).swapaxes(1, 2) @ shift
+        covariances = (statistics.second - between) / counts.sum(axis=1, keepdims=True)
+        clear_below(covariances, self.resolution)
+        return covariances
