@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any
 
@@ -233,7 +235,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
     array([1, 0])
     """
 
-    # Variances of known noise in the rows of the fit, set by estimators that fit a mixture inside.
+    # Variances of known noise in the rows of the fit; `_fitting_inside` sets it.
     _noise_variance: np.ndarray | None = None
     # Whether all components may be flat in some direction without a warning, likewise.
     _flat_directions_expected = False
@@ -353,6 +355,18 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
         self.n_features_in_ = n_features
         self.converged_, self.n_iter_ = True, 0
         self.lower_bound_, self.lower_bounds_ = float("nan"), []
+
+    @contextmanager
+    def _fitting_inside(
+        self, *, noise_variance: np.ndarray | None = None, flat_directions_expected: bool = False
+    ) -> Iterator[None]:
+        """Context in which `fit` knows what no parameter says; a later fit does not."""
+        self._noise_variance = noise_variance
+        self._flat_directions_expected = flat_directions_expected
+        try:
+            yield
+        finally:
+            del self._noise_variance, self._flat_directions_expected
 
     def _new_mixture(self, weights, means, covariances, features):
         """Make a fitted mixture of some features, with this one's other settings."""

@@ -193,8 +193,8 @@ class MVNDenoiser(GaussianPrior):
             mixture = GaussianMixture(
                 reg_covar=self.reg_covar, tol=1e-8, max_iter=1000, random_state=self.random_state
             )
-            mixture._flat_directions_expected = True
-            with task.subtask("mixture").fitting(mixture):
+            inside = mixture._fitting_inside(flat_directions_expected=True)
+            with task.subtask("mixture").fitting(mixture), inside:
                 mixture.fit(X, sample_weight=sample_weight)
             if noise_variance is not None:
                 with one_blas_thread():

@@ -337,5 +337,7 @@ def _shrink(sources, params: ScaleParams, noise_variance):
 def _evenly(n_samples: int, sample_weight: np.ndarray | None) -> np.ndarray:
     """Indices of at most MAX_ICA_ROWS rows, evenly spaced in the cumulative weight."""
     edges = np.cumsum(np.ones(n_samples) if sample_weight is None else sample_weight)
-    n_rows = min(MAX_ICA_ROWS, int(np.ceil(edges[-1])))
+    # As many as repetitions of whole numbers need, whatever the unit of the weights.
+    smallest = 1.0 if sample_weight is None else sample_weight.min()
+    n_rows = int(min(MAX_ICA_ROWS, np.ceil(edges[-1] / smallest * (1.0 - 1e-9))))
     return np.searchsorted(edges, (np.arange(n_rows) + 0.5) / n_rows * edges[-1])

@@ -46,10 +46,12 @@ class MixtureBased(CallbackSupportMixin, VersionedMixin, BaseEstimator):
         if _validation.has_missing(rows):  # here columns have names
             weight, rows = _validation.drop_empty_rows(self, weight, rows)
         mixture = GaussianMixture(**{name: getattr(self, name) for name in EM_PARAMETERS})
-        mixture._noise_variance = noise_variance
-        mixture._flat_directions_expected = self._flat_directions_expected
         task = Task.root(self, 1, X, None, sample_weight)
-        with task.subtask("mixture").fitting(mixture):
+        inside = mixture._fitting_inside(
+            noise_variance=noise_variance,
+            flat_directions_expected=self._flat_directions_expected,
+        )
+        with task.subtask("mixture").fitting(mixture), inside:
             mixture.fit(rows, sample_weight=weight)
         self.mixture_, self.n_iter_ = mixture, mixture.n_iter_
         task.end(dict)

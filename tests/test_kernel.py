@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 from families import with_holes
 
-from skmix._blocks import SmallCholesky, _half_log_det, group_rows, inverse
+from skmix._blocks import SmallCholesky, group_rows, solve_blocks
 from skmix._conditional import Conditioner
 from skmix._sources import Scratch
 
@@ -55,12 +55,23 @@ def test_small_factorisation(size):
             )
 
 
-def test_singular_blocks_are_lifted():
+@pytest.mark.parametrize("n_features", [8, 40])
+def test_blocks_say_how_near_to_singular_they_are(n_features):
     rng = np.random.default_rng(0)
-    root = rng.normal(size=(2, 15, 4))
+    root = rng.normal(size=(2, n_features, 3))
+    covariances = root @ root.swapaxes(1, 2) + 1e-4 * np.eye(n_features)
     singular = root @ root.swapaxes(1, 2)
-    assert np.all(np.isfinite(_half_log_det(singular.copy())))
-    assert np.all(np.isfinite(inverse(np.zeros((1, 3, 3)) + np.diag([1.0, 0.0, 0.0]))))
+    _, groups = group_rows(rng.random((n_features, 30)) < 0.5)
+    for group in groups:
+        size = len(group.blocks)
+        right = rng.normal(size=(2, size, group.stop - group.start))
+        for matrices, most in ((covariances, 1.0), (singular, 1e-12)):
+            solution, _, share = solve_blocks(matrices, group, right, with_share=True)
+            assert np.all(np.isfinite(solution))
+            if size > 3:  # larger than the rank
+                assert np.all(share <= most)
+        _, _, share = solve_blocks(covariances, group, right, with_share=True)
+        assert np.all(share > 1e-8)
 
 
 @pytest.mark.parametrize("of_rows", [False, True])

@@ -379,6 +379,10 @@ class LinearForm:
         np.matmul(self._coefficients, features[0].T, out=out)
         np.add(out, self._offsets[:, None], out=out)
 
+    def finer(self, peak: np.ndarray) -> None:
+        """Return None: whether float32 will do was decided from the largest features."""
+        return None
+
     def row_term(
         self, features: tuple[np.ndarray, np.ndarray], scratch: Scratch
     ) -> np.ndarray | float:
