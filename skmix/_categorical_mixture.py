@@ -260,6 +260,10 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
             categories = _encoding.learn_categories(columns, self.categories, kept)
         codes = _encoding.encode(columns, categories, self.handle_unknown, kept)
         weight, kept_codes = _validation.drop_unweighted(sample_weight, codes)
+        answered = np.any(kept_codes >= 0, axis=1)
+        if not answered.all() and answered.any():  # rows that say nothing are left out
+            kept_codes = kept_codes[answered]
+            weight = None if weight is None else weight[answered]
         self._check_fit_parameters(kept_codes, weight)
         self.categories_ = categories
         packing = _packing(kept_codes, categories)

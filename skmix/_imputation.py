@@ -16,6 +16,8 @@ from ._sources import ArraySource, Chunk, Scratch
 
 # Components that a row has less of than this, beside its most probable one, are left out.
 NEGLIGIBLE = 1e-10
+# Numbers that are drawn at once, where rows are drawn many times.
+DRAWN_VALUES = 2**18
 
 
 def impute(
@@ -61,13 +63,16 @@ def sample_missing(
         z = np.empty(chunk.X.T.shape)
         family.frame.enter(chunk.X, out=z)
         edges = np.cumsum(resp, axis=0, dtype=np.float64)
-        for draw in draws[:, chunk.rows]:
-            levels = rng.random_sample(len(draw)) * edges[-1]
-            labels = (levels >= edges[:-1]).sum(axis=0)
+        together = max(1, DRAWN_VALUES // z.size)
+        for first in range(0, n_draws, together):
+            some = draws[first : first + together, chunk.rows]
+            levels = rng.random_sample(some.shape[:2]) * edges[-1]
+            labels = np.sum(levels >= edges[:-1, None], axis=0)
             for k in np.unique(labels).tolist():
-                rows = np.flatnonzero(labels == k)
+                places = np.nonzero(labels == k)
+                rows = places[1]
                 drawn = family.frame.leave(form.draw(k, z[:, rows], rng))
-                draw[rows] = np.where(missing[rows], drawn, draw[rows])
+                some[places] = np.where(missing[rows], drawn, some[places])
 
     visit_rows(source, family, params, visit)
     return draws

@@ -271,7 +271,7 @@ class Mixture(ClassificationCriteria, BaseMixture):
             return given["params"], []
         salt = random_state.randint(2**31)
         rows = sample_distinct(source.X, source.sample_weight, START_ROWS, salt)
-        X = source.X[rows.indices]
+        X = source.take(rows.indices).X
         starts = list(family.starts(X, rows.weights, self.n_components, random_state))
         self._check_starts(family, starts)
         with ArraySource(X, rows.weights, incomplete=source.incomplete) as few:

@@ -222,6 +222,21 @@ def test_bad_options_say_the_remedy(options, message):
         CategoricalMixture(**options).fit([[0, 1], [1, 1]])
 
 
+@pytest.mark.parametrize("assignment", ["soft", "hard"])
+def test_rows_without_an_answer_are_left_out_of_a_fit(assignment):
+    X, weight = two_classes(n_samples=200), np.arange(200) % 3
+    empty = np.full((50, X.shape[1]), np.nan)
+    mixture = CategoricalMixture(2, assignment=assignment, init_params="random", random_state=0)
+    for sample_weight in (None, weight):
+        expected = clone(mixture).fit(X, sample_weight=sample_weight)
+        more = None if sample_weight is None else np.concatenate([np.full(50, 2.0), weight])
+        actual = clone(mixture).fit(np.concatenate([empty, X]), sample_weight=more)
+        np.testing.assert_array_equal(actual.weights_, expected.weights_)
+        assert actual.lower_bounds_ == expected.lower_bounds_
+    nothing = clone(mixture).set_params(categories=[[0, 1, 2]] * X.shape[1]).fit(empty)
+    assert np.all(nothing.score_samples(empty) == 0)
+
+
 def test_degenerate_tables_give_finite_results():
     with pytest.warns(DegenerateComponentWarning, match=r"Component\(s\) 2, 3 lost all rows"):
         spare = CategoricalMixture(4, random_state=0).fit([[0, 5], [1, 5]] * 4)

@@ -524,3 +524,13 @@ def test_given_parameters_are_checked(changes, message):
     }
     with pytest.raises(ValueError, match=message):
         GMMDenoiser.from_parameters(**{**good, **changes})
+
+
+def test_rotations_are_found_whatever_the_weights_add_up_to():
+    rng = np.random.default_rng(0)
+    X = rng.laplace(size=(400, 2)) @ [[1.0, 0.5], [0.0, 1.0]]
+    expected = ICADenoiser(3, rotation="ica", random_state=0).fit(X)
+    for factor in (1e-6, 1.0):
+        weighted = ICADenoiser(3, rotation="ica", random_state=0)
+        weighted.fit(X, sample_weight=np.full(400, factor))
+        np.testing.assert_allclose(weighted.rotation_, expected.rotation_, atol=1e-9)

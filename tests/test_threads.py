@@ -29,7 +29,8 @@ def numbers(result):
         result = [learned[name] for name in sorted(learned)]
     if isinstance(result, (list, tuple)):
         return [number for part in result for number in numbers(part)]
-    return [np.asarray(result)] if not isinstance(result, (str, type(None))) else []
+    array = np.asarray(result)
+    return [array] if array.dtype.kind in "biufc" else []  # neither texts, None nor objects
 
 
 def everything(estimator, X, y):

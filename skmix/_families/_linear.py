@@ -12,7 +12,7 @@ import numpy as np
 
 from .._sources import MIN_CHUNK_ROWS, ArraySource, Chunk, Scratch
 from ._gaussian import DEAD_SHARE
-from ._gaussian_form import log_of_weights
+from ._gaussian_form import MAX_SUMMED_ROWS, log_of_weights
 
 # Rounding of a log density in float32 may reach this much (nats); beyond it, float64 is used.
 MAX_ROUNDING = 1e-3
@@ -215,7 +215,8 @@ class LinearFamily(ABC):
         features, which say whether float32 is safe.
         """
         single = source.dtype == np.float32
-        if not single and self.row_term(_first_row(source)) is None:
+        first = source.take(slice(1)).X.astype(np.float64)
+        if not single and self.row_term(first) is None:
             return self
         sums: dict[int, float] = {}
         largest: dict[int, np.ndarray] = {}
@@ -380,7 +381,7 @@ class LinearForm:
         np.add(out, self._offsets[:, None], out=out)
 
     def finer(self, peak: np.ndarray) -> None:
-        """Return None: whether float32 will do was decided from the largest features."""
+        """Return None: the largest features have chosen the precision."""
         return None
 
     def row_term(
@@ -404,7 +405,9 @@ class LinearForm:
         """Add responsibilities, and responsibilities times features."""
         counts, sums = totals
         counts += resp.sum(axis=1, dtype=np.float64)
-        sums += resp @ features[0]
+        for start in range(0, resp.shape[1], MAX_SUMMED_ROWS):
+            rows = slice(start, start + MAX_SUMMED_ROWS)
+            sums += resp[:, rows] @ features[0][rows]
 
     def statistics(self, totals: list[np.ndarray]) -> LinearStatistics:
         """Name the sums."""
@@ -417,7 +420,3 @@ def _is_safe(coefficients: np.ndarray, constants: np.ndarray, largest: np.ndarra
         return False
     terms = np.abs(coefficients) @ largest + np.abs(constants)
     return bool(FLOAT32_EPS * np.max(terms) < MAX_ROUNDING)
-
-
-def _first_row(source: ArraySource) -> np.ndarray:
-    return source.X[:1].astype(np.float64)

@@ -8,22 +8,28 @@ shows in the density.
 
 from __future__ import annotations
 
-import warnings
+import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 from unittest import SkipTest
 
 import numpy as np
-from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import get_tags
-from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
-from .. import _sources
-from ..exceptions import DegenerateComponentWarning
+from ._checking import (
+    ROUNDING,
+    assert_same,
+    fit,
+    learned,
+    make_rows,
+    many_rows,
+    needs_weights,
+    quietly,
+    small_chunks,
+    with_holes,
+)
 
 __all__ = [
     "check_chunk_size",
@@ -40,53 +46,58 @@ __all__ = [
     "skmix_checks",
 ]
 
-# Log densities that differ by rounding alone agree to this many nats.
-ROUNDING = 1e-6
-N_ROWS = 120
-# Enough for several chunks and lanes.
-N_MANY_ROWS = 4500
+
+SECTIONS = """
+Parameters
+----------
+name : str
+    What to call the estimator in an error.
+
+estimator : estimator
+    A density estimator: it has `fit` and `score_samples`. It is cloned.
+
+X : array-like of shape (n_samples, n_features), default=None
+    Numbers that suit the estimator, a hundred rows or so, complete ones; None makes some.
+
+Returns
+-------
+None
+
+Raises
+------
+AssertionError
+    If the estimator fails the check; the text says what differs, and by how much.
+unittest.SkipTest
+    If the check does not apply.
+
+Examples
+--------
+>>> from skmix import GMMDenoiser
+>>> from skmix.utils.estimator_checks import {check}
+>>> {check}("GMMDenoiser", GMMDenoiser(2, random_state=0))
+"""
 
 
+def _documented(check: Callable[..., None]) -> Callable[..., None]:
+    """Add the sections that are the same for all checks."""
+    sections = SECTIONS.format(check=check.__name__)
+    check.__doc__ = f"{inspect.cleandoc(check.__doc__ or '')}\n{sections}"
+    return check
+
+
+@_documented
 def check_missing_cells(name, estimator, X=None):
     """Check that missing cells (NaN) are left out of the density, in `fit` and afterwards.
 
     Rows with missing cells have finite log densities, which do not depend on the rows that are
     scored with them. A row without any observed cell scores 0, and changes nothing in a fit.
     Skipped for estimators whose tag `allow_nan` is False.
-
-    Parameters
-    ----------
-    name : str
-        What to call the estimator in an error.
-
-    estimator : estimator
-        A density estimator: it has `fit` and `score_samples`. It is cloned.
-
-    X : array-like of shape (n_samples, n_features), default=None
-        Complete rows, at least ten; None makes some.
-
-    Returns
-    -------
-    None
-
-    Raises
-    ------
-    AssertionError
-        If the estimator fails the check; the text says what differs, and by how much.
-    unittest.SkipTest
-        If the check does not apply.
-
-    Examples
-    --------
-    >>> from skmix import GaussianMixture
-    >>> from skmix.utils.estimator_checks import check_missing_cells
-    >>> check_missing_cells("GaussianMixture", GaussianMixture(2, random_state=0))
     """
     if not get_tags(estimator).input_tags.allow_nan:
         raise SkipTest(f"{name} takes no missing cells")
-    X = _rows(estimator, X)
-    holed = _with_holes(X)
-    fitted = _fit(estimator, holed)
+    X = make_rows(estimator, X)
+    holed = with_holes(X)
+    fitted = fit(estimator, holed)
     scores = fitted.score_samples(holed)
     bad = np.flatnonzero(~np.isfinite(scores))
     if len(bad):
@@ -96,7 +107,7 @@ def check_missing_cells(name, estimator, X=None):
         )
     complete = fitted.score_samples(X)
     together = fitted.score_samples(np.concatenate([X, holed]))
-    _assert_same(name, together, np.concatenate([complete, scores]), "scored beside other rows")
+    assert_same(name, together, np.concatenate([complete, scores]), "scored beside other rows")
     nothing = np.full((1, X.shape[1]), np.nan)
     (score,) = fitted.score_samples(nothing)
     if not abs(score) <= ROUNDING:
@@ -104,289 +115,105 @@ def check_missing_cells(name, estimator, X=None):
             f"{name}: a row without observed cells has log density {score:.6g} instead of 0, the "
             "logarithm of a density that is integrated over everything."
         )
-    again = _fit(estimator, np.concatenate([nothing, holed]))
-    _assert_same(name, again.score_samples(holed), scores, "after a fit with an empty row more")
+    again = fit(estimator, np.concatenate([nothing, holed]))
+    assert_same(name, again.score_samples(holed), scores, "after a fit with an empty row more")
 
 
+@_documented
 def check_sample_weight_repetition(name, estimator, X=None):
     """Check that a row of weight w counts as w rows.
 
     Skipped for estimators whose `fit` takes no `sample_weight`.
-
-    Parameters
-    ----------
-    name : str
-        What to call the estimator in an error.
-
-    estimator : estimator
-        A density estimator: it has `fit` and `score_samples`. It is cloned.
-
-    X : array-like of shape (n_samples, n_features), default=None
-        Rows; None makes some.
-
-    Returns
-    -------
-    None
-
-    Raises
-    ------
-    AssertionError
-        If the estimator fails the check; the text says what differs, and by how much.
-    unittest.SkipTest
-        If the check does not apply.
-
-    Examples
-    --------
-    >>> from skmix import GaussianMixture
-    >>> from skmix.utils.estimator_checks import check_sample_weight_repetition
-    >>> check_sample_weight_repetition("GaussianMixture", GaussianMixture(2, random_state=0))
     """
-    _needs_weights(name, estimator)
-    X = _rows(estimator, X)
+    needs_weights(name, estimator)
+    X = make_rows(estimator, X)
     weight = np.random.RandomState(1).randint(1, 4, size=len(X))
-    expected = _fit(estimator, np.repeat(X, weight, axis=0)).score_samples(X)
-    actual = _fit(estimator, X, weight).score_samples(X)
-    _assert_same(name, actual, expected, "with integer weights instead of repeated rows")
+    expected = fit(estimator, np.repeat(X, weight, axis=0)).score_samples(X)
+    actual = fit(estimator, X, weight).score_samples(X)
+    assert_same(name, actual, expected, "with integer weights instead of repeated rows")
 
 
+@_documented
 def check_sample_weight_zero(name, estimator, X=None):
     """Check that rows of weight 0 are left out, whatever they are.
 
     Skipped for estimators whose `fit` takes no `sample_weight`.
-
-    Parameters
-    ----------
-    name : str
-        What to call the estimator in an error.
-
-    estimator : estimator
-        A density estimator: it has `fit` and `score_samples`. It is cloned.
-
-    X : array-like of shape (n_samples, n_features), default=None
-        Rows; None makes some.
-
-    Returns
-    -------
-    None
-
-    Raises
-    ------
-    AssertionError
-        If the estimator fails the check; the text says what differs, and by how much.
-    unittest.SkipTest
-        If the check does not apply.
-
-    Examples
-    --------
-    >>> from skmix import GaussianMixture
-    >>> from skmix.utils.estimator_checks import check_sample_weight_zero
-    >>> check_sample_weight_zero("GaussianMixture", GaussianMixture(2, random_state=0))
     """
-    _needs_weights(name, estimator)
-    X = _rows(estimator, X)
+    needs_weights(name, estimator)
+    X = make_rows(estimator, X)
     # The largest rows are the ones that would show.
     left_out = np.argsort(X.sum(axis=1), kind="stable")[-len(X) // 5 :]
     weight = np.ones(len(X))
     weight[left_out] = 0.0
-    expected = _fit(estimator, X[weight > 0], weight[weight > 0]).score_samples(X[weight > 0])
-    actual = _fit(estimator, X, weight).score_samples(X[weight > 0])
-    _assert_same(name, actual, expected, "with rows of weight 0 instead of without them")
+    expected = fit(estimator, X[weight > 0], weight[weight > 0]).score_samples(X[weight > 0])
+    actual = fit(estimator, X, weight).score_samples(X[weight > 0])
+    assert_same(name, actual, expected, "with rows of weight 0 instead of without them")
 
 
+@_documented
 def check_sample_weight_factor(name, estimator, X=None):
     """Check that a factor common to all weights changes nothing.
 
     Skipped for estimators whose `fit` takes no `sample_weight`. Estimators with pseudo-counts,
     which weigh against the rows, are expected to fail.
-
-    Parameters
-    ----------
-    name : str
-        What to call the estimator in an error.
-
-    estimator : estimator
-        A density estimator: it has `fit` and `score_samples`. It is cloned.
-
-    X : array-like of shape (n_samples, n_features), default=None
-        Rows; None makes some.
-
-    Returns
-    -------
-    None
-
-    Raises
-    ------
-    AssertionError
-        If the estimator fails the check; the text says what differs, and by how much.
-    unittest.SkipTest
-        If the check does not apply.
-
-    Examples
-    --------
-    >>> from skmix import GaussianMixture
-    >>> from skmix.utils.estimator_checks import check_sample_weight_factor
-    >>> check_sample_weight_factor("GaussianMixture", GaussianMixture(2, random_state=0))
     """
-    _needs_weights(name, estimator)
-    X = _rows(estimator, X)
+    needs_weights(name, estimator)
+    X = make_rows(estimator, X)
     weight = np.random.RandomState(2).uniform(0.5, 2.0, size=len(X))
-    expected = _fit(estimator, X, weight).score_samples(X)
+    expected = fit(estimator, X, weight).score_samples(X)
     for factor in (1e-3, 7.0):
-        actual = _fit(estimator, X, factor * weight).score_samples(X)
-        _assert_same(name, actual, expected, f"with all weights multiplied by {factor}")
+        actual = fit(estimator, X, factor * weight).score_samples(X)
+        assert_same(name, actual, expected, f"with all weights multiplied by {factor}")
 
 
+@_documented
 def check_row_order(name, estimator, X=None):
     """Check that the density does not depend on the order of the rows of a fit.
 
     Estimators that start at random from single rows are expected to fail.
-
-    Parameters
-    ----------
-    name : str
-        What to call the estimator in an error.
-
-    estimator : estimator
-        A density estimator: it has `fit` and `score_samples`. It is cloned.
-
-    X : array-like of shape (n_samples, n_features), default=None
-        Rows; None makes some.
-
-    Returns
-    -------
-    None
-
-    Raises
-    ------
-    AssertionError
-        If the estimator fails the check; the text says what differs, and by how much.
-
-    Examples
-    --------
-    >>> from skmix import GaussianMixture
-    >>> from skmix.utils.estimator_checks import check_row_order
-    >>> check_row_order("GaussianMixture", GaussianMixture(2, random_state=0))
     """
-    X = _rows(estimator, X)
+    X = make_rows(estimator, X)
     order = np.random.RandomState(3).permutation(len(X))
-    expected = _fit(estimator, X).score_samples(X)
-    actual = _fit(estimator, X[order]).score_samples(X)
-    _assert_same(name, actual, expected, "after a fit to the same rows in another order")
+    expected = fit(estimator, X).score_samples(X)
+    actual = fit(estimator, X[order]).score_samples(X)
+    assert_same(name, actual, expected, "after a fit to the same rows in another order")
 
 
+@_documented
 def check_chunk_size(name, estimator, X=None):
     """Check that the pieces in which rows are visited add up.
 
     The log densities of some rows are the same whether or not others are scored with them, and a
     fit with the smallest chunks that the engine of skmix can be made to use gives the same
     density to rounding.
-
-    Parameters
-    ----------
-    name : str
-        What to call the estimator in an error.
-
-    estimator : estimator
-        A density estimator: it has `fit` and `score_samples`. It is cloned.
-
-    X : array-like of shape (n_samples, n_features), default=None
-        Rows, which are repeated until they are thousands; None makes some.
-
-    Returns
-    -------
-    None
-
-    Raises
-    ------
-    AssertionError
-        If the estimator fails the check; the text says what differs, and by how much.
-
-    Examples
-    --------
-    >>> from skmix import GaussianMixture
-    >>> from skmix.utils.estimator_checks import check_chunk_size
-    >>> check_chunk_size("GaussianMixture", GaussianMixture(2, random_state=0))
     """
-    X = _many_rows(estimator, X)
-    fitted = _fit(estimator, X)
+    X = many_rows(estimator, X)
+    fitted = fit(estimator, X)
     expected = fitted.score_samples(X)
     parts = [fitted.score_samples(part) for part in np.array_split(X, [1, 10, len(X) // 3])]
-    _assert_same(name, np.concatenate(parts), expected, "scored in parts")
-    with _small_chunks():
-        actual = _fit(estimator, X).score_samples(X)
-    _assert_same(name, actual, expected, "fitted in small chunks")
+    assert_same(name, np.concatenate(parts), expected, "scored in parts")
+    with small_chunks():
+        actual = fit(estimator, X).score_samples(X)
+    assert_same(name, actual, expected, "fitted in small chunks")
 
 
+@_documented
 def check_threads(name, estimator, X=None):
-    """Check that fits and scores are the same to the bit on one thread and on two.
-
-    Parameters
-    ----------
-    name : str
-        What to call the estimator in an error.
-
-    estimator : estimator
-        A density estimator: it has `fit` and `score_samples`. It is cloned.
-
-    X : array-like of shape (n_samples, n_features), default=None
-        Rows, which are repeated until they are thousands; None makes some.
-
-    Returns
-    -------
-    None
-
-    Raises
-    ------
-    AssertionError
-        If the estimator fails the check; the text says what differs, and by how much.
-
-    Examples
-    --------
-    >>> from skmix import GaussianMixture
-    >>> from skmix.utils.estimator_checks import check_threads
-    >>> check_threads("GaussianMixture", GaussianMixture(2, random_state=0))
-    """
-    X = _many_rows(estimator, X)
+    """Check that fits and scores are the same to the bit on one thread and on two."""
+    X = many_rows(estimator, X)
     scores = []
-    with _small_chunks():  # several lanes, so that there is something to share
+    with small_chunks():  # several lanes, so that there is something to share
         for n_threads in (1, 2):
             with threadpool_limits(n_threads):
-                scores.append(_fit(estimator, X).score_samples(X))
-    _assert_same(name, scores[1], scores[0], "on two threads instead of one", exact=True)
+                scores.append(fit(estimator, X).score_samples(X))
+    assert_same(name, scores[1], scores[0], "on two threads instead of one", exact=True)
 
 
+@_documented
 def check_set_output(name, estimator, X=None):
     """Check that `set_output` chooses what `transform` returns, and changes no value.
 
     Skipped for estimators without `transform` and `set_output`, and where pandas is missing.
-
-    Parameters
-    ----------
-    name : str
-        What to call the estimator in an error.
-
-    estimator : estimator
-        A density estimator: it has `fit` and `score_samples`. It is cloned.
-
-    X : array-like of shape (n_samples, n_features), default=None
-        Rows; None makes some.
-
-    Returns
-    -------
-    None
-
-    Raises
-    ------
-    AssertionError
-        If the estimator fails the check; the text says what differs, and by how much.
-    unittest.SkipTest
-        If the check does not apply.
-
-    Examples
-    --------
-    >>> from skmix import GMMDenoiser
-    >>> from skmix.utils.estimator_checks import check_set_output
-    >>> check_set_output("GMMDenoiser", GMMDenoiser(2, random_state=0))  # needs pandas
     """
     if not (hasattr(estimator, "transform") and hasattr(estimator, "set_output")):
         raise SkipTest(f"{name} has no output to set")
@@ -394,10 +221,10 @@ def check_set_output(name, estimator, X=None):
         import pandas
     except ImportError as error:
         raise SkipTest("pandas is not installed") from error
-    X = _rows(estimator, X)
+    X = make_rows(estimator, X)
     index = [f"row {i}" for i in range(len(X))]
     frame = pandas.DataFrame(X, index, [f"column {j}" for j in range(X.shape[1])])
-    fitted = _fit(estimator, frame)
+    fitted = fit(estimator, frame)
     expected = np.asarray(fitted.set_output(transform="default").transform(frame))
     named = fitted.set_output(transform="pandas").transform(frame)
     if not isinstance(named, pandas.DataFrame):
@@ -405,7 +232,7 @@ def check_set_output(name, estimator, X=None):
             f"{name}: after set_output(transform='pandas'), transform returns "
             f"{type(named).__name__} instead of a DataFrame."
         )
-    _assert_same(name, named.to_numpy(), expected, "as a DataFrame", what="output", exact=True)
+    assert_same(name, named.to_numpy(), expected, "as a DataFrame", what="output", exact=True)
     for what, actual, wanted in (
         ("index", list(named.index), index),
         ("columns", list(named.columns), list(fitted.get_feature_names_out())),
@@ -422,45 +249,20 @@ def check_set_output(name, estimator, X=None):
         )
 
 
+@_documented
 def check_refit(name, estimator, X=None):
     """Check that a second fit is a fresh one: nothing of the first is left.
 
     Estimators that continue from the last fit by their parameters (`warm_start`) are set not to.
-
-    Parameters
-    ----------
-    name : str
-        What to call the estimator in an error.
-
-    estimator : estimator
-        A density estimator: it has `fit` and `score_samples`. It is cloned.
-
-    X : array-like of shape (n_samples, n_features), default=None
-        Rows of at least two features; None makes some.
-
-    Returns
-    -------
-    None
-
-    Raises
-    ------
-    AssertionError
-        If the estimator fails the check; the text says what differs, and by how much.
-
-    Examples
-    --------
-    >>> from skmix import GaussianMixture
-    >>> from skmix.utils.estimator_checks import check_refit
-    >>> check_refit("GaussianMixture", GaussianMixture(2, random_state=0))
     """
-    X = _rows(estimator, X)
+    X = make_rows(estimator, X)
     fewer = X[: len(X) // 2, 1:]
-    fresh = _fit(estimator, X)
-    refitted = _fit(estimator, fewer)
-    _quietly(refitted.fit, X)
+    fresh = fit(estimator, X)
+    refitted = fit(estimator, fewer)
+    quietly(refitted.fit, X)
     expected = fresh.score_samples(X)
-    _assert_same(name, refitted.score_samples(X), expected, "after an earlier fit", exact=True)
-    left = sorted(_learned(refitted) ^ _learned(fresh))
+    assert_same(name, refitted.score_samples(X), expected, "after an earlier fit", exact=True)
+    left = sorted(learned(refitted) ^ learned(fresh))
     if left:
         raise AssertionError(
             f"{name}: a fit after an earlier one and a fresh one differ in the attribute(s) "
@@ -468,38 +270,12 @@ def check_refit(name, estimator, X=None):
         )
 
 
+@_documented
 def check_failed_refit(name, estimator, X=None):
-    """Check that a fit that fails leaves the earlier fit as it was.
-
-    Parameters
-    ----------
-    name : str
-        What to call the estimator in an error.
-
-    estimator : estimator
-        A density estimator: it has `fit` and `score_samples`. It is cloned.
-
-    X : array-like of shape (n_samples, n_features), default=None
-        Rows; None makes some.
-
-    Returns
-    -------
-    None
-
-    Raises
-    ------
-    AssertionError
-        If the estimator fails the check; the text says what differs, and by how much.
-
-    Examples
-    --------
-    >>> from skmix import GaussianMixture
-    >>> from skmix.utils.estimator_checks import check_failed_refit
-    >>> check_failed_refit("GaussianMixture", GaussianMixture(2, random_state=0))
-    """
-    X = _rows(estimator, X)
-    fitted = _fit(estimator, X)
-    expected, learned = fitted.score_samples(X), _learned(fitted)
+    """Check that a fit that fails leaves the earlier fit as it was."""
+    X = make_rows(estimator, X)
+    fitted = fit(estimator, X)
+    expected, before = fitted.score_samples(X), learned(fitted)
     infinite = np.concatenate([X, X], axis=1)
     infinite[len(X) // 2] = np.inf
     for bad, what in (
@@ -508,20 +284,20 @@ def check_failed_refit(name, estimator, X=None):
         (X[:, 0], "a vector"),
     ):
         try:
-            _quietly(fitted.fit, bad)
+            quietly(fitted.fit, bad)
         except Exception:
             pass
         else:
             raise AssertionError(f"{name}: a fit to {what} raises no error.")
         when = f"after a fit to {what} that failed"
-        changed = sorted(_learned(fitted) ^ learned)
+        changed = sorted(learned(fitted) ^ before)
         if changed:
             raise AssertionError(f"{name}: {', '.join(changed)} came or went {when}.")
         try:
             actual = fitted.score_samples(X)
         except Exception as error:
             raise AssertionError(f"{name}: no row can be scored {when}: {error}") from error
-        _assert_same(name, actual, expected, when, exact=True)
+        assert_same(name, actual, expected, when, exact=True)
 
 
 CHECKS: tuple[Callable[..., None], ...] = (
@@ -547,8 +323,8 @@ def skmix_checks(estimator, *, X=None):
         A density estimator: it has `fit` and `score_samples`.
 
     X : array-like of shape (n_samples, n_features), default=None
-        Rows that suit the estimator, where those that the checks make would not. They make real
-        numbers, whole ones where the tags ask for categories, positive ones where they ask so.
+        Numbers that suit the estimator, where those that the checks make would not. They make
+        real ones, whole ones where the tags ask for categories, positive ones where they ask so.
 
     Returns
     -------
@@ -622,104 +398,3 @@ def parametrize_with_checks(estimators, *, expected_failed_checks=None, rows=Non
                 yield pytest.param(estimator, check, marks=marks, id=f"{estimator!r}-{name}")
 
     return pytest.mark.parametrize(("estimator", "check"), list(parameters()))
-
-
-# What the checks share ------------------------------------------------------------------------
-
-
-def _needs_weights(name: str, estimator: Any) -> None:
-    if not has_fit_parameter(estimator, "sample_weight"):
-        raise SkipTest(f"{name} takes no sample_weight")
-
-
-def _rows(estimator: Any, X: Any, n_samples: int = N_ROWS) -> np.ndarray:
-    """Return given rows as an array, or three groups of rows as the tags ask for them."""
-    if X is not None:
-        return np.array(X)
-    rng = np.random.RandomState(0)
-    centres = np.array([[0.0, 0.0, 0.0], [4.0, 1.0, -1.0], [-1.0, 5.0, 2.0]])
-    X = centres[rng.randint(3, size=n_samples)] + rng.standard_normal((n_samples, 3))
-    tags = get_tags(estimator).input_tags
-    if tags.categorical:
-        return np.clip(np.round(0.5 * X), -1.0, 3.0) + 1.0
-    return np.exp(0.3 * X) if tags.positive_only else X
-
-
-def _many_rows(estimator: Any, X: Any) -> np.ndarray:
-    if X is None:
-        return _rows(estimator, None, N_MANY_ROWS)
-    X = np.array(X)
-    return X[np.arange(max(N_MANY_ROWS, len(X))) % len(X)]
-
-
-def _with_holes(X: np.ndarray) -> np.ndarray:
-    """Return rows in which a fifth of the cells are missing, but no whole row or column."""
-    rng = np.random.RandomState(4)
-    holes = rng.uniform(size=X.shape) < 0.2
-    holes[np.arange(len(X)), rng.randint(X.shape[1], size=len(X))] = False
-    holes[: len(X) // 5] = False
-    return np.where(holes, np.nan, X)
-
-
-def _fit(estimator: Any, X: Any, sample_weight: np.ndarray | None = None) -> Any:
-    """Fit a clone whose random numbers are fixed and that starts afresh."""
-    fitted = clone(estimator)
-    parameters = fitted.get_params()
-    if "random_state" in parameters and parameters["random_state"] is None:
-        fitted.set_params(random_state=0)
-    if "warm_start" in parameters:
-        fitted.set_params(warm_start=False)
-    weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-    return _quietly(fitted.fit, X, **weights)
-
-
-def _quietly(fit: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Fit, and leave unsaid that a fit did not converge or that a component had no rows."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        warnings.simplefilter("ignore", DegenerateComponentWarning)
-        return fit(*args, **kwargs)
-
-
-def _learned(fitted: Any) -> set[str]:
-    return {name for name in vars(fitted) if name.endswith("_") and not name.startswith("_")}
-
-
-@contextmanager
-def _small_chunks() -> Iterator[None]:
-    """Have sources cut rows into the smallest chunks that their forms allow."""
-    chunk_bytes = _sources.CHUNK_BYTES
-    _sources.CHUNK_BYTES = 1
-    try:
-        yield
-    finally:
-        _sources.CHUNK_BYTES = chunk_bytes
-
-
-def _assert_same(
-    name: str,
-    actual: Any,
-    expected: Any,
-    when: str,
-    *,
-    what: str = "log density",
-    exact: bool = False,
-) -> None:
-    """Compare row by row, to rounding or to the bit."""
-    actual, expected = np.asarray(actual), np.asarray(expected)
-    if actual.shape != expected.shape:
-        raise AssertionError(
-            f"{name}: the {what} has shape {actual.shape} {when}, not {expected.shape}."
-        )
-    same = (actual == expected) | (np.isnan(actual) & np.isnan(expected))
-    with np.errstate(invalid="ignore"):
-        difference = np.where(same, 0.0, np.abs(actual - expected))
-    limit = 0.0 if exact else ROUNDING * np.maximum(1.0, np.abs(expected))
-    bad = ~(difference <= limit)  # NaN is bad, too
-    if bad.any():
-        place = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise AssertionError(
-            f"{name}: the {what} differs {when}, in {bad.sum()} of {bad.size} places, by up to "
-            f"{np.max(difference[bad]):.3g}; the first, {place}, is {actual[place]:.10g}, not "
-            f"{expected[place]:.10g}."
-        )
