@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from skmix import _categorical_mixture
+
 # The same examples in every run: a red test is a bug, never bad luck.
 settings.register_profile(
     "skmix", derandomize=True, deadline=None, database=None, max_examples=25, print_blob=True
@@ -24,3 +26,9 @@ def data_dir():
     if not folder:
         pytest.skip("SKMIX_DATA is not set")
     return Path(folder)
+
+
+@pytest.fixture
+def few_starts(monkeypatch):
+    """Search little for categorical optima, where only interfaces and laws are tested."""
+    monkeypatch.setattr(_categorical_mixture, "N_SHORT_RUNS", 6)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import strategies as st
 from scipy.special import softmax
 from scipy.stats import chi2
+from sklearn.base import clone
 from sklearn.naive_bayes import CategoricalNB
 from threadpoolctl import threadpool_limits
 
@@ -222,6 +223,7 @@ def test_bad_options_say_the_remedy(options, message):
         CategoricalMixture(**options).fit([[0, 1], [1, 1]])
 
 
+@pytest.mark.filterwarnings("ignore::skmix.exceptions.DegenerateComponentWarning")
 @pytest.mark.parametrize("assignment", ["soft", "hard"])
 def test_rows_without_an_answer_are_left_out_of_a_fit(assignment):
     X, weight = two_classes(n_samples=200), np.arange(200) % 3

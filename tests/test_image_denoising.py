@@ -133,7 +133,7 @@ def test_every_denoiser_is_a_prior(make):
 
 
 def test_a_prior_from_the_noisy_image_itself():
-    clean = waves((90, 80))
+    clean = waves((60, 50))
     noisy = noisy_version(clean)
     assert mse(denoise(noisy, noise_std=0.2), clean) < 0.3 * mse(noisy, clean)
     assert mse(denoise(noisy, noise_std=0.2, method="epll"), clean) < 0.3 * mse(noisy, clean)

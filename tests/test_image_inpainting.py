@@ -134,7 +134,7 @@ def test_std_is_calibrated(prior, noise_std):
     """Images of one patch each, drawn from the prior, at levels of which it knows nothing."""
     rng = np.random.default_rng(0)
     squares, variances = [], []
-    for patch, level in zip(prior.sample(300)[0], rng.normal(size=300), strict=True):
+    for patch, level in zip(prior.sample(150)[0], rng.normal(size=150), strict=True):
         clean = patch.reshape(6, 6) + 3.0 * level
         noisy = clean + noise_std * rng.normal(size=clean.shape)
         mask = rng.random(clean.shape) < 0.6
@@ -274,7 +274,7 @@ def test_std_in_colour(prior):
 
 
 def test_a_prior_from_the_damaged_image_itself():
-    clean = waves((90, 80))
+    clean = waves((70, 60))
     mask = np.zeros(clean.shape, dtype=bool)
     mask[::12], mask[:, 40] = True, True
     filled = inpaint(noisy_version(clean, 0.05), mask, noise_std=0.05)

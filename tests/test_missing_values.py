@@ -246,16 +246,18 @@ def test_chunks_add_up(case, monkeypatch):
 
 def test_scoring_many_features_and_components_needs_little_memory():
     rng = np.random.default_rng(0)
-    X = with_holes(rng.normal(size=(3000, 200)), 0.5)
+    X = with_holes(rng.normal(size=(3000, 100)), 0.5)
     mixture = GaussianMixture.from_parameters(
-        np.full(20, 0.05), rng.normal(size=(20, 200)), np.broadcast_to(np.eye(200), (20, 200, 200))
+        np.full(40, 1 / 40),
+        rng.normal(size=(40, 100)),
+        np.broadcast_to(np.eye(100), (40, 100, 100)),
     )
     tracemalloc.start()
     mixture.score_samples(X)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     # Rows times features times components in float64 would be 96 MB.
-    parameters = 8 * 20 * 200**2
+    parameters = 8 * 40 * 100**2
     assert peak < 8 * parameters + 48 * 2**20
 
 

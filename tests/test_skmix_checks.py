@@ -31,6 +31,7 @@ from skmix import (
 from skmix.utils import estimator_checks
 from skmix.utils.estimator_checks import parametrize_with_checks, skmix_checks
 
+pytestmark = pytest.mark.usefixtures("few_starts")
 DENSITIES = [
     *(GaussianMixture(2, covariance_type=kind) for kind in ("full", "tied", "diag")),
     GaussianMixture(2, assignment="hard"),

@@ -12,6 +12,7 @@ from skmix import GMMDenoiser, KMeansQuantizer
 
 N_FEATURES = 150  # enough for OpenBLAS to share products and factorisations among threads
 
+pytestmark = pytest.mark.usefixtures("few_starts")
 quiet = pytest.mark.filterwarnings("ignore")
 
 
