@@ -70,7 +70,7 @@ def test_mmse_averages_denoised_patches(prior, stride, remove_mean):
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_epll_takes_turns_as_zoran_and_weiss_do(prior, stride):
-    clean = waves()[:22, :26]
+    clean = waves()[:15, :18]
     noisy = noisy_version(clean)
     current, half = noisy, stride // 2
     mixture = prior.mixture_

@@ -134,7 +134,7 @@ def test_std_is_calibrated(prior, noise_std):
     """Images of one patch each, drawn from the prior, at levels of which it knows nothing."""
     rng = np.random.default_rng(0)
     squares, variances = [], []
-    for patch, level in zip(prior.sample(150)[0], rng.normal(size=150), strict=True):
+    for patch, level in zip(prior.sample(300)[0], rng.normal(size=300), strict=True):
         clean = patch.reshape(6, 6) + 3.0 * level
         noisy = clean + noise_std * rng.normal(size=clean.shape)
         mask = rng.random(clean.shape) < 0.6

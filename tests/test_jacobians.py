@@ -150,7 +150,9 @@ def mass(model, low, high, points=None):
     """Integral of the density of one feature."""
 
     def density(x):
-        return np.exp(model.score_samples(np.reshape(x, (-1, 1)))).reshape(np.shape(x))
+        near = np.abs(x) < 1e100  # powers of what is farther out overflow
+        scores = model.score_samples(np.where(near, x, 0.0).reshape(-1, 1)).reshape(x.shape)
+        return np.where(near, np.exp(scores), 0.0)
 
     limits = np.array([low, *sorted(points if points is not None else []), high], dtype=float)
     parts = integrate.tanhsinh(density, limits[:-1], limits[1:], atol=1e-9, rtol=1e-9)
