@@ -150,7 +150,7 @@ def mass(model, low, high, points=None):
     """Integral of the density of one feature."""
 
     def density(x):
-        near = np.abs(x) < 1e100  # powers of what is farther out overflow
+        near = np.abs(x) < 1e30  # powers of what is farther out overflow
         scores = model.score_samples(np.where(near, x, 0.0).reshape(-1, 1)).reshape(x.shape)
         return np.where(near, np.exp(scores), 0.0)
 
