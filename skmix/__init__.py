@@ -3,22 +3,22 @@
 from importlib import import_module as _import_module
 
 from . import metrics as metrics
-from ._bootstrap import bootstrap_lrt
-from ._categorical_bayes import CategoricalBayesClassifier
-from ._categorical_mixture import CategoricalMixture
-from ._diagonal_gmm import DiagonalGMM
+from ._denoisers.gaussian import GMMDenoiser, MVNDenoiser
+from ._denoisers.gsm import GSMDenoiser
+from ._denoisers.ica import ICADenoiser
 from ._displays import ComponentsDisplay, ConvergenceDisplay, SelectionDisplay
-from ._gaussian_mixture import GaussianMixture
-from ._gmm_bayes import GMMBayesClassifier
-from ._gmm_denoisers import GMMDenoiser, MVNDenoiser
-from ._gsm_denoiser import GSMDenoiser
-from ._ica_denoiser import ICADenoiser
-from ._inpainter import ConditionalGMMInpainter
-from ._mixture import Mixture
-from ._quantizer import KMeansQuantizer
-from ._regressor import GMMRegressor
-from ._selection import select_mixture
-from ._transformed_density import TransformedDensity
+from ._missing.inpainter import ConditionalGMMInpainter
+from ._mixtures.categorical import CategoricalMixture
+from ._mixtures.diagonal import DiagonalGMM
+from ._mixtures.gaussian import GaussianMixture
+from ._mixtures.mixture import Mixture
+from ._selection.bootstrap import bootstrap_lrt
+from ._selection.selection import select_mixture
+from ._supervised.categorical import CategoricalBayesClassifier
+from ._supervised.gaussian import GMMBayesClassifier
+from ._supervised.regressor import GMMRegressor
+from ._transforms.quantizer import KMeansQuantizer
+from ._transforms.transformed_density import TransformedDensity
 
 __version__ = "0.1.0.dev0"
 

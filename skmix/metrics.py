@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_array, check_random_state
 
-from . import _validation
-from ._criteria import last_step, rows_of_last_step
+from ._interface import validation
+from ._mixtures.criteria import last_step, rows_of_last_step
 
 __all__ = ["neg_aic_score", "neg_bic_score", "neg_icl_score", "psnr_scorer"]
 
@@ -242,7 +242,7 @@ def psnr_scorer(noise_std=0.1, *, data_range=1.0, random_state=0):
     >>> search.fit(X).best_params_
     {'n_components': 3}
     """
-    noise_std = float(_validation.check_noise_std(noise_std, 1, "noise_std")[0])
+    noise_std = float(validation.check_noise_std(noise_std, 1, "noise_std")[0])
     if not 0.0 < data_range < np.inf:
         raise ValueError(
             f"data_range must be positive and finite, but is {data_range}: it is the span of the "

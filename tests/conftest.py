@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from skmix import _categorical_mixture
+from skmix._mixtures import categorical
 
 # The same examples in every run: a red test is a bug, never bad luck.
 settings.register_profile(
@@ -31,4 +31,4 @@ def data_dir():
 @pytest.fixture
 def few_starts(monkeypatch):
     """Search little for categorical optima, where only interfaces and laws are tested."""
-    monkeypatch.setattr(_categorical_mixture, "N_SHORT_RUNS", 6)
+    monkeypatch.setattr(categorical, "N_SHORT_RUNS", 6)

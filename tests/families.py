@@ -12,7 +12,7 @@ import numpy as np
 import oracles
 import pytest
 
-from skmix._em import em, predict_proba, score_samples
+from skmix._engine.em import em, predict_proba, score_samples
 from skmix._families import (
     DiagonalGaussian,
     Frame,
@@ -22,7 +22,7 @@ from skmix._families import (
     SphericalGaussian,
     TiedGaussian,
 )
-from skmix._sources import ArraySource
+from skmix._rows.sources import ArraySource
 
 
 def _random_matrix(rng, n_features):

@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
 
 from skmix import CategoricalMixture, DiagonalGMM, GaussianMixture, metrics
-from skmix._criteria import evaluate
+from skmix._mixtures.criteria import evaluate
 
 X = load_iris().data
 CODES = np.round(X).astype(int)

@@ -1,7 +1,11 @@
-"""Pictures of fits, in scikit-learn's Display convention; matplotlib is imported when drawing."""
+"""Pictures of fits, in scikit-learn's Display convention; matplotlib is imported when drawing.
 
-from ._components import ComponentsDisplay
-from ._convergence import ConvergenceDisplay
-from ._selection import SelectionDisplay
+Open `components.py` first; what displays share is in `axes.py`. Imports `_mixtures`, `_selection`
+and `_interface`.
+"""
+
+from .components import ComponentsDisplay
+from .convergence import ConvergenceDisplay
+from .selection import SelectionDisplay
 
 __all__ = ["ComponentsDisplay", "ConvergenceDisplay", "SelectionDisplay"]

@@ -1,16 +1,22 @@
-"""What one component is: families of densities in the form that EM needs."""
+"""What one component is: families of densities in the form that EM needs.
 
-from ._base import Extrapolating, Family, Form
-from ._categorical import Categorical, CategoricalParams, Packing
-from ._diagonal import DiagonalGaussian
-from ._frame import Frame
-from ._full import FullGaussian
-from ._gaussian import GaussianFamily
-from ._gaussian_form import GaussianForm, GaussianParams
-from ._linear import LinearFamily, LinearStatistics
-from ._scales import ScaleFamily, ScaleParams, spread_scales
-from ._spherical import SphericalGaussian
-from ._tied import TiedGaussian, TiedRuns
+`protocols.py` says what EM asks of a family and of its form (open it first). Gaussians share
+`gaussian.py`, `gaussian_form.py` (log densities and statistics as matrix products) and
+`incomplete.py` (rows with missing cells); `linear.py` is the base for families of one's own.
+Imports numpy, scipy, `_rows` and `_linalg`, never scikit-learn.
+"""
+
+from .categorical import Categorical, CategoricalParams, Packing
+from .diagonal import DiagonalGaussian
+from .frame import Frame
+from .full import FullGaussian
+from .gaussian import GaussianFamily
+from .gaussian_form import GaussianForm, GaussianParams
+from .linear import LinearFamily, LinearStatistics
+from .protocols import Extrapolating, Family, Form
+from .scales import ScaleFamily, ScaleParams, spread_scales
+from .spherical import SphericalGaussian
+from .tied import TiedGaussian, TiedRuns
 
 __all__ = [
     "Categorical",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, validate_params
 
-from .._quantizer import KMeansQuantizer, distinct_rows, nearest
+from .._transforms.quantizer import KMeansQuantizer, distinct_rows, nearest
 from ._arrays import (
     channels_last,
     check_channel_axis,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import helmert
 
-from .._sources import one_blas_thread
+from .._rows.sources import one_blas_thread
 from ._arrays import as_float
 from ._patches import extract_patches
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import _imputation
-from .._gaussian_mixture import GaussianMixture
-from .._sources import ArraySource
+from .._denoisers import wiener
+from .._mixtures.gaussian import GaussianMixture
+from .._rows.sources import ArraySource
 from ._visitor import Restore
 
 
@@ -72,7 +72,7 @@ class PatchPosterior:
         family, params = self._mixture_of_incomplete._dense_family()
         noise_variance = np.full((1, rows.shape[1]), self.noise_std**2)
         with ArraySource(rows) as source:
-            return _imputation.denoise(
+            return wiener.denoise(
                 source, family, params, noise_variance, with_variance=self.with_variance
             )
 

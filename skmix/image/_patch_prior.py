@@ -11,8 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from .._gmm_denoisers import GMMDenoiser, less_noise
-from .._sources import one_blas_thread
+from .._denoisers.gaussian import GMMDenoiser, less_noise
+from .._rows.sources import one_blas_thread
 from ._arrays import as_float
 from ._patches import corners, cut_patches, known_means
 

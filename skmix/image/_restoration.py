@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import _validation
-from .._sources import one_blas_thread
+from .._interface import validation
+from .._rows.sources import one_blas_thread
 from ._arrays import as_float, channels_last, undo_channels_last
 from ._filling import average_posteriors
 from ._half_quadratic import half_quadratic, pass_offsets, towards_pixels
@@ -194,7 +194,7 @@ def _is_auto(noise_std: Any) -> bool:
 def _check_noise_std(noise_std: Any) -> float:
     if np.ndim(noise_std):
         raise ValueError(f"noise_std must be one number, but has shape {np.shape(noise_std)}.")
-    return float(_validation.check_noise_std(noise_std, 1, "noise_std")[0])
+    return float(validation.check_noise_std(noise_std, 1, "noise_std")[0])
 
 
 def _restore_by_luminance(planes, prior, noise_std, settings: Settings, progress: Progress):

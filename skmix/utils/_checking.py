@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 
-from .. import _sources
+from .._rows import sources
 from ..exceptions import DegenerateComponentWarning
 
 # Log densities that differ by rounding alone agree to this many nats.
@@ -88,12 +88,12 @@ def learned(fitted: Any) -> set[str]:
 @contextmanager
 def small_chunks() -> Iterator[None]:
     """Have sources cut rows into the smallest chunks that their forms allow."""
-    chunk_bytes = _sources.CHUNK_BYTES
-    _sources.CHUNK_BYTES = 1
+    chunk_bytes = sources.CHUNK_BYTES
+    sources.CHUNK_BYTES = 1
     try:
         yield
     finally:
-        _sources.CHUNK_BYTES = chunk_bytes
+        sources.CHUNK_BYTES = chunk_bytes
 
 
 def assert_same(

@@ -1,0 +1,463 @@
+"""Gaussian components: what all covariance structures share.
+
+Log densities are linear in the features [1, z, quadratic terms of z], so the E-step is one
+matrix product and the M-step another (the *moment form*). Its sums of squares are taken about
+the centre of the frame, and lose digits when a component is far narrower than the data are wide;
+such components are evaluated about their own mean, one at a time (the *centred form*). A pass may
+mix the two.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .._rows.sources import Scratch
+from .frame import Frame
+from .gaussian_form import GaussianForm, GaussianParams, GaussianStatistics
+
+# What rounding may do to a density (relative to its exponent) and to a variance, per type of the
+# sums. The tighter one for densities in float64 keeps the log-likelihood of a row, a sum over
+# features, exact to 1e-10 where the form changes.
+MAX_RELATIVE_ERROR = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-10}
+MAX_VARIANCE_ERROR = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-9}
+# In the centred form rounding enters through the rows alone, to first order.
+MAX_ROW_ERROR = 1e-4
+
+# A sum of rows in one product is wrong by up to this many units of rounding, as measured on three
+# generations of processors: few rows have no time to, many average it out...
+MAX_ROUNDING, AVERAGED_FROM = 25.0, 500
+# ... unless few values come again and again, all of which are rounded to the same side.
+COARSE_ROUNDING, COARSE_SAMPLE = 140.0, 256
+
+# Where a component's own rows are: at its mean, and so many standard deviations of each feature
+# farther out. Spread costs digits only where correlations make some direction narrower than the
+# features are, and half as many as a mean that far out, as measured for up to 32 features.
+REACH = 0.5
+
+# A component with no more than this share of the rows has lost them all to rounding.
+DEAD_SHARE = 10 * float(np.finfo(np.float64).eps)
+# A component in which regularisation makes up more of some variance than this has collapsed.
+COLLAPSED_SHARE = 0.99
+
+ILL_DEFINED_COVARIANCE = (
+    "Fitting the mixture model failed because some components have ill-defined empirical "
+    "covariance (for instance caused by singleton or collapsed samples). Try to decrease the "
+    "number of components, increase reg_covar, or scale the input data."
+)
+
+
+class GaussianFamily(ABC):
+    """Gaussian components of one covariance structure, in the coordinates of a frame.
+
+    Parameters
+    ----------
+    frame : Frame
+        The coordinates of all parameters that go in and come out.
+
+    reg_covar : float, default=0.0
+        Added to every variance, in squared units of the rows.
+
+    shrinkage : float, default=0.0
+        Pseudo-observations per component with the pooled within-component covariance.
+
+    incomplete : bool, default=False
+        Whether the rows of the fit have missing cells (NaN).
+
+    noise_variance : ndarray of shape (n_features,), default=None
+        Variances, in squared units of the rows, of known independent noise in the rows of the
+        fit. Parameters are those of the rows without it.
+    """
+
+    covariance_type: ClassVar[str]
+    common_scale: ClassVar[bool] = False  # whether the frame must scale all columns alike
+    shared_covariance: ClassVar[bool] = False  # whether there is one for all components
+    # Above this the quadratic features outgrow the cache and the centred form is faster.
+    max_moment_features: ClassVar[float] = np.inf
+
+    def __init__(
+        self,
+        frame: Frame,
+        *,
+        reg_covar: float = 0.0,
+        shrinkage: float = 0.0,
+        incomplete: bool = False,
+        noise_variance: np.ndarray | None = None,
+    ):
+        self.frame = frame
+        self.shrinkage = shrinkage
+        self.incomplete = incomplete
+        self.noise = None if noise_variance is None else noise_variance / frame.scale**2
+        self.regularised = reg_covar > 0.0 or shrinkage > 0.0
+        self.reg_variances = reg_covar / frame.scale**2
+        # Squares of the rounding of coordinates: smaller variances are noise.
+        radius = np.where(np.isfinite(frame.radius), frame.radius, 0.0)
+        self.resolution = (np.finfo(np.float64).eps * radius) ** 2
+        self.n_rows, self.coarse = 1, False
+
+    def bind(self, source: Any) -> None:
+        """Compute what is constant over a fit to the rows of a source."""
+        self.n_rows, self.coarse = source.n_samples, _is_coarse(source)
+
+    # What a structure defines ------------------------------------------------------------
+
+    @staticmethod
+    @abstractmethod
+    def incomplete_form() -> type[GaussianForm]:
+        """Return the type of form for rows with missing cells."""
+
+    @abstractmethod
+    def n_quadratic(self, n_features: int) -> int:
+        """Number of quadratic features of the moment form."""
+
+    @abstractmethod
+    def fill_quadratic(self, z: np.ndarray, out: np.ndarray) -> None:
+        """Write the quadratic features (n_quadratic, n_chunk) of z (n_features, n_chunk)."""
+
+    @abstractmethod
+    def natural_parameters(self, params: GaussianParams) -> tuple[np.ndarray, np.ndarray]:
+        """Return precision times mean (K, n_features) and coefficients (K, n_quadratic)."""
+
+    @abstractmethod
+    def log_det_precision_cholesky(self, params: GaussianParams) -> np.ndarray:
+        """Half the log-determinant of the precisions, (K,) or scalar."""
+
+    @abstractmethod
+    def mahalanobis(
+        self, params: GaussianParams, k: int, diff: np.ndarray, scratch: Scratch
+    ) -> np.ndarray:
+        """Squared Mahalanobis distance of z - mean_k; `diff` (n_features, n) may be lost."""
+
+    @abstractmethod
+    def zeros_centred(self, n_features: int, n_centred: int) -> list[np.ndarray]:
+        """Return zeros for the second moments of the components in centred form."""
+
+    @abstractmethod
+    def add_centred(
+        self, totals: list[np.ndarray], i: int, diff: np.ndarray, resp: np.ndarray, scratch
+    ) -> None:
+        """Add responsibility-weighted squares of `diff` to place `i`; `diff` may be lost."""
+
+    @abstractmethod
+    def second_moments(
+        self, quadratic: np.ndarray, centred: np.ndarray, totals: list[np.ndarray]
+    ) -> np.ndarray:
+        """Combine moments (K, n_quadratic) and centred ones to the shape of covariances."""
+
+    @abstractmethod
+    def empirical_covariances(
+        self, statistics: GaussianStatistics, counts: np.ndarray, shift: np.ndarray
+    ) -> np.ndarray:
+        """Second moments / counts - shift shift'; `statistics.second` may be overwritten."""
+
+    @abstractmethod
+    def add_to_variances(self, covariances: np.ndarray, variances: np.ndarray) -> np.ndarray:
+        """Add `variances` (n_features,) to the diagonals, in place."""
+
+    @staticmethod
+    @abstractmethod
+    def covariance_shape(n_components: int, n_features: int) -> tuple[int, ...]:
+        """Return the shape of covariances, precisions and their Cholesky factors."""
+
+    @abstractmethod
+    def unit_covariances(self, n_components: int) -> np.ndarray:
+        """Return identity matrices or ones."""
+
+    @abstractmethod
+    def precisions(self, precisions_cholesky: np.ndarray) -> np.ndarray:
+        """Multiply the factors out."""
+
+    @abstractmethod
+    def factor_precisions(self, precisions: np.ndarray) -> np.ndarray:
+        """Factor given precisions; raise `numpy.linalg.LinAlgError` where not possible."""
+
+    @abstractmethod
+    def invert_factors(self, precisions_cholesky: np.ndarray) -> np.ndarray:
+        """Return the covariances that belong to the factors."""
+
+    @abstractmethod
+    def precisions_cholesky(self, covariances: np.ndarray) -> np.ndarray:
+        """Factor the precisions; raise `numpy.linalg.LinAlgError` where not possible."""
+
+    @abstractmethod
+    def make_positive_definite(self, covariances: np.ndarray) -> np.ndarray:
+        """Raise the eigenvalues that rounding made too small to factor."""
+
+    @abstractmethod
+    def largest_precision(self, params: GaussianParams, radius: np.ndarray) -> np.ndarray:
+        """Bound (K,) on precision times squared radius, (n_features,) or (K, n_features)."""
+
+    @abstractmethod
+    def largest_share(self, params: GaussianParams, variances: np.ndarray) -> np.ndarray:
+        """Largest share (K,), over all directions, of `variances` in those of a component."""
+
+    @abstractmethod
+    def pivots(self, params: GaussianParams) -> np.ndarray:
+        """Variance of each feature given the earlier ones, (n_components, n_features)."""
+
+    @abstractmethod
+    def variances(self, params: GaussianParams) -> np.ndarray:
+        """Variance of each feature, (n_components, n_features)."""
+
+    @abstractmethod
+    def rescale(self, params: GaussianParams, scale: np.ndarray) -> GaussianParams:
+        """Multiply the coordinates by `scale` (n_features,)."""
+
+    @abstractmethod
+    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
+        """Return the number of free parameters in the covariances."""
+
+    @abstractmethod
+    def marginal_covariances(self, covariances: np.ndarray, features: np.ndarray) -> np.ndarray:
+        """Return the covariances of some of the features."""
+
+    @abstractmethod
+    def conditional(
+        self, params: GaussianParams
+    ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+        """Return a function from a row to means and covariances of its missing cells (NaN)."""
+
+    @abstractmethod
+    def shift_second(
+        self, second: np.ndarray, counts: np.ndarray, lag: np.ndarray, moved: np.ndarray
+    ) -> np.ndarray:
+        """Second moments about origins that lie `lag` from the old ones.
+
+        `counts` (K, 1) and `moved` (K, n_features) are the sums of ones and of deviations from
+        the old origins.
+        """
+
+    @abstractmethod
+    def filter_noise(
+        self,
+        params: GaussianParams,
+        counts: np.ndarray,
+        deviation: np.ndarray,
+        second: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Expected first and second moments about the means of rows without noise."""
+
+    @abstractmethod
+    def draw_noise(
+        self, params: GaussianParams, component: int, n_samples: int, rng: np.random.RandomState
+    ) -> np.ndarray:
+        """Draw rows of one component, less its mean."""
+
+    def row_term(self, params: GaussianParams, z: np.ndarray, scratch: Scratch):
+        """Part of the log density that all components share, left out of the moment form."""
+        return 0.0
+
+    def row_term_total(self, params: GaussianParams) -> float:
+        """Sum of `row_term` over the rows bound to this family."""
+        return 0.0
+
+    # Family protocol -----------------------------------------------------------------------
+
+    def prepare(self, params: GaussianParams, dtype) -> GaussianForm:
+        """Choose type and form for the rows of the fit."""
+        params = self.with_noise(params)
+        rounding = self._rounding_of_sums(params.weights * self.n_rows)
+        return self._prepare(params, dtype, self.frame.radius, self.incomplete, rounding)
+
+    def _rounding_of_sums(self, counts: np.ndarray) -> np.ndarray:
+        """Units of rounding (K,) by which a sum over so many rows may be wrong."""
+        if self.coarse:
+            return np.full(len(counts), COARSE_ROUNDING)
+        averaged = np.sqrt(AVERAGED_FROM / np.maximum(counts, AVERAGED_FROM))
+        return np.maximum(MAX_ROUNDING * averaged, 1.0)
+
+    def _prepare(
+        self, params: GaussianParams, dtype, radius, incomplete, rounding: Any = 0.0
+    ) -> GaussianForm:
+        # Rows far from a component have none of its responsibility, and a density whose error is
+        # small beside its size: what counts is how far from the origin its own rows are.
+        spread = REACH * np.sqrt(self.variances(params))
+        ratio2 = self.largest_precision(params, np.minimum(radius, np.abs(params.means) + spread))
+        n_features = len(self.frame.scale)
+        for work_dtype in dict.fromkeys([np.dtype(dtype), np.dtype(np.float64)]):
+            centred = ~_rounding_is_small(ratio2, rounding, work_dtype)
+            if n_features > self.max_moment_features:
+                centred[:] = True
+                eps = np.finfo(work_dtype).eps
+                safe = bool(np.all(eps * np.sqrt(ratio2) < MAX_ROW_ERROR))
+            else:
+                safe = not centred.any()
+            if safe:
+                break
+        form = self.incomplete_form() if incomplete else GaussianForm
+        return form(self, params, dtype=work_dtype, centred=centred, about=params.means)
+
+    def maximize(self, params: GaussianParams, statistics: GaussianStatistics) -> GaussianParams:
+        """Return the maximum-likelihood parameters, shrunk and regularised.
+
+        A component without rows keeps its mean and covariance, with weight 0.
+        """
+        if self.noise is not None:
+            statistics = self.without_noise(params, statistics)
+        dead = _dead(statistics)
+        counts = np.where(dead, 1.0, statistics.counts)
+        means = self._means(params, statistics)
+        covariances = self.empirical_covariances(statistics, counts, means - statistics.about)
+        if self.shrinkage > 0.0:
+            covariances = self._shrink(covariances, statistics.counts)
+        covariances = self.add_to_variances(covariances, self.reg_variances)
+        if self.regularised and not self.shared_covariance:
+            covariances[dead] = self.invert_factors(params.precisions_cholesky[dead])
+        weights = np.where(dead, 0.0, statistics.counts)
+        return GaussianParams(weights / weights.sum(), means, *self.factor(covariances))
+
+    def _means(self, params: GaussianParams, statistics: GaussianStatistics) -> np.ndarray:
+        dead = _dead(statistics)
+        means = statistics.first / np.where(dead, 1.0, statistics.counts)[:, None]
+        means[dead] = params.means[dead]
+        return means
+
+    def refine(
+        self,
+        params: GaussianParams,
+        form: GaussianForm,
+        statistics: GaussianStatistics,
+        new_params: GaussianParams | None,
+    ) -> GaussianForm | None:
+        """Repeat the sums about the new means where the old origin cancelled too many digits.
+
+        `new_params` is None where the covariances could not be factored.
+        """
+        means = self._means(params, statistics)
+        shift = np.abs(means - statistics.about)
+        if new_params is not None:
+            # The share of a second moment that is taken off again with the square of the mean.
+            ratio2 = self.largest_precision(self.with_noise(new_params), shift)
+            share = statistics.counts / statistics.counts.sum()
+            rounding = self._rounding_of_sums(share * self.n_rows)
+            if np.all(_rounding_is_small(ratio2, rounding, form.dtype)):
+                return None
+        everything = np.ones(len(means), dtype=bool)
+        params = self.with_noise(params)
+        return type(form)(self, params, dtype=np.float64, centred=everything, about=means)
+
+    def forms_for_scoring(self, params: GaussianParams, dtype) -> Callable[..., GaussianForm]:
+        """Return a function from a chunk to a form for its rows."""
+        anywhere = np.full(len(self.frame.scale), np.inf)
+        forms: dict[bool, GaussianForm] = {}
+
+        def form_for(X: np.ndarray) -> GaussianForm:
+            incomplete = X.size > 0 and bool(np.isnan(X.min()))
+            if incomplete not in forms:
+                forms[incomplete] = self._prepare(params, dtype, anywhere, incomplete)
+            return forms[incomplete]
+
+        return form_for
+
+    def n_components(self, params: GaussianParams) -> int:
+        """Return the number of components."""
+        return len(params.weights)
+
+    def n_parameters(self, params: GaussianParams) -> int:
+        """Return the number of free parameters."""
+        n_components, n_features = params.means.shape
+        n_covariance = self.n_covariance_parameters(n_components, n_features)
+        return n_covariance + n_components * n_features + n_components - 1
+
+    def sample(
+        self, params: GaussianParams, component: int, n_samples: int, rng: np.random.RandomState
+    ) -> np.ndarray:
+        """Draw rows of one component, in the units of the rows."""
+        z = params.means[component] + self.draw_noise(params, component, n_samples, rng)
+        return z * self.frame.scale + self.frame.reference
+
+    # Shared steps --------------------------------------------------------------------------
+
+    def factor(self, covariances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return covariances and Cholesky factors of the precisions; repair if regularised."""
+        try:
+            return covariances, self.precisions_cholesky(covariances)
+        except np.linalg.LinAlgError:
+            if not self.regularised:
+                raise ValueError(ILL_DEFINED_COVARIANCE) from None
+        covariances = self.make_positive_definite(covariances)
+        return covariances, self.precisions_cholesky(covariances)
+
+    def _shrink(self, covariances: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        share = (counts / counts.sum()).reshape(-1, *[1] * (covariances.ndim - 1))
+        pooled = (share * covariances).sum(axis=0)
+        counts = counts.reshape(share.shape)
+        return (counts * covariances + self.shrinkage * pooled) / (counts + self.shrinkage)
+
+    def with_noise(self, params: GaussianParams) -> GaussianParams:
+        """Parameters of rows with the noise of the fit, given those of rows without."""
+        if self.noise is None:
+            return params
+        covariances = self.add_to_variances(self.covariances(params).copy(), self.noise)
+        return GaussianParams(params.weights, params.means, *self.factor(covariances))
+
+    def without_noise(
+        self, params: GaussianParams, statistics: GaussianStatistics
+    ) -> GaussianStatistics:
+        r"""Expect the statistics of rows without noise from those of rows with it.
+
+        With gain :math:`G = \Sigma (\Sigma + N)^{-1}`, a clean row is expected at
+        :math:`\mu + G (y - \mu)` with covariance :math:`\Sigma - G \Sigma` (J. Bovy, D. W.
+        Hogg, S. T. Roweis, "Extreme deconvolution", 2011, :doi:`10.1214/10-AOAS439`). Both are
+        linear in the statistics of the noisy rows.
+        """
+        counts = statistics.counts[:, None]
+        deviation = statistics.first - counts * params.means
+        lag = params.means - statistics.about
+        moved = statistics.first - counts * statistics.about
+        second = self.shift_second(statistics.second, counts, lag, moved)
+        deviation, second = self.filter_noise(params, statistics.counts, deviation, second)
+        return GaussianStatistics(
+            statistics.counts, counts * params.means + deviation, second, params.means
+        )
+
+    def covariances(self, params: GaussianParams) -> np.ndarray:
+        """Return the covariances, also where only precisions were given."""
+        if params.covariances is None:
+            return self.invert_factors(params.precisions_cholesky)
+        return params.covariances
+
+    def collapsed(self, params: GaussianParams) -> np.ndarray:
+        """Mask of components with a direction in which regularisation is all that there is."""
+        if not self.regularised:
+            return np.zeros(len(params.weights), dtype=bool)
+        pivots = self.pivots(params)
+        rounding = 100 * pivots.shape[1] * np.finfo(np.float64).eps * pivots.max(axis=1)
+        singular = pivots.min(axis=1) <= rounding
+        return singular | (self.largest_share(params, self.reg_variances) > COLLAPSED_SHARE)
+
+    def to_frame(self, params: GaussianParams) -> GaussianParams:
+        """Go from the units of the rows to the coordinates of the frame."""
+        params = params._replace(means=params.means - self.frame.reference)
+        return self.rescale(params, 1.0 / self.frame.scale)
+
+    def from_frame(self, params: GaussianParams) -> GaussianParams:
+        """Go from the coordinates of the frame to the units of the rows."""
+        params = self.rescale(params, self.frame.scale)
+        return params._replace(means=params.means + self.frame.reference)
+
+
+def _rounding_is_small(ratio2: np.ndarray, rounding: Any, dtype: np.dtype) -> np.ndarray:
+    """Mask of components whose densities and sums about the origin keep the digits they need."""
+    share = np.maximum(1.0 / MAX_RELATIVE_ERROR[dtype], rounding / MAX_VARIANCE_ERROR[dtype])
+    return np.finfo(dtype).eps * ratio2 * share < 1.0
+
+
+def _is_coarse(source: Any) -> bool:
+    """Whether the values of some column, or the weights, repeat within few rows."""
+    rows = np.linspace(0, source.n_samples - 1, min(source.n_samples, COARSE_SAMPLE))
+    few = source.take(rows.astype(int))
+    columns = few.X
+    if few.sample_weight is not None:
+        columns = np.column_stack([columns, few.sample_weight])
+    columns = np.sort(columns, axis=0)
+    repeats = (columns[1:] == columns[:-1]).sum(axis=0)
+    return bool(np.any(2 * repeats > len(columns) - np.isnan(columns).sum(axis=0)))
+
+
+def _dead(statistics: GaussianStatistics) -> np.ndarray:
+    """Mask of components that lost all rows."""
+    return statistics.counts <= DEAD_SHARE * statistics.counts.sum()

@@ -1,0 +1,422 @@
+"""Families whose log density is linear in features of a row: the base of a user's components."""
+
+from __future__ import annotations
+
+import copy
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from .._rows.sources import MIN_CHUNK_ROWS, ArraySource, Chunk, Scratch
+from .gaussian import DEAD_SHARE
+from .gaussian_form import MAX_SUMMED_ROWS, log_of_weights
+
+# Rounding of a log density in float32 may reach this much (nats); beyond it, float64 is used.
+MAX_ROUNDING = 1e-3
+FLOAT32_EPS = float(np.finfo(np.float32).eps)
+
+# Random starts, and how much of each component comes from rows of its own, the rest from all rows.
+N_STARTS = 32
+OWN_ROWS = (1, 2, 4, 8)
+OWN_SHARES = (0.8, 0.5)
+
+
+class LinearStatistics(NamedTuple):
+    """Sums over the rows, weighted by responsibilities; they add."""
+
+    counts: np.ndarray  # (n_components,)
+    sums: np.ndarray  # (n_components, n_features_out), of the features
+
+
+class LinearFamily(ABC):
+    r"""Base of a family whose log density is linear in features of a row.
+
+    The log density of component k has to be
+
+    .. math:: \log p(x \mid k) = c_k + \sum_j b_{kj} f_j(x) + h(x),
+
+    as it is in every exponential family. A subclass says what the features :math:`f` are, what
+    :math:`b`, :math:`c` and :math:`h` are, and which parameters are the most likely ones for
+    given means of the features. All else is done here: both steps of EM in chunks, on threads,
+    with sample weights, in float32 where that is safe, components that lose all rows, and starts.
+
+    A subclass defines `features`, `coefficients`, `estimate`, `sample` and `n_parameters`; where
+    they are not zero also `constants` and `row_term`; where rows may have missing cells,
+    `allow_nan`. It passes as `family_factory` to :class:`~skmix.Mixture` as it is.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of columns of the rows.
+
+    Attributes
+    ----------
+    allow_nan : bool
+        Whether `features` and `row_term` take rows with missing cells (NaN). False, unless a
+        subclass says otherwise.
+
+    See Also
+    --------
+    skmix.Mixture : The estimator over any family.
+    Family : What the engine asks of a family; this class answers it.
+
+    Notes
+    -----
+    Parameters are a `NamedTuple` of arrays that has a field `weights` of shape (n_components,).
+
+    One EM iteration costs 4 n K p floating-point operations (n rows, K components, p features)
+    beyond the call of `features`, and reads `X` once.
+
+    Variances that are differences of means of squares lose digits where the data are far from
+    zero. Centre such data, or use :class:`~skmix.GaussianMixture`, which does.
+
+    A missing cell is left out of the density by a feature of 0, with one more feature that is 1
+    where the cell is observed and takes what would be a constant as its coefficient.
+
+    References
+    ----------
+    A. P. Dempster, N. M. Laird, D. B. Rubin, "Maximum likelihood from incomplete data via the EM
+    algorithm", Journal of the Royal Statistical Society B 39(1), 1977, section 2.
+    :doi:`10.1111/j.2517-6161.1977.tb01600.x`
+
+    Examples
+    --------
+    Counts, independent within a component, with the rate of each column:
+
+    >>> from typing import NamedTuple
+    >>> import numpy as np
+    >>> from scipy.special import gammaln
+    >>> from skmix import Mixture
+    >>> from skmix.families import LinearFamily
+    >>> class PoissonParams(NamedTuple):
+    ...     weights: np.ndarray  # (n_components,)
+    ...     rates: np.ndarray  # (n_components, n_features)
+    >>> class Poisson(LinearFamily):
+    ...     def features(self, X):
+    ...         return X
+    ...     def coefficients(self, params):
+    ...         return np.log(params.rates)
+    ...     def constants(self, params):
+    ...         return -params.rates.sum(axis=1)
+    ...     def row_term(self, X):
+    ...         return -gammaln(X + 1).sum(axis=1)
+    ...     def estimate(self, weights, means, counts):
+    ...         return PoissonParams(weights, np.maximum(means, 1e-9))
+    ...     def sample(self, params, component, n_samples, rng):
+    ...         return rng.poisson(params.rates[component], (n_samples, self.n_features))
+    ...     def n_parameters(self, params):
+    ...         return params.rates.size + len(params.weights) - 1
+    >>> X = [[0, 9], [1, 7], [0, 8], [6, 1], [8, 0]]
+    >>> mixture = Mixture(2, family_factory=Poisson, random_state=0).fit(X)
+    >>> print(np.sort(mixture.params_.rates, axis=0).round(1))
+    [[0.3 0.5]
+     [7.  8. ]]
+    """
+
+    allow_nan = False
+
+    # What is known of the rows of a fit; see `for_rows`.
+    _row_term_total = 0.0
+    _largest: np.ndarray | None = None
+
+    def __init__(self, n_features: int):
+        self.n_features = n_features
+
+    # What a subclass defines ------------------------------------------------------------------
+
+    @abstractmethod
+    def features(self, X: np.ndarray) -> np.ndarray:
+        """Return the features of rows.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_chunk, n_features)
+            Rows, in float64 or float32. They must not be written to, but may be returned.
+
+        Returns
+        -------
+        features : ndarray of shape (n_chunk, n_features_out)
+            Finite numbers.
+
+        Raises
+        ------
+        ValueError
+            If rows are outside of what the density is defined for.
+        """
+
+    @abstractmethod
+    def coefficients(self, params: Any) -> np.ndarray:
+        """Return what the features are multiplied by, (n_components, n_features_out).
+
+        They must be finite, so `estimate` has to keep parameters off the boundary.
+        """
+
+    def constants(self, params: Any) -> np.ndarray | float:
+        """Return the part of the log density that depends on the component only.
+
+        Shape (n_components,), in nats; 0 unless a subclass says otherwise.
+        """
+        return 0.0
+
+    def row_term(self, X: np.ndarray) -> np.ndarray | None:
+        """Return the part of the log density that depends on the row only.
+
+        Shape (n_chunk,), in nats; None, unless a subclass says otherwise, stands for zeros. It is
+        evaluated once per fit and when rows are scored, not in every iteration.
+        """
+        return None
+
+    @abstractmethod
+    def estimate(self, weights: np.ndarray, means: np.ndarray, counts: np.ndarray) -> Any:
+        """Return the most likely parameters.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (n_components,)
+            The weights of the components, a field of the parameters as they are.
+
+        means : ndarray of shape (n_components, n_features_out)
+            Means of the features over the rows of each component, weighted by responsibilities.
+            Those of a component without rows are the means over all rows.
+
+        counts : ndarray of shape (n_components,)
+            The sums of the responsibilities, 0 for a component without rows.
+
+        Returns
+        -------
+        params : NamedTuple of ndarray
+            Parameters with a field `weights`.
+
+        Raises
+        ------
+        ValueError
+            If there are none.
+        """
+
+    @abstractmethod
+    def sample(
+        self, params: Any, component: int, n_samples: int, rng: np.random.RandomState
+    ) -> np.ndarray:
+        """Draw rows of one component, (n_samples, n_features)."""
+
+    @abstractmethod
+    def n_parameters(self, params: Any) -> int:
+        """Return the number of free parameters, the weights' K - 1 included."""
+
+    # What the engine asks of a family ---------------------------------------------------------
+
+    def for_rows(self, source: ArraySource) -> Self:
+        """Return a copy that knows what a fit to these rows needs.
+
+        That is the sum of the row terms, which belongs to the likelihood, and the largest
+        features, which say whether float32 is safe.
+        """
+        single = source.dtype == np.float32
+        first = source.take(slice(1)).X.astype(np.float64)
+        if not single and self.row_term(first) is None:
+            return self
+        sums: dict[int, float] = {}
+        largest: dict[int, np.ndarray] = {}
+
+        def visit(chunk: Chunk, scratch: Scratch) -> None:
+            X = chunk.X.astype(np.float64, copy=False)
+            if single:
+                largest[chunk.rows.start] = np.abs(self.features(X)).max(axis=0)
+            term = self.row_term(X)
+            if term is not None:
+                weight = chunk.sample_weight
+                total = term.sum() if weight is None else term @ weight
+                sums[chunk.rows.start] = float(total)
+
+        source.for_each(visit, 8 * (3 * self.n_features + 4))
+        informed = copy.copy(self)
+        informed._row_term_total = math.fsum(sums.values())  # the same bits in any order
+        if largest:
+            informed._largest = np.max(list(largest.values()), axis=0)
+        return informed
+
+    def starts(
+        self,
+        X: np.ndarray,
+        sample_weight: np.ndarray,
+        n_components: int,
+        random_state: np.random.RandomState,
+    ) -> Iterator[Any]:
+        """Yield parameters that EM may start from; the best of short runs goes on.
+
+        Half or more of a component are random rows of its own, between one and eight; the rest
+        is a share of all rows, which keeps its parameters off the boundary. Responsibilities that
+        are random for every row would average out, and start all components at the same place.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Distinct rows, a sample of them where there are many.
+
+        sample_weight : ndarray of shape (n_samples,)
+            Their weights, positive.
+
+        n_components : int
+
+        random_state : RandomState
+
+        Yields
+        ------
+        params : NamedTuple of ndarray
+        """
+        features = np.asarray(self.features(X.astype(np.float64, copy=False)), dtype=np.float64)
+        total = sample_weight.sum()
+        chances = sample_weight / total
+        everyone = chances @ features
+        counts = np.full(n_components, total / n_components)
+        for start in range(N_STARTS if n_components > 1 else 1):
+            most = max(1, len(X) // n_components)
+            n_own = min(OWN_ROWS[start % len(OWN_ROWS)], most)
+            share = OWN_SHARES[start // len(OWN_ROWS) % len(OWN_SHARES)]
+            if n_components == 1:
+                share = 0.0
+            own = random_state.choice(
+                len(X),
+                (n_components, n_own),
+                replace=len(X) < n_components * n_own,
+                p=chances,
+            )
+            means = share * features[own].mean(axis=1) + (1.0 - share) * everyone
+            sums = counts[:, None] * means
+            yield self.maximize(None, LinearStatistics(counts, sums))
+
+    def prepare(self, params: Any, dtype: np.dtype) -> LinearForm:
+        """Compute the coefficients once per pass; raise float32 to float64 where it shows."""
+        return LinearForm(self, params, np.dtype(dtype))
+
+    def maximize(self, params: Any, statistics: LinearStatistics) -> Any:
+        """Return the most likely parameters; a component without rows gets those of all rows."""
+        counts, sums = statistics
+        total = counts.sum()
+        dead = counts <= DEAD_SHARE * total
+        means = sums / np.where(dead, 1.0, counts)[:, None]
+        if dead.any():
+            means[dead] = sums.sum(axis=0) / total
+            counts = np.where(dead, 0.0, counts)
+        return self.estimate(counts / total, means, counts)
+
+    def refine(self, params: Any, form: Any, statistics: Any, new_params: Any) -> None:
+        """Return None: sums of features are taken once."""
+        return None
+
+    def forms_for_scoring(
+        self, params: Any, dtype: np.dtype
+    ) -> Callable[[np.ndarray], LinearForm]:
+        """Return one form, in float64, that serves all rows."""
+        form = self.prepare(params, np.dtype(np.float64))
+        return lambda X: form
+
+    def n_components(self, params: Any) -> int:
+        """Return the number of components."""
+        return len(params.weights)
+
+
+class LinearForm:
+    """One pass over the rows at fixed parameters; see :class:`~skmix.families.Form`."""
+
+    min_chunk_rows = MIN_CHUNK_ROWS
+    parts_per_row = 1
+
+    def __init__(self, family: LinearFamily, params: Any, dtype: np.dtype):
+        self._family = family
+        self.n_components = len(params.weights)
+        coefficients = self._check(family.coefficients(params), "coefficients", 2)
+        constants = self._check(family.constants(params), "constants", 1)
+        if dtype == np.float32 and not _is_safe(coefficients, constants, family._largest):
+            dtype = np.dtype(np.float64)
+        self.dtype = dtype
+        self._coefficients = coefficients.astype(dtype)
+        self._offsets = (constants + log_of_weights(params.weights, dtype)).astype(dtype)
+        self.row_term_total = family._row_term_total
+        n_values = coefficients.shape[1] + family.n_features + 3 * self.n_components + 4
+        self.bytes_per_row = dtype.itemsize * n_values
+
+    def _check(self, values: Any, name: str, ndim: int) -> np.ndarray:
+        """Return what a method of the family made, in float64."""
+        values = np.asarray(values, dtype=np.float64)
+        if values.ndim == 0 and ndim == 1:
+            values = np.full(self.n_components, values)
+        if values.ndim != ndim or len(values) != self.n_components:
+            raise ValueError(
+                f"{type(self._family).__name__}.{name} returned shape {values.shape}, but the "
+                f"first of {ndim} axes must have one entry per component, {self.n_components}."
+            )
+        bad = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))
+        if len(bad):
+            raise ValueError(
+                f"{type(self._family).__name__}.{name} is not finite for component {bad[0]}. Keep "
+                "parameters off the boundary in `estimate`, for example by np.maximum(rates, "
+                "1e-9)."
+            )
+        return values
+
+    def features(self, X: np.ndarray, scratch: Scratch) -> tuple[np.ndarray, np.ndarray]:
+        """Return the features (n_chunk, n_features_out), and the rows for the row term."""
+        if X.dtype != self.dtype:
+            rows = scratch.array("rows", X.shape, self.dtype)
+            np.copyto(rows, X)
+            X = rows
+        features = np.asarray(self._family.features(X), dtype=self.dtype)
+        if features.shape != (len(X), self._coefficients.shape[1]):
+            raise ValueError(
+                f"{type(self._family).__name__}.features returned shape {features.shape} for "
+                f"{len(X)} rows, but coefficients are for {self._coefficients.shape[1]} features. "
+                f"Return ({len(X)}, {self._coefficients.shape[1]})."
+            )
+        return features, X
+
+    def log_density(
+        self, features: tuple[np.ndarray, np.ndarray], out: np.ndarray, scratch: Scratch
+    ) -> None:
+        """Write log weight + log density, less the row term."""
+        np.matmul(self._coefficients, features[0].T, out=out)
+        np.add(out, self._offsets[:, None], out=out)
+
+    def finer(self, peak: np.ndarray) -> None:
+        """Return None: the largest features have chosen the precision."""
+        return None
+
+    def row_term(
+        self, features: tuple[np.ndarray, np.ndarray], scratch: Scratch
+    ) -> np.ndarray | float:
+        """Return the part of the log density that all components share, (n_chunk,)."""
+        term = self._family.row_term(features[1])
+        return 0.0 if term is None else term
+
+    def zeros(self) -> list[np.ndarray]:
+        """Return zeros for counts and sums of features."""
+        return [np.zeros(self.n_components), np.zeros(self._coefficients.shape)]
+
+    def add(
+        self,
+        totals: list[np.ndarray],
+        features: tuple[np.ndarray, np.ndarray],
+        resp: np.ndarray,
+        scratch: Scratch,
+    ) -> None:
+        """Add responsibilities, and responsibilities times features."""
+        counts, sums = totals
+        counts += resp.sum(axis=1, dtype=np.float64)
+        for start in range(0, resp.shape[1], MAX_SUMMED_ROWS):
+            rows = slice(start, start + MAX_SUMMED_ROWS)
+            sums += resp[:, rows] @ features[0][rows]
+
+    def statistics(self, totals: list[np.ndarray]) -> LinearStatistics:
+        """Name the sums."""
+        return LinearStatistics(*totals)
+
+
+def _is_safe(coefficients: np.ndarray, constants: np.ndarray, largest: np.ndarray | None) -> bool:
+    """Whether float32 rounds log densities of features up to `largest` by little."""
+    if largest is None:
+        return False
+    terms = np.abs(coefficients) @ largest + np.abs(constants)
+    return bool(FLOAT32_EPS * np.max(terms) < MAX_ROUNDING)

@@ -1,0 +1,99 @@
+"""The protocols between the engine and a family of densities.
+
+A *family* maps parameters to a form and statistics to parameters. A *form* is what one pass over
+the rows needs, made once per pass: it turns a chunk into features, features into log densities,
+and features with responsibilities into statistics, which add up over rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from .._rows.sources import Scratch
+
+
+class Form(Protocol):
+    """One pass over the rows at fixed parameters."""
+
+    n_components: int
+    dtype: np.dtype  # of features, log densities and responsibilities
+    bytes_per_row: int  # working memory per row of a chunk
+    min_chunk_rows: int  # shorter chunks would not pay
+    parts_per_row: int  # independent parts of a row, each with a component of its own; often 1
+    row_term_total: float  # sum over all rows of `row_term`, in a fit
+
+    def features(self, X: np.ndarray, scratch: Scratch) -> Any:
+        """Return what both steps share, as a rule features (n_features_out, n_chunk)."""
+
+    def log_density(self, features: Any, out: np.ndarray, scratch: Scratch) -> None:
+        """Write log weight + log density, less the row term.
+
+        `out` has shape (n_components, n_chunk); with several parts per row these come one after
+        the other, (n_components, parts_per_row n_chunk).
+        """
+
+    def finer(self, peak: np.ndarray) -> Form | None:
+        """Return a form that takes over rows whose largest log terms are too inexact, if any."""
+
+    def row_term(self, features: Any, scratch: Scratch) -> np.ndarray | float:
+        """Return the part of the log density that all components share, (n_chunk,)."""
+
+    def zeros(self) -> list[np.ndarray]:
+        """Return float64 zeros to add statistics to."""
+
+    def add(
+        self, totals: list[np.ndarray], features: Any, resp: np.ndarray, scratch: Scratch
+    ) -> None:
+        """Add a chunk's statistics to `totals`; `resp` may be overwritten."""
+
+    def statistics(self, totals: list[np.ndarray]) -> Any:
+        """Name the summed arrays."""
+
+
+class Family(Protocol):
+    """One kind of component, with what a fit fixes about it."""
+
+    def prepare(self, params: Any, dtype: np.dtype) -> Form:
+        """Compute once what a pass needs (Cholesky factors, natural parameters)."""
+
+    def maximize(self, params: Any, statistics: Any) -> Any:
+        """Return the parameters that the statistics make most likely.
+
+        Raises `ValueError` where there are none.
+        """
+
+    def refine(self, params: Any, form: Any, statistics: Any, new_params: Any) -> Form | None:
+        """Return a form that repeats the sums more accurately, if `new_params` need it.
+
+        `new_params` is None where `maximize` raised an error, which rounding may have caused.
+        """
+
+    def forms_for_scoring(self, params: Any, dtype: np.dtype) -> Callable[[np.ndarray], Form]:
+        """Return a function from a chunk of any rows to a form that is accurate for it."""
+
+    def n_components(self, params: Any) -> int:
+        """Return the number of components."""
+
+    def n_parameters(self, params: Any) -> int:
+        """Return the number of free parameters."""
+
+    def sample(
+        self, params: Any, component: int, n_samples: int, rng: np.random.RandomState
+    ) -> np.ndarray:
+        """Draw rows of one component."""
+
+
+class Extrapolating(Family, Protocol):
+    """A family whose parameters can be extrapolated along the path of EM."""
+
+    def coordinates(self, params: Any) -> np.ndarray:
+        """Return the parameters as one vector."""
+
+    def from_coordinates(self, coordinates: np.ndarray, fallback: Any) -> Any:
+        """Return valid parameters at or near a point; `fallback` are valid ones on the way."""
+
+    def log_prior(self, params: Any) -> float:
+        """Return what `maximize` adds to the log-likelihood of all rows (nats)."""

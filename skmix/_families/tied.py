@@ -1,0 +1,168 @@
+"""Gaussian components that share one covariance matrix."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from .._linalg import matrices
+from .full import FullGaussian, clear_below, correlated_noise
+from .gaussian_form import GaussianParams, GaussianStatistics
+
+
+class TiedGaussian(FullGaussian):
+    """All components share one covariance, (n_features, n_features). Features: 1, z.
+
+    The quadratic term of the log density is the same for all components, so that
+    responsibilities need none, and the scatter about the origin is a constant of the data,
+    computed once per fit: a pass costs no more than one with spherical components.
+    """
+
+    covariance_type = "tied"
+    max_moment_features: ClassVar[float] = np.inf
+    shared_covariance = True
+
+    def __init__(self, frame, **options):
+        super().__init__(frame, **options)
+        self.total_scatter = None
+        self.total_weight = 0.0
+
+    def bind(self, source):
+        super().bind(source)
+        n_features = len(self.frame.scale)
+
+        def zeros():
+            return [np.zeros(n_features), *matrices.zeros_lower(n_features, 1)]
+
+        def add(chunk, totals, scratch):
+            z = scratch.array("features", (n_features, len(chunk.X)), np.float64)
+            self.frame.enter(chunk.X, out=z)
+            ones = np.ones(len(chunk.X))
+            weight = ones if chunk.sample_weight is None else chunk.sample_weight
+            if self.incomplete:
+                missing = np.isnan(z)
+                totals[0] += missing @ weight
+                z[missing] = 0.0
+            matrices.add_lower(totals[1:], 0, z, weight, scratch)
+
+        missing, *scatter = source.reduce(add, zeros, 16 * n_features)
+        self.total_weight = source.total_weight
+        self.total_scatter = matrices.from_lower(scatter)[0]
+        # Missing cells count with the variance of the observed ones; only a start reads this.
+        diagonal = np.arange(n_features)
+        share = self.total_weight / (self.total_weight - missing)
+        self.total_scatter[diagonal, diagonal] *= share
+
+    def with_total_covariance(self, params):
+        """Replace the shared covariance by that of all rows bound to this family."""
+        covariance = self.total_scatter / self.total_weight
+        covariance = self.add_to_variances(covariance, self.reg_variances)
+        return GaussianParams(params.weights, params.means, *self.factor(covariance))
+
+    def n_quadratic(self, n_features):
+        return 0
+
+    def fill_quadratic(self, z, out):
+        pass
+
+    def natural_parameters(self, params):
+        factor = params.precisions_cholesky
+        return (params.means @ factor) @ factor.T, np.empty((len(params.means), 0))
+
+    def row_term(self, params, z, scratch):
+        return -0.5 * matrices.squared_norms(params.precisions_cholesky, z, scratch)
+
+    def row_term_total(self, params):
+        if self.total_scatter is None:
+            return 0.0
+        factor = params.precisions_cholesky
+        return -0.5 * float(np.vdot(factor, self.total_scatter @ factor))
+
+    def log_det_precision_cholesky(self, params):
+        return np.log(np.diagonal(params.precisions_cholesky)).sum()
+
+    def mahalanobis(self, params, k, diff, scratch):
+        return matrices.squared_norms(params.precisions_cholesky, diff, scratch)
+
+    def zeros_centred(self, n_features, n_centred):
+        return matrices.zeros_lower(n_features, min(n_centred, 1))
+
+    def add_centred(self, totals, i, diff, resp, scratch):
+        matrices.add_lower(totals, 0, diff, resp, scratch)
+
+    def second_moments(self, quadratic, centred, totals):
+        return matrices.from_lower(totals)[0] if len(centred) else self.total_scatter.copy()
+
+    def empirical_covariances(self, statistics: GaussianStatistics, counts, shift):
+        covariance = statistics.second - (statistics.counts * shift.T) @ shift
+        covariance /= statistics.counts.sum()
+        clear_below(covariance, self.resolution)
+        return covariance
+
+    @staticmethod
+    def covariance_shape(n_components, n_features):
+        return (n_features, n_features)
+
+    def largest_share(self, params, variances):
+        return np.full(len(params.means), super().largest_share(params, variances)[0])
+
+    def pivots(self, params):
+        return np.broadcast_to(super().pivots(params), params.means.shape)
+
+    def largest_precision(self, params, radius):
+        radius = radius.reshape(-1, radius.shape[-1]).max(axis=0)
+        bound = matrices.spectral_bound(params.precisions_cholesky * radius[:, None])
+        return np.full(len(params.means), bound)
+
+    def n_covariance_parameters(self, n_components, n_features):
+        return n_features * (n_features + 1) // 2
+
+    def shift_second(self, second, counts, lag, moved):
+        cross = lag.T @ (moved - 0.5 * counts * lag)
+        return second - cross - cross.T
+
+    def filter_noise(self, params, counts, deviation, second):
+        gain, spread = self.gain(params)
+        return deviation @ gain.T, gain @ second @ gain.T + counts.sum() * spread
+
+    def draw_noise(self, params, component, n_samples, rng):
+        return correlated_noise(params.precisions_cholesky, n_samples, rng)
+
+
+class TiedRuns(TiedGaussian):
+    """Mixtures of so many components each side by side, with one covariance per mixture.
+
+    Covariances and their factors are (n_runs, n_features, n_features).
+    """
+
+    def __init__(self, family: TiedGaussian, n_components: int):
+        vars(self).update(vars(family))
+        self.components_per_run = n_components
+
+    def natural_parameters(self, params):
+        factors = params.precisions_cholesky
+        means = params.means.reshape(len(factors), -1, params.means.shape[1])
+        linear = (means @ factors) @ factors.swapaxes(1, 2)
+        return linear.reshape(params.means.shape), np.empty((len(params.means), 0))
+
+    def row_term_total(self, params):
+        factors = params.precisions_cholesky
+        return -0.5 * np.sum(factors * (self.total_scatter @ factors), axis=(1, 2))
+
+    def log_det_precision_cholesky(self, params):
+        factors = params.precisions_cholesky
+        log_det = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+        return np.repeat(log_det, len(params.means) // len(factors))
+
+    def unit_covariances(self, n_components):
+        return np.eye(len(self.frame.scale))[None]
+
+    def empirical_covariances(self, statistics: GaussianStatistics, counts, shift):
+        n_runs = len(shift) // self.components_per_run
+        shift = shift.reshape(n_runs, -1, shift.shape[1])
+        counts = statistics.counts.reshape(n_runs, -1, 1)
+        between = (counts * shift).swapaxes(1, 2) @ shift
+        covariances = (statistics.second - between) / counts.sum(axis=1, keepdims=True)
+        clear_below(covariances, self.resolution)
+        return covariances

@@ -1,0 +1,232 @@
+"""Checks of what users pass in: every error names the parameter, the value and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from .._families import GaussianFamily
+
+NON_NEGATIVE = Interval(Real, 0.0, None, closed="left")
+
+
+def validate_rows(estimator: Any, X: Any, y: Any = "no_validation", **options: Any) -> Any:
+    """Check rows (and y) as scikit-learn does, in float64 or float32; NaN means missing."""
+    options = {"dtype": [np.float64, np.float32], "ensure_all_finite": "allow-nan", **options}
+    return validate_data(estimator, X, y, **options)
+
+
+def has_missing(X: np.ndarray) -> bool:
+    """Whether any cell is NaN."""
+    return X.size > 0 and bool(np.isnan(X.min()))
+
+
+def drop_empty_rows(
+    estimator: Any, sample_weight: np.ndarray | None, X: np.ndarray
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """Return weights and rows without those that are entirely missing.
+
+    Raises an error that names the columns of which nothing is left.
+    """
+    empty = np.isnan(X).all(axis=1)
+    if empty.any():
+        X = X[~empty]
+        sample_weight = None if sample_weight is None else sample_weight[~empty]
+    columns = np.flatnonzero(np.isnan(X).all(axis=0))
+    if len(columns):
+        names = getattr(estimator, "feature_names_in_", columns)
+        listed = ", ".join(repr(names[j]) if names is not columns else str(j) for j in columns)
+        raise ValueError(
+            f"Column(s) {listed} of X are entirely missing (NaN in every row of positive "
+            "weight): nothing can be learned about them. Drop them."
+        )
+    return sample_weight, X
+
+
+def check_sample_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
+    """Return finite non-negative weights in float64, not all zero; None stays None."""
+    if sample_weight is None:
+        return None
+    if not np.any(np.asarray(sample_weight)):
+        raise ValueError(
+            "Sample weights must contain at least one non-zero number; sample_weight is zero for "
+            "every row. Pass sample_weight=None to weight all rows alike."
+        )
+    sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    if np.any(sample_weight < 0):
+        row = int(np.argmin(sample_weight))
+        raise ValueError(
+            "Negative values in data passed to `sample_weight`: "
+            f"sample_weight[{row}] is {sample_weight[row]}. Weights count how often a row was "
+            "seen; give 0 to leave a row out."
+        )
+    return sample_weight
+
+
+def drop_unweighted(sample_weight: np.ndarray | None, *arrays: Any) -> tuple[Any, ...]:
+    """Return weights and arrays without the rows of weight 0, which are as good as absent."""
+    if sample_weight is None or np.all(sample_weight > 0):
+        return (sample_weight, *arrays)
+    kept = sample_weight > 0
+    return (sample_weight[kept], *(array[kept] for array in arrays))
+
+
+def check_n_samples(n_samples: int, name: str = "n_samples") -> None:
+    """Check a number of draws, with scikit-learn's text."""
+    if n_samples < 1:
+        raise ValueError(
+            f"Invalid value for {name!r}: {n_samples} . The sampling requires at least one sample."
+        )
+
+
+def check_noise_std(noise_std: Any, n: int, name: str, *, of: str = "feature") -> np.ndarray:
+    """Return standard deviations of noise (n,), one per feature or per row."""
+    noise_std = np.asarray(noise_std, dtype=np.float64)
+    if noise_std.ndim > 1 or (noise_std.ndim == 1 and len(noise_std) != n):
+        raise ValueError(
+            f"{name} must be a number or have one entry per {of}, shape ({n},), but has shape "
+            f"{noise_std.shape}."
+        )
+    if not np.all(np.isfinite(noise_std)) or np.any(noise_std < 0):
+        raise ValueError(
+            f"{name} must be finite and not negative, but is {noise_std.tolist()}: it is a "
+            "standard deviation, in units of X."
+        )
+    return np.broadcast_to(noise_std, (n,))
+
+
+def check_one_value(values: Any, name: str) -> None:
+    """Check that components with one variance for all features meet one noise for all."""
+    if np.ptp(values) > 0:
+        raise ValueError(
+            f"{name}={values} differs between features, but covariance_type='spherical' has one "
+            "variance for all. Use another covariance_type, or one value."
+        )
+
+
+def check_features(estimator: Any, features: Any) -> np.ndarray:
+    """Return the indices of features given by index, by name or by a mask."""
+    n_features = estimator.n_features_in_
+    features = np.atleast_1d(np.asarray(features))
+    if features.dtype == bool:
+        if features.shape != (n_features,):
+            raise ValueError(
+                f"A mask of features must have shape ({n_features},), but has {features.shape}."
+            )
+        features = np.flatnonzero(features)
+    elif features.dtype.kind in "UOT":
+        names = getattr(estimator, "feature_names_in_", np.empty(0, dtype=object)).tolist()
+        unknown = [name for name in features.tolist() if name not in names]
+        if unknown:
+            raise ValueError(
+                f"features {unknown} are not among the names seen in fit, {names}. Features of "
+                "a fit without names go by their index."
+            )
+        features = np.array([names.index(name) for name in features.tolist()], dtype=int)
+    elif features.size and features.dtype.kind not in "iu":
+        raise ValueError(f"features must be indices, names or a mask, but are {features.dtype}.")
+    outside = features[(features < -n_features) | (features >= n_features)]
+    if features.ndim != 1 or features.size == 0 or outside.size:
+        raise ValueError(
+            f"features must be a list of one or more indices below n_features={n_features}, but "
+            f"is {features.tolist()}."
+        )
+    features = features % n_features
+    if len(np.unique(features)) < len(features):
+        raise ValueError(f"features must differ, but are {features.tolist()}.")
+    return features
+
+
+def check_weights_init(weights: Any, n_components: int) -> np.ndarray:
+    """Check starting weights, with scikit-learn's texts."""
+    weights = check_array(
+        weights, dtype=[np.float64, np.float32], ensure_2d=False, input_name="weights_init"
+    )
+    _check_shape(weights, (n_components,), "weights")
+    if np.any(weights < 0.0) or np.any(weights > 1.0):
+        raise ValueError(
+            "The parameter 'weights' should be in the range [0, 1], but got max value "
+            f"{weights.max():.5f}, min value {weights.min():.5f}"
+        )
+    tolerance = 1e-6 if weights.dtype == np.float32 else 1e-8
+    if not abs(1.0 - weights.sum()) <= tolerance:
+        raise ValueError(
+            "The parameter 'weights' should be normalized, but got sum(weights) = "
+            f"{weights.sum():.5f}"
+        )
+    return weights.astype(np.float64)
+
+
+def check_means_init(means: Any, n_components: int, n_features: int) -> np.ndarray:
+    """Check starting means, with scikit-learn's texts."""
+    means = check_array(
+        means, dtype=[np.float64, np.float32], ensure_2d=False, input_name="means_init"
+    )
+    _check_shape(means, (n_components, n_features), "means")
+    return means.astype(np.float64)
+
+
+def check_matrices(
+    matrices: Any, family: GaussianFamily, n_components: int, n_features: int, what: str
+) -> np.ndarray:
+    """Check precisions or covariances, with scikit-learn's texts; return them in float64."""
+    matrices = check_array(
+        matrices,
+        dtype=[np.float64, np.float32],
+        ensure_2d=False,
+        allow_nd=True,
+        input_name=f"{what}s_init" if what == "precision" else f"{what}s",
+    )
+    name = f"{family.covariance_type} {what}"
+    _check_shape(matrices, family.covariance_shape(n_components, n_features), name)
+    matrices = matrices.astype(np.float64)
+    if family.covariance_type in ("diag", "spherical"):
+        if np.any(matrices <= 0.0):
+            raise ValueError(f"'{name}' should be positive, but the smallest is {matrices.min()}")
+        return matrices
+    # Judged as correlations: the units of the features must not matter.
+    scale = np.sqrt(np.maximum(np.diagonal(matrices, axis1=-2, axis2=-1), 0.0))
+    scale = np.where(scale > 0, scale, 1.0)
+    correlations = matrices / (scale[..., None] * scale[..., None, :])
+    symmetric = np.allclose(correlations, np.swapaxes(correlations, -1, -2))
+    if not symmetric or not np.all(np.linalg.eigvalsh(correlations) > 0.0):
+        reason = "has an eigenvalue of zero or below" if symmetric else "is not symmetric"
+        raise ValueError(
+            f"'{name}' should be symmetric, positive-definite, but at least one {reason}"
+        )
+    return matrices
+
+
+def _check_shape(array: np.ndarray, shape: tuple[int, ...], name: str) -> None:
+    if array.shape != shape:
+        raise ValueError(
+            f"The parameter '{name}' should have the shape of {shape}, but got {array.shape}"
+        )
+
+
+@contextmanager
+def earlier_fit_kept(estimator: Any) -> Iterator[None]:
+    """Put the learned attributes of an earlier fit back when this one ends in an exception."""
+
+    def learned() -> dict[str, Any]:
+        return {
+            name: value
+            for name, value in vars(estimator).items()
+            if name.endswith("_") and not name.startswith("_")
+        }
+
+    earlier = learned()
+    try:
+        yield
+    except BaseException:
+        for name in learned():
+            delattr(estimator, name)
+        vars(estimator).update(earlier)
+        raise

@@ -1,0 +1,491 @@
+"""What all mixture estimators share: restarts of EM, scoring, sampling, criteria."""
+
+from __future__ import annotations
+
+import operator
+import warnings
+from abc import ABCMeta, abstractmethod
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator, DensityMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _num_samples, check_is_fitted
+
+from .._engine import em
+from .._families import Family
+from .._interface import validation
+from .._interface.callbacks import CallbackSupportMixin, FitProgress, Task
+from .._interface.html import FittedFactsMixin
+from .._interface.versions import VersionedMixin
+from .._rows.sources import ArraySource, one_blas_thread
+from ..exceptions import DegenerateComponentWarning, user_level
+
+
+class Run(NamedTuple):
+    """One run of EM from one start."""
+
+    result: em.EMResult
+    repairs: list[str]  # sentences about what was repaired in the start
+
+
+class BaseMixture(
+    FittedFactsMixin,
+    CallbackSupportMixin,
+    DensityMixin,
+    VersionedMixin,
+    BaseEstimator,
+    metaclass=ABCMeta,
+):
+    """Interface of a mixture; subclasses say what a component is and where EM starts."""
+
+    # What a subclass defines ------------------------------------------------------------------
+
+    @abstractmethod
+    def _make_family(self, source: ArraySource) -> Family:
+        """Return the family that a fit to these rows uses."""
+
+    @abstractmethod
+    def _given_start(self, family: Any, n_features: int) -> dict[str, Any]:
+        """Return the starting parameters that the user gave, or those of the last fit."""
+
+    @abstractmethod
+    def _start(self, source: ArraySource, family: Any, given: dict, random_state: Any) -> Any:
+        """Return starting parameters and sentences about repairs."""
+
+    @abstractmethod
+    def _attributes(self, family: Any, params: Any, dtype: Any) -> dict[str, Any]:
+        """Return learned attributes, in the units of the rows."""
+
+    @abstractmethod
+    def _fitted_family(self) -> tuple[Any, Any]:
+        """Return the family and the parameters that the learned attributes describe."""
+
+    _accelerate = False  # whether EM extrapolates; the family must be able to
+
+    def _fit_source(self, X: Any, sample_weight: Any) -> tuple[Any, Any, ArraySource]:
+        """Return the checked rows and weights, and a source of what a fit visits."""
+        rows = validation.validate_rows(self, X, ensure_min_samples=2)
+        self._check_rows(rows, reset=True)
+        sample_weight = validation.check_sample_weight(sample_weight, rows)
+        weight, X = validation.drop_unweighted(sample_weight, rows)
+        incomplete = validation.has_missing(X)
+        if incomplete:
+            weight, X = validation.drop_empty_rows(self, weight, X)
+            incomplete = validation.has_missing(X)
+        self._check_fit_parameters(X, weight)
+        return rows, sample_weight, ArraySource(X, weight, incomplete=incomplete)
+
+    def _check_rows(self, X: np.ndarray, *, reset: bool) -> None:
+        """Refuse rows that components cannot take, those of a fit if `reset`; NaN passed."""
+
+    def _check_fit_parameters(self, X: np.ndarray, sample_weight: np.ndarray | None) -> None:
+        n_samples = len(X)
+        if n_samples < self.n_components:
+            hint = "" if sample_weight is None else " with positive sample_weight"
+            raise ValueError(
+                "Expected n_samples >= n_components but got n_components = "
+                f"{self.n_components}, n_samples = {n_samples}{hint}. Use at most as many "
+                "components as there are rows."
+            )
+
+    def _rank(self, source: ArraySource, family: Any, result: em.EMResult) -> Any:
+        """Return what compares the results of runs: the largest is the best."""
+        return result.lower_bound
+
+    def _reseed(
+        self, source: ArraySource, family: Any, given: dict, params: Any, random_state: Any
+    ) -> Any:
+        """Return parameters to go on from, or None where a run needs no second try."""
+        return None
+
+    def _repairs(self, family: Any, params: Any) -> list[str]:
+        """Return sentences about components that the fit had to repair."""
+        dead = np.flatnonzero(params.weights == 0)
+        if len(dead) == 0:
+            return []
+        return [
+            f"{names(dead)} lost all rows: left out with weight 0. Use fewer components or "
+            "another start."
+        ]
+
+    # Fitting ----------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None):
+        """Fit the mixture by EM.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows, NaN where a cell is missing. They are not copied, unless some are entirely
+            missing: those are left out of the fit and of `lower_bound_`.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights: a row of weight w counts as w rows. Rows of weight 0 are left
+            out.
+
+        Returns
+        -------
+        self : object
+            The fitted mixture.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer rows of positive weight than components, `X` is infinite
+            somewhere or has a column that is entirely missing, weights are negative or all
+            zero, a start has the wrong shape, or a component has no most likely parameters. An
+            earlier fit is kept.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `max_iter` iterations did not reach `tol`.
+        DegenerateComponentWarning
+            If components were repaired or lost all rows.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skmix import GaussianMixture
+        >>> X = np.array([[0.0], [1.0], [5.0]])
+        >>> GaussianMixture().fit(X, sample_weight=[1, 1, 2]).means_
+        array([[2.75]])
+        """
+        self._fit(X, y, sample_weight)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_predict(self, X, y=None, sample_weight=None):
+        """Fit the mixture and return the most probable component of every row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows, NaN where a cell is missing.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights, as in `fit`.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            The same as ``fit(X).predict(X)``.
+
+        Examples
+        --------
+        >>> from skmix import GaussianMixture
+        >>> GaussianMixture(2, random_state=0).fit_predict([[0.0], [0.1], [5.0], [5.1]])
+        array([1, 1, 0, 0])
+        """
+        return self._score_rows(em.predict, self._fit(X, y, sample_weight))
+
+    def _fit(self, X, y, sample_weight):
+        """Fit and return the validated rows."""
+        with validation.earlier_fit_kept(self):
+            rows, sample_weight, source = self._fit_source(X, sample_weight)
+            n_init = 1 if self._continues() else self.n_init
+            max_subtasks = n_init if n_init > 1 else self.max_iter
+            task = Task.root(self, max_subtasks, rows, y, sample_weight)
+            with source:
+                family = self._make_family(source)
+                result, repairs = self._best_run(source, family, n_init, task)
+                attributes = self._attributes(family, result.params, source.dtype)
+            vars(self).update(attributes)
+            self.converged_ = result.converged
+            self.n_iter_ = result.n_iter
+            self.lower_bound_ = result.lower_bound
+            self.lower_bounds_ = result.lower_bounds
+            self._warn(result, repairs + self._repairs(family, result.params))
+            task.end(dict)
+        return rows
+
+    def _continues(self) -> bool:
+        return self.warm_start and hasattr(self, "weights_")
+
+    def _best_run(self, source: ArraySource, family: Family, n_init: int, task: Task) -> Run:
+        """Run EM from every start; return the run of highest likelihood."""
+        given = self._given_start(family, source.X.shape[1])
+        random_state = check_random_state(self.random_state)
+        best: Run | None = None
+        best_rank: Any = None
+        for init in range(n_init):
+            run_task = task
+            if n_init > 1:
+                run_task = task.subtask("initialization", self.max_iter)
+                run_task.begin()
+            run = self._run(init, source, family, given, random_state, run_task)
+            rank = self._rank(source, family, run.result) if n_init > 1 else None
+            if best is None or rank > best_rank:
+                best, best_rank = run, rank
+            learned = partial(self._attributes, family, best.result.params, source.dtype)
+            if n_init > 1 and run_task.end(learned):
+                break
+        assert best is not None  # n_init is at least 1
+        return best
+
+    def _run(self, init, source, family, given, random_state, task) -> Run:
+        progress = FitProgress(
+            task,
+            verbose=int(self.verbose),
+            verbose_interval=self.verbose_interval,
+            attributes_of=lambda params, n_iter, lower_bound: {
+                **self._attributes(family, params, source.dtype),
+                "n_iter_": n_iter,
+                "lower_bound_": lower_bound,
+            },
+        )
+        progress.run_begins(init)
+        params, repairs = self._start(source, family, given, random_state)
+        hard = self.assignment == "hard"
+        options = {
+            "tol": self.tol,
+            "monitor": progress,
+            "accelerate": self._accelerate and not hard,
+            "hard": hard,
+        }
+        result = em.em(
+            source,
+            family,
+            params,
+            max_iter=self.max_iter,
+            lower_bound=self.lower_bound_ if self._continues() else -np.inf,
+            **options,
+        )
+        left = self.max_iter - result.n_iter
+        if left > 0 and not (result.stopped or self._continues()):
+            params = self._reseed(source, family, given, result.params, random_state)
+            if params is not None:
+                again = em.em(source, family, params, max_iter=left, **options)
+                ranks = (self._rank(source, family, run) for run in (again, result))
+                if operator.gt(*ranks):
+                    result = again
+        if self.max_iter > 0:
+            progress.run_ends(result.lower_bound, result.converged)
+        return Run(result, repairs)
+
+    def _warn(self, result: em.EMResult, repairs: list[str]) -> None:
+        if not (result.converged or result.stopped) and self.max_iter > 0:
+            warnings.warn(
+                "Best performing initialization did not converge. Try different init parameters, "
+                "or increase max_iter, tol, or check for degenerate data.",
+                ConvergenceWarning,
+                stacklevel=user_level(),
+            )
+        if repairs:
+            warnings.warn(" ".join(repairs), DegenerateComponentWarning, stacklevel=user_level())
+
+    # Using a fit ------------------------------------------------------------------------------
+
+    def predict(self, X):
+        """Return the most probable component of every row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows, NaN where a cell is missing.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Component indices.
+
+        Examples
+        --------
+        >>> from skmix import GaussianMixture
+        >>> gm = GaussianMixture.from_parameters([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]])
+        >>> gm.predict([[1.0], [3.0]])
+        array([0, 1])
+        """
+        return self._score_rows(em.predict, self._validate_rows(X))
+
+    def predict_proba(self, X):
+        """Return the responsibilities of the components for every row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows, NaN where a cell is missing.
+
+        Returns
+        -------
+        resp : ndarray of shape (n_samples, n_components)
+            Posterior probabilities of the components; rows sum to 1.
+
+        Examples
+        --------
+        >>> from skmix import GaussianMixture
+        >>> gm = GaussianMixture.from_parameters([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]])
+        >>> gm.predict_proba([[2.0]])
+        array([[0.5, 0.5]])
+        """
+        return self._score_rows(em.predict_proba, self._validate_rows(X))
+
+    def score_samples(self, X):
+        """Return the log density of every row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows, NaN where a cell is missing.
+
+        Returns
+        -------
+        log_prob : ndarray of shape (n_samples,)
+            Natural logarithms of the density (nats); of the observed cells, where cells are
+            missing, and 0 for a row that is entirely missing.
+
+        Examples
+        --------
+        >>> from skmix import GaussianMixture
+        >>> gm = GaussianMixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
+        >>> gm.score_samples([[0.0]]).round(4)
+        array([-0.9189])
+        """
+        X = self._validate_rows(X)
+        log_prob = self._score_rows(em.score_samples, X)
+        # Rows that are entirely missing score 0, not the rounding of a sum of weights.
+        near = np.flatnonzero(np.abs(log_prob) < 1e-4)
+        log_prob[near[np.isnan(X[near]).all(axis=1)]] = 0.0
+        return log_prob
+
+    def score(self, X, y=None):
+        """Return the mean log density of the rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows, NaN where a cell is missing.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        log_likelihood : float
+            Mean log-likelihood per row (nats).
+
+        Examples
+        --------
+        >>> from skmix import GaussianMixture
+        >>> gm = GaussianMixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
+        >>> round(gm.score([[-1.0], [1.0]]), 4)
+        -1.4189
+        """
+        return float(np.mean(self.score_samples(X), dtype=np.float64))
+
+    def sample(self, n_samples=1):
+        """Draw rows from the fitted mixture.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            The rows, grouped by component.
+
+        y : ndarray of shape (n_samples,)
+            The component of every row.
+
+        Examples
+        --------
+        >>> from skmix import GaussianMixture
+        >>> gm = GaussianMixture.from_parameters([1.0], [[0.0, 0.0]], [[[1.0, 0], [0, 1.0]]])
+        >>> X, y = gm.sample(3)
+        >>> X.shape, y
+        ((3, 2), array([0, 0, 0]))
+        """
+        check_is_fitted(self)
+        validation.check_n_samples(n_samples)
+        return self._sample(n_samples, check_random_state(self.random_state))
+
+    @one_blas_thread()
+    def _sample(self, n_samples, random_state):
+        family, params = self._fitted_family()
+        counts = random_state.multinomial(n_samples, params.weights / params.weights.sum())
+        X = [family.sample(params, k, int(n), random_state) for k, n in enumerate(counts)]
+        return np.concatenate(X), np.repeat(np.arange(len(counts)), counts)
+
+    def aic(self, X):
+        """Return Akaike's information criterion on the rows; lower is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows, NaN where a cell is missing.
+
+        Returns
+        -------
+        aic : float
+            -2 log-likelihood + 2 (number of free parameters).
+
+        Examples
+        --------
+        >>> from skmix import GaussianMixture
+        >>> gm = GaussianMixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
+        >>> round(gm.aic([[-1.0], [1.0]]), 4)
+        9.6758
+        """
+        return -2.0 * self.score(X) * _num_samples(X) + 2.0 * self._n_parameters()
+
+    def bic(self, X):
+        """Return the Bayesian information criterion on the rows; lower is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows, NaN where a cell is missing.
+
+        Returns
+        -------
+        bic : float
+            -2 log-likelihood + log(n_samples) (number of free parameters).
+
+        Examples
+        --------
+        >>> from skmix import GaussianMixture
+        >>> gm = GaussianMixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
+        >>> round(gm.bic([[-1.0], [1.0]]), 3)
+        7.062
+        """
+        n_samples = _num_samples(X)
+        return -2.0 * self.score(X) * n_samples + self._n_parameters() * float(np.log(n_samples))
+
+    def _n_parameters(self):
+        family, params = self._fitted_family()
+        return family.n_parameters(params)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _validate_rows(self, X):
+        check_is_fitted(self)
+        rows = validation.validate_rows(self, X, reset=False)
+        self._check_rows(rows, reset=False)
+        return rows
+
+    def _score_rows(self, score, X):
+        """Apply one of the engine's row-wise functions to validated rows."""
+        with ArraySource(X) as source:
+            return score(source, *self._fitted_family())
+
+
+def names(components: np.ndarray) -> str:
+    """Name components in a message."""
+    shown = ", ".join(str(k) for k in components[:10])
+    more = f" and {len(components) - 10} more" if len(components) > 10 else ""
+    return f"Component(s) {shown}{more}"

@@ -1,0 +1,182 @@
+"""Marginals and conditionals of a fitted Gaussian mixture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from .._engine import em, posteriors
+from .._interface import validation
+from .._rows.sources import ArraySource, one_blas_thread
+
+
+class ConditioningMixin:
+    """What a fitted mixture says of some features given others."""
+
+    # What the mixture provides.
+    _validate_rows: Any
+    _fitted_family: Any
+    _score_rows: Any
+    _new_mixture: Any
+    random_state: Any
+    weights_: np.ndarray
+    means_: np.ndarray
+    covariances_: np.ndarray
+
+    @one_blas_thread()
+    def marginal(self, features):
+        """Return the mixture of some of the features.
+
+        Parameters
+        ----------
+        features : array-like of int or str, or a boolean mask
+            Indices or names of the features, in the order that is wanted.
+
+        Returns
+        -------
+        mixture : estimator
+            A fitted mixture of the same type.
+
+        Raises
+        ------
+        ValueError
+            If a feature does not exist, comes twice, or none is asked for.
+
+        Examples
+        --------
+        >>> from skmix import GaussianMixture
+        >>> gm = GaussianMixture.from_parameters([1.0], [[0.0, 5.0]], [[[1.0, 0.5], [0.5, 2.0]]])
+        >>> gm.marginal([1]).covariances_
+        array([[[2.]]])
+        """
+        check_is_fitted(self)
+        features = validation.check_features(self, features)
+        family, _ = self._fitted_family()
+        covariances = family.marginal_covariances(self.covariances_, features)
+        return self._new_mixture(self.weights_, self.means_[:, features], covariances, features)
+
+    @one_blas_thread()
+    def condition(self, X):
+        r"""Return, for every row, the mixture of its missing features given the observed ones.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows, NaN at the features that the mixtures are to describe.
+
+        Returns
+        -------
+        mixtures : list of estimators
+            One fitted mixture per row, of the row's missing features in their order, with
+            weights :math:`\pi_{k|o} \propto \pi_k N(x_o; \mu_o, \Sigma_{oo})`, means
+            :math:`\mu_m + \Sigma_{mo} \Sigma_{oo}^{-1} (x_o - \mu_o)` and covariances
+            :math:`\Sigma_{mm} - \Sigma_{mo} \Sigma_{oo}^{-1} \Sigma_{om}`.
+
+        Raises
+        ------
+        ValueError
+            If a row has no missing feature.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skmix import GaussianMixture
+        >>> gm = GaussianMixture.from_parameters([1.0], [[0.0, 5.0]], [[[1.0, 0.5], [0.5, 2.0]]])
+        >>> (conditional,) = gm.condition([[2.0, np.nan]])
+        >>> conditional.means_, conditional.covariances_
+        (array([[6.]]), array([[[1.75]]]))
+        """
+        X = self._validate_rows(X)
+        missing = np.isnan(X)
+        complete = np.flatnonzero(~missing.any(axis=1))
+        if len(complete):
+            raise ValueError(
+                f"Row {complete[0]} of X has no missing feature (NaN), so nothing is left to "
+                "describe. Pass rows with NaN at the features that are asked for."
+            )
+        resp = self._score_rows(em.predict_proba, X).astype(np.float64)
+        family, params = self._fitted_family()
+        given = family.conditional(family.from_frame(params))
+        return [
+            self._new_mixture(weights / weights.sum(), *given(row), np.flatnonzero(np.isnan(row)))
+            for row, weights in zip(X.astype(np.float64), resp, strict=True)
+        ]
+
+    def impute(self, X, *, return_std=False):
+        """Fill missing cells with their posterior mean given the observed cells of their row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows, NaN where a cell is missing.
+
+        return_std : bool, default=False
+            Whether to return posterior standard deviations too.
+
+        Returns
+        -------
+        X_filled : ndarray of shape (n_samples, n_features)
+            A copy of the rows without missing cells.
+
+        std : ndarray of shape (n_samples, n_features)
+            Posterior standard deviations in units of `X`, 0 for observed cells. Only with
+            ``return_std=True``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skmix import GaussianMixture
+        >>> gm = GaussianMixture.from_parameters([1.0], [[0.0, 5.0]], [[[1.0, 0.5], [0.5, 2.0]]])
+        >>> gm.impute([[2.0, np.nan]])
+        array([[2., 6.]])
+        """
+        X = self._validate_rows(X)
+        with ArraySource(X) as source:
+            family, params = self._fitted_family()
+            filled, std = posteriors.impute(source, family, params, return_std=return_std)
+        return (filled, std) if return_std else filled
+
+    def sample_conditional(self, X, n_draws=1, random_state=None):
+        """Draw the missing cells of rows given their observed cells.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows, NaN where a cell is missing.
+
+        n_draws : int, default=1
+            Number of draws per row.
+
+        random_state : int, RandomState instance or None, default=None
+            Controls the draws; None takes the mixture's own `random_state`.
+
+        Returns
+        -------
+        draws : ndarray of shape (n_draws, n_samples, n_features)
+            Copies of the rows without missing cells.
+
+        Raises
+        ------
+        ValueError
+            If `n_draws` is less than 1.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skmix import GaussianMixture
+        >>> gm = GaussianMixture.from_parameters([1.0], [[0.0, 5.0]], [[[1.0, 0.5], [0.5, 2.0]]])
+        >>> draws = gm.sample_conditional([[2.0, np.nan]], 1000, random_state=0)
+        >>> draws.shape, round(draws[:, 0, 1].mean())
+        ((1000, 1, 2), 6)
+        """
+        X = self._validate_rows(X)
+        validation.check_n_samples(n_draws, "n_draws")
+        random_state = self.random_state if random_state is None else random_state
+        with ArraySource(X, in_order=True) as source:
+            family, params = self._fitted_family()
+            return posteriors.sample_missing(
+                source, family, params, n_draws, check_random_state(random_state)
+            )

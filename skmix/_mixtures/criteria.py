@@ -1,0 +1,176 @@
+"""Criteria for the number of components that need the responsibilities or other penalties."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from scipy.special import entr
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import _num_samples, check_is_fitted
+
+if TYPE_CHECKING:
+    from .base import BaseMixture as _Mixture
+else:
+    _Mixture = object
+
+
+class Criteria(NamedTuple):
+    """What a fit is judged by, of weighted rows."""
+
+    n_parameters: int
+    log_likelihood: float  # nats
+    aic: float
+    bic: float
+    icl: float
+
+
+def evaluate(mixture: Any, X: Any, sample_weight: np.ndarray | None = None) -> Criteria:
+    """Return all criteria of a fitted mixture; a row of weight w counts as w rows."""
+    weight = np.ones(_num_samples(X)) if sample_weight is None else np.asarray(sample_weight)
+    log_likelihood = float(weight @ mixture.score_samples(X))
+    n_parameters = mixture._n_parameters()  # scikit-learn's mixtures have it too
+    deviance = -2.0 * log_likelihood
+    bic = deviance + n_parameters * float(np.log(weight.sum()))
+    entropy = float(weight @ entr(mixture.predict_proba(X)).sum(axis=1))
+    aic = deviance + 2.0 * n_parameters
+    return Criteria(n_parameters, log_likelihood, aic, bic, bic + 2.0 * entropy)
+
+
+def last_step(estimator: Any) -> Any:
+    """Return the last step of a Pipeline, or the estimator itself."""
+    while isinstance(estimator, Pipeline):
+        estimator = estimator.steps[-1][1]
+    return estimator
+
+
+def rows_of_last_step(estimator: Any, X: Any) -> Any:
+    """Return the rows as the last step of a fitted Pipeline sees them."""
+    while isinstance(estimator, Pipeline):
+        if len(estimator.steps) > 1:
+            X = estimator[:-1].transform(X)
+        estimator = estimator.steps[-1][1]
+    return X
+
+
+class ClassificationCriteria(_Mixture):
+    """Adds `n_parameters`, `icl`, `sabic` and `entropy` to a mixture."""
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of free parameters of the fitted mixture.
+
+        Examples
+        --------
+        >>> from skmix import CategoricalMixture
+        >>> CategoricalMixture(2, random_state=0).fit([[0, 0], [1, 1], [1, 2]]).n_parameters
+        7
+        """
+        check_is_fitted(self)
+        return int(self._n_parameters())
+
+    def icl(self, X: Any) -> float:
+        """Return the integrated completed likelihood criterion on the rows; lower is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        icl : float
+            BIC + 2 (entropy of the responsibilities): components that overlap are penalised.
+
+        Raises
+        ------
+        NotFittedError
+            If the mixture is not fitted.
+
+        References
+        ----------
+        C. Biernacki, G. Celeux, G. Govaert, "Assessing a mixture model for clustering with the
+        integrated completed likelihood", IEEE Transactions on Pattern Analysis and Machine
+        Intelligence 22(7), 2000. :doi:`10.1109/34.865189`
+
+        G. McLachlan, D. Peel, "Finite Mixture Models", Wiley, 2000, section 6.10.
+        :doi:`10.1002/0471721182`
+
+        Examples
+        --------
+        >>> from skmix import CategoricalMixture
+        >>> X = [[0, 0], [0, 0], [1, 1], [1, 1]]
+        >>> mixture = CategoricalMixture().fit(X)
+        >>> bool(mixture.icl(X) == mixture.bic(X))
+        True
+        """
+        return self.bic(X) + 2.0 * self.entropy(X)
+
+    def sabic(self, X: Any) -> float:
+        """Return the BIC adjusted for sample size on the rows; lower is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        sabic : float
+            -2 log-likelihood + log((n_samples + 2) / 24) (number of free parameters).
+
+        References
+        ----------
+        S. L. Sclove, "Application of model-selection criteria to some problems in multivariate
+        analysis", Psychometrika 52(3), 1987. :doi:`10.1007/BF02294360`
+
+        Examples
+        --------
+        >>> from skmix import CategoricalMixture
+        >>> X = [[0], [1]] * 11
+        >>> round(CategoricalMixture().fit(X).sabic(X), 4)  # 22 rows: no penalty
+        30.4985
+        """
+        n_samples = _num_samples(X)
+        penalty = self._n_parameters() * float(np.log((n_samples + 2) / 24))
+        return -2.0 * self.score(X) * n_samples + penalty
+
+    def entropy(self, X: Any, *, relative: bool = False) -> float:
+        """Return the entropy of the responsibilities, summed over the rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows.
+
+        relative : bool, default=False
+            Whether to return 1 - entropy / (n_samples log n_components) instead, which is 1
+            where every row clearly belongs to one component, 0 where none can be told, and 1
+            for a single component.
+
+        Returns
+        -------
+        entropy : float
+            The entropy (nats), or the share of it that the rows resolve.
+
+        References
+        ----------
+        G. Celeux, G. Soromenho, "An entropy criterion for assessing the number of clusters in a
+        mixture model", Journal of Classification 13(2), 1996. :doi:`10.1007/BF01246098`
+
+        Examples
+        --------
+        >>> from skmix import CategoricalMixture
+        >>> X = [[0, 0, 0], [0, 0, 0], [1, 1, 1], [1, 1, 1]]
+        >>> mixture = CategoricalMixture(2, random_state=0).fit(X)
+        >>> round(mixture.entropy(X, relative=True), 3)
+        1.0
+        """
+        resp = self.predict_proba(X)
+        total = float(entr(resp).sum())
+        if not relative:
+            return total
+        n_samples, n_components = resp.shape
+        return (
+            1.0 if n_components == 1 else 1.0 - total / (n_samples * float(np.log(n_components)))
+        )

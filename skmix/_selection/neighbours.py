@@ -1,0 +1,152 @@
+"""Fits of more components that start from a fit of fewer, in case their own starts are worse."""
+
+from __future__ import annotations
+
+import warnings
+from time import perf_counter
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn.base import clone
+
+from .._mixtures.gaussian import GaussianMixture
+from .candidates import Fit
+
+# How far the halves of a split move apart, in standard deviations: their variance along the
+# split is that of the whole less its square, so that the first two moments stay as they were.
+STEP = 0.7
+
+# A variance below this multiple of the regularisation is nothing else.
+COLLAPSED = 1.01
+
+STARTS = ("weights_init", "means_init", "precisions_init")
+
+
+def chains(points: list[dict[str, Any]]) -> list[list[int]]:
+    """Return groups of points that differ in n_components only, in the order of that."""
+    groups: dict[str, list[tuple[int, int]]] = {}
+    for i, point in enumerate(points):
+        if "n_components" in point:
+            others = {name: value for name, value in point.items() if name != "n_components"}
+            groups.setdefault(joblib.hash(others), []).append((point["n_components"], i))
+    return [[i for _, i in sorted(group)] for group in groups.values()]
+
+
+def improve(chain: list[Fit], X: Any, sample_weight: Any) -> list[Fit]:
+    """Fit every mixture of a chain again, from the best one before it; keep the better fits."""
+    improved = []
+    smaller = None
+    for fit in chain:
+        if smaller is not None and comparable(fit.estimator, smaller, X, sample_weight):
+            start = perf_counter()
+            better = refit(fit.estimator, smaller, X, sample_weight)
+            fit = Fit(better, fit.seconds + perf_counter() - start)
+        improved.append(fit)
+        smaller = smaller if fit.estimator is None else fit.estimator
+    return improved
+
+
+def comparable(larger: Any, smaller: Any, X: Any, sample_weight: Any = None) -> bool:
+    """Whether a fit of fewer components is a start for one of more that is worth a try."""
+    return (
+        isinstance(larger, GaussianMixture)
+        and larger.n_components > smaller.n_components
+        # Elsewhere the likelihood is not what the fit maximises, or the start is the user's.
+        and larger.assignment == "soft"
+        and larger.shrinkage == 0
+        and all(getattr(larger, name) is None for name in STARTS)
+        and not (has_spike(smaller, X, sample_weight) and not has_spike(larger, X, sample_weight))
+    )
+
+
+def has_spike(mixture: Any, X: Any, sample_weight: Any) -> bool:
+    """Whether the likelihood of a fit flatters it: see `_starts/spikes.py`."""
+    return not mixture._rank_of_fit(X, sample_weight)[0]
+
+
+def collapsed(mixture: Any) -> bool:
+    """Whether some variance is what regularisation puts there."""
+    covariances: np.ndarray = np.asarray(mixture.covariances_, dtype=np.float64)
+    if mixture.covariance_type in ("full", "tied"):
+        covariances = np.linalg.eigvalsh(covariances)
+    return bool(covariances.min() <= COLLAPSED * mixture.reg_covar)
+
+
+def refit(larger: Any, smaller: Any, X: Any, sample_weight: Any) -> Any:
+    """Fit `larger` from `smaller` with components split; return the better of both fits."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            start = smaller
+            while len(start.weights_) < larger.n_components:
+                n_splits = larger.n_components - len(start.weights_)
+                start = _split_best(start, n_splits, X, sample_weight)
+            trial = clone(larger).set_params(
+                weights_init=start.weights_,
+                means_init=start.means_,
+                precisions_init=start.precisions_,
+                n_init=1,
+            )
+            trial.fit(X, sample_weight=sample_weight)
+        except ValueError:  # with reg_covar=0 a component may collapse
+            return larger
+    plain, bound = trial._rank_of_fit(X, sample_weight)
+    plain_before, bound_before = larger._rank_of_fit(X, sample_weight)
+    # What is better by less than `tol` is the same optimum.
+    if (plain, bound) <= (plain_before, bound_before + larger.tol):
+        return larger
+    return trial.set_params(**dict.fromkeys(STARTS), n_init=larger.n_init)
+
+
+def _split_best(mixture: Any, n_splits: int, X: Any, sample_weight: Any) -> GaussianMixture:
+    """Return the mixture with those components split whose own rows gain most."""
+    labels = mixture.predict(X)
+    rows = np.asarray(X, dtype=np.float64)
+    gains = np.full(len(mixture.weights_), -np.inf)
+    for k in np.flatnonzero(mixture.weights_ > 0):
+        own = labels == k
+        if np.any(own):
+            weight = np.ones(own.sum()) if sample_weight is None else sample_weight[own]
+            halves = _split(_of_one(mixture, k), 0, rows[own])
+            gain = halves.score_samples(rows[own]) - _of_one(mixture, k).score_samples(rows[own])
+            gains[k] = weight @ gain
+    for k in np.argsort(-gains)[:n_splits]:
+        mixture = _split(mixture, k, rows[labels == k])
+    return mixture
+
+
+def _of_one(mixture: Any, k: Any) -> GaussianMixture:
+    """Return one component as a mixture."""
+    kind = mixture.covariance_type
+    covariances = mixture.covariances_ if kind == "tied" else mixture.covariances_[k : k + 1]
+    return GaussianMixture.from_parameters(
+        [1.0], mixture.means_[k : k + 1], covariances, covariance_type=kind
+    )
+
+
+def _split(mixture: Any, k: Any, rows: np.ndarray) -> GaussianMixture:
+    """Return the mixture with component k replaced by two halves along its longest axis."""
+    covariances: np.ndarray = np.array(mixture.covariances_, dtype=np.float64)
+    kind = mixture.covariance_type
+    if kind in ("full", "tied"):
+        variances, axes = np.linalg.eigh(covariances if kind == "tied" else covariances[k])
+        step: np.ndarray = STEP * np.sqrt(variances[-1]) * axes[:, -1]
+    else:
+        step = np.zeros(mixture.means_.shape[1])
+        spread = np.nanvar(rows, axis=0) if len(rows) > 1 else step
+        j = int(np.argmax(covariances[k] if kind == "diag" else np.nan_to_num(spread)))
+        step[j] = STEP * np.sqrt(covariances[k, j] if kind == "diag" else covariances[k])
+    if kind == "full":
+        covariances[k] -= np.outer(step, step)
+    elif kind == "diag":
+        covariances[k] -= step**2
+    if kind != "tied":
+        covariances = np.concatenate([covariances, covariances[k : k + 1]])
+    means = np.concatenate([mixture.means_, mixture.means_[k : k + 1] - step])
+    means[k] += step
+    weights = np.append(mixture.weights_, mixture.weights_[k] / 2).astype(np.float64)
+    weights[k] /= 2
+    return GaussianMixture.from_parameters(
+        weights / weights.sum(), means, covariances, covariance_type=kind
+    )

@@ -1,0 +1,208 @@
+"""Where EM starts: responsibilities of some rows, and the parameters that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.cluster import KMeans, kmeans_plusplus
+
+from .._engine.em import em, statistics_of
+from .._engine.posteriors import impute
+from .._families import (
+    Frame,
+    FullGaussian,
+    GaussianFamily,
+    GaussianForm,
+    GaussianParams,
+    TiedGaussian,
+)
+from .._rows.sources import ArraySource, one_openmp_thread
+
+# A clustering of this many rows, or rows per component, starts EM as well as one of all rows.
+MIN_START_ROWS = 20_000
+START_ROWS_PER_COMPONENT = 256
+START_BYTES = 16 * 2**20
+# A subsample is cheap to cluster, so the best of a few clusterings of it is taken.
+SUBSAMPLE_INITS = 3
+# Up to here a permutation of all rows, which is how scikit-learn draws some, costs little memory.
+MAX_PERMUTED_ROWS = 1_000_000
+
+# A start needs a rough idea of the missing cells only; standardised columns.
+FILL_ITERATIONS = 5
+FILL_RIDGE = 0.01
+
+INIT_PARAMS = ("auto", "kmeans", "k-means++", "random", "random_from_data")
+
+
+class Start(NamedTuple):
+    """Responsibilities for some rows."""
+
+    X: np.ndarray  # (n_rows, n_features)
+    sample_weight: np.ndarray | None
+    resp_of: Callable[[slice, np.ndarray], None]  # writes (n_components, n_chunk), in row order
+    centres: np.ndarray  # (n_components, n_features), near the means
+    total_weight: float  # what the sums of responsibilities are shares of
+    seeds: bool = False  # whether each component stands on a single row
+
+
+def complete(
+    X: np.ndarray,
+    sample_weight: np.ndarray | None,
+    n_components: int,
+    random_state: np.random.RandomState,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Fill the missing cells of a subsample of the rows, for a start that needs them.
+
+    Expectations under a single Gaussian keep the correlations that clusters show in.
+    """
+    n_rows = max_start_rows(n_components, X)
+    if len(X) > n_rows:
+        indices = _draw_rows(len(X), n_rows, random_state)
+        X = X[indices]
+        sample_weight = None if sample_weight is None else sample_weight[indices]
+    return fill(X, sample_weight), sample_weight
+
+
+def fill(X: np.ndarray, sample_weight: np.ndarray | None) -> np.ndarray:
+    """Fill the missing cells of a few rows by their expectation under a single Gaussian."""
+    frame = Frame.of_source(ArraySource(X, sample_weight))
+    Z = np.empty(X.shape)
+    frame.enter(X, out=Z.T)
+    with ArraySource(Z, sample_weight, incomplete=True) as source:
+        family = FullGaussian(Frame.of_source(source), reg_covar=FILL_RIDGE, incomplete=True)
+        identity = np.eye(X.shape[1])[None]
+        params = GaussianParams(np.ones(1), np.zeros((1, X.shape[1])), identity, identity)
+        result = em(source, family, family.to_frame(params), tol=0.0, max_iter=FILL_ITERATIONS)
+        filled, _ = impute(source, family, result.params, return_std=False)
+    return np.where(np.isnan(X), frame.leave(filled.T).astype(X.dtype), X)
+
+
+def make_start(
+    X: np.ndarray,
+    sample_weight: np.ndarray | None,
+    n_components: int,
+    init_params: str,
+    random_state: np.random.RandomState,
+) -> Start:
+    """Assign rows to components, drawing the same random numbers as scikit-learn.
+
+    Clusterings of more than a few thousand rows per component are those of a random subsample,
+    so that a start costs a small part of the fit and its memory does not grow with the rows.
+    """
+    if init_params == "random":
+        return _start_at_random(X, sample_weight, n_components, random_state)
+    if init_params == "random_from_data":
+        if len(X) <= MAX_PERMUTED_ROWS:
+            indices = random_state.choice(len(X), size=n_components, replace=False)
+        else:
+            indices = _draw_rows(len(X), n_components, random_state)
+        return _start_from_rows(X[indices], len(X))
+    n_rows = max_start_rows(n_components, X)
+    n_init = 1
+    if len(X) > n_rows:
+        n_init = SUBSAMPLE_INITS
+        indices = _draw_rows(len(X), n_rows, random_state)
+        X = X[indices]
+        sample_weight = None if sample_weight is None else sample_weight[indices]
+    if init_params == "k-means++":
+        _, indices = kmeans_plusplus(
+            X, n_components, sample_weight=sample_weight, random_state=random_state
+        )
+        return _start_from_rows(X[indices], len(X))
+    clustering = KMeans(n_components, n_init=n_init, random_state=random_state)
+    with one_openmp_thread():  # the same bits whatever the number of threads
+        clustering.fit(X, sample_weight=sample_weight)
+    return _start_from_labels(X, sample_weight, clustering.labels_, clustering.cluster_centers_)
+
+
+def start_params(start: Start, family: GaussianFamily) -> GaussianParams:
+    """Maximise once, in the frame of the family, from the responsibilities of a start."""
+    frame = family.frame
+    n_components = len(start.centres)
+    centres = (start.centres - frame.reference) / frame.scale
+    form = GaussianForm(
+        family, None, dtype=np.float64, centred=np.ones(n_components, bool), about=centres
+    )
+    with ArraySource(start.X, start.sample_weight, in_order=True) as source:
+        statistics = statistics_of(source, form, start.resp_of)
+    fallback = GaussianParams(
+        weights=np.full(n_components, 1.0 / n_components),
+        means=centres,
+        covariances=None,
+        precisions_cholesky=family.unit_covariances(n_components),
+    )
+    params = family.maximize(fallback, statistics)
+    if start.seeds and isinstance(family, TiedGaussian):
+        # Single rows say nothing about a shared covariance; that of all rows is a fair guess.
+        params = family.with_total_covariance(params)
+    return params._replace(weights=statistics.counts / start.total_weight)
+
+
+def break_ties(
+    params: GaussianParams,
+    family: GaussianFamily,
+    X: np.ndarray,
+    random_state: np.random.RandomState,
+) -> tuple[GaussianParams, np.ndarray]:
+    """Move components that start identical, which EM never separates, to random rows of X.
+
+    A step of a fraction of a standard deviation is not enough: EM leaves the saddle so slowly
+    that it stops there. Returns the parameters and the indices of the components moved.
+    """
+    n_components = len(params.weights)
+    rows = params.means
+    if not family.shared_covariance:
+        factors = params.precisions_cholesky.reshape(n_components, -1)
+        rows = np.concatenate([rows, factors], axis=1)
+    _, first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    tied = first[inverse.ravel()] != np.arange(n_components)
+    moved = np.flatnonzero(tied & (params.weights > 0))
+    if len(moved):
+        means = params.means.copy()
+        indices = random_state.randint(len(X), size=len(moved))
+        moved_to = (X[indices] - family.frame.reference) / family.frame.scale
+        means[moved] = np.where(np.isnan(moved_to), 0.0, moved_to)  # 0 is the mean of all rows
+        params = params._replace(means=means)
+    return params, moved
+
+
+def _draw_rows(n_samples: int, n_rows: int, random_state) -> np.ndarray:
+    """Draw one row from each of `n_rows` equal runs: distinct, without listing all indices."""
+    edges = np.linspace(0, n_samples, n_rows + 1).astype(int)
+    return edges[:-1] + (random_state.random_sample(n_rows) * np.diff(edges)).astype(int)
+
+
+def max_start_rows(n_components: int, X: np.ndarray, at_least: int = MIN_START_ROWS) -> int:
+    """Return how many rows a start looks at."""
+    wanted = max(at_least, START_ROWS_PER_COMPONENT * n_components)
+    affordable = START_BYTES // (X.shape[1] * X.itemsize)
+    return max(min(wanted, affordable), 20 * n_components)
+
+
+def _start_at_random(X, sample_weight, n_components, random_state) -> Start:
+    def resp_of(rows, out):
+        resp = random_state.uniform(size=(rows.stop - rows.start, n_components))
+        out[:] = (resp / resp.sum(axis=1, keepdims=True)).T
+
+    total = ArraySource(X, sample_weight).total_weight
+    centres = np.repeat(X[:1000].mean(axis=0, dtype=np.float64)[None], n_components, axis=0)
+    return Start(X, sample_weight, resp_of, centres, total)
+
+
+def _start_from_rows(X, n_samples) -> Start:
+    labels = np.arange(len(X))
+    return _start_from_labels(X, None, labels, X)._replace(
+        total_weight=float(n_samples), seeds=True
+    )
+
+
+def _start_from_labels(X, sample_weight, labels, centres) -> Start:
+    components = np.arange(len(centres))[:, None]
+
+    def resp_of(rows, out):
+        np.equal(labels[rows], components, out=out, casting="unsafe")
+
+    total = ArraySource(X, sample_weight).total_weight
+    return Start(X, sample_weight, resp_of, centres.astype(np.float64), total)

@@ -1,0 +1,455 @@
+"""Starts of Gaussian mixtures: clusters in several coordinates, of which the likelihood chooses.
+
+scikit-learn's own start, k-means in raw units, competes with clusters in other coordinates and
+with a dense spot (`clusters.py`). The others go through short runs of EM that drop the worse, the
+best of them are carried on beside scikit-learn's, and the likelihood at the resolution of the rows
+decides (`spikes.py`).
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._engine.em import em, predict
+from .._engine.posteriors import impute
+from .._families import GaussianFamily, GaussianParams
+from .._rows.merge import sample_distinct
+from .._rows.sources import ArraySource, SampledSource
+from .clusters import (
+    NEAR,
+    SINGULAR_SHARE,
+    WHITENED,
+    centred,
+    cluster,
+    different,
+    lloyd,
+    shapes,
+    spaces,
+    whitening,
+)
+from .methods import fill, make_start, max_start_rows
+from .runs import Runs, RunsOfRows, join, weights_of
+from .spikes import rounding_variances
+
+# Starts see all rows, as scikit-learn's do, or a sample where that would be dear.
+ALL_ROWS, SAMPLED_ROWS = 20_000, 10_000
+ROUNDED_ROWS = 2000  # that tell the resolution of the columns
+LEAST_VARIANCE = 1e-9  # added in short runs, in units of the frame
+# Starts beside scikit-learn's: as many as make a pass over their rows so many products, within
+# bounds.
+PRODUCTS, MIN_STARTS, MAX_STARTS, STARTS_PER_COMPONENT = 2e6, 3, 16, 2
+# Rows that starts and first runs look at, at least, per component, and per parameter of each.
+FIRST_ROWS, FIRST_ROWS_PER_COMPONENT, FIRST_ROWS_PER_PARAMETER = 300, 30, 2
+FIRST_SHARE, MOST_FIRST_ROWS = 0.2, 2000
+# Iterations of every rung, and the share of the runs that it leaves.
+RUNGS = ((3, 0.5), (5, 0.25))
+FINALISTS = 2
+ROUND = 5  # iterations of the finalists between two looks at who can still win
+SEARCH_TOL = 1e-5
+PATIENCE = 100.0
+DIGITS = 8  # of a bound (nats per row) that no rounding reaches
+NEGLIGIBLE = 1e-4  # share of rounding in a variance that changes no rank
+INCOMPLETE_ITERATIONS = 30  # of finalists by the observed cells
+N_RESEEDINGS = 8
+RESEEDING_RUNGS = (10, 30)
+CLUSTERED = 2**20  # numbers that clusterings side by side may hold
+SHAPES = 8  # from so many components on, clusters by size and direction compete too
+# Of large data, EM sees so many times the rows of the short runs before it sees all, which are
+# at least so many times as many.
+MORE, FAR_LESS = 8, 3
+
+
+class FewRows(NamedTuple):
+    """Distinct rows with weights, a sample where there are many."""
+
+    source: ArraySource
+    filled: ArraySource  # the same without missing cells
+    indices: np.ndarray  # of the rows among all
+    share: float  # of all distinct rows, about
+    rounding: np.ndarray  # variances of rounding, in squared units of the rows
+
+    @property
+    def complete(self) -> bool:
+        """Whether no cell is missing."""
+        return self.filled is self.source
+
+    def refilled(self, make_family: Any, params: GaussianParams) -> FewRows:
+        """Return the same rows with their missing cells filled in by a mixture."""
+        family = make_family(self.source)
+        X, _ = impute(self.source, family, family.to_frame(params), return_std=False)
+        filled = ArraySource(np.asarray(X, dtype=self.filled.X.dtype), self.filled.sample_weight)
+        return self._replace(filled=filled)
+
+    def first(self, n_rows: int) -> FewRows:
+        """Return some of the rows: heavy ones, and others at random."""
+        filled = self.filled
+        if n_rows >= filled.n_samples:
+            return self
+        weight = weights_of(filled)
+        # Priority sampling: rows heavier than the last one keep their weight.
+        draws = np.random.RandomState(0).random_sample(len(weight))
+        priority = weight / (1.0 - draws)
+        order = np.argsort(-priority, kind="stable")
+        chosen = np.sort(order[:n_rows])
+        weight = np.maximum(weight[chosen], priority[order[n_rows]])
+        part = ArraySource(filled.X[chosen], weight)
+        share = self.share * n_rows / filled.n_samples
+        return FewRows(part, part, self.indices[chosen], share, self.rounding)
+
+
+def few_rows(
+    source: ArraySource, n_components: int, random_state: np.random.RandomState
+) -> FewRows:
+    """Return distinct rows with weights, a sample where there are many."""
+    at_least = ALL_ROWS if source.n_samples <= ALL_ROWS else SAMPLED_ROWS
+    n_rows = max_start_rows(n_components, source.X, at_least=at_least)
+    salt = random_state.randint(2**31)
+    rows = sample_distinct(source.X, source.sample_weight, n_rows, salt)
+    X = source.X[rows.indices]
+    few = filled = ArraySource(X, rows.weights, incomplete=source.incomplete)
+    if source.incomplete:
+        filled = ArraySource(fill(X, rows.weights), rows.weights)
+    some = slice(0, ROUNDED_ROWS)
+    rounding = rounding_variances(X[some], rows.weights[some])
+    return FewRows(few, filled, rows.indices, rows.share, rounding)
+
+
+def peer_centres(
+    few: FewRows, n_components: int, random_state: np.random.RandomState
+) -> np.ndarray:
+    """Return the centres of scikit-learn's k-means, in units of the rows.
+
+    Rows of equal weight are visited in the order of the data, as scikit-learn does; others in
+    one that depends on the weighted rows as a set, so that a weight is a repetition.
+    """
+    X, weight = few.filled.X, weights_of(few.filled)
+    if len(X) <= n_components:  # the others start with weight 0
+        return np.resize(X, (n_components, X.shape[1])).astype(np.float64)
+    if few.share < 1.0 or np.any(weight != weight[0]):
+        return make_start(X, weight, n_components, "kmeans", random_state).centres
+    X = X[np.argsort(few.indices)]
+    return make_start(X, None, n_components, "kmeans", random_state).centres
+
+
+def more_rows(
+    source: ArraySource, n_rows: int, random_state: np.random.RandomState
+) -> ArraySource | None:
+    """Return a source of several times `n_rows` distinct rows, if that is far less than all."""
+    if source.n_samples < FAR_LESS * MORE * n_rows:
+        return None
+    salt = random_state.randint(2**31)
+    rows = sample_distinct(source.X, source.sample_weight, MORE * n_rows, salt)
+    if rows.share * FAR_LESS > 1.0:  # many of the rows are the same
+        return None
+    return SampledSource(source, rows.indices, rows.weights)
+
+
+def search(
+    few: FewRows,
+    make_family: Any,
+    peer: np.ndarray,
+    n_components: int,
+    random_state: np.random.RandomState,
+    *,
+    tol: float,
+    max_iter: int,
+    hard: bool,
+) -> GaussianParams:
+    """Return the parameters of the best run, in units of the rows.
+
+    `make_family` binds a family to a source, `peer` are the centres of scikit-learn's start.
+    """
+    best, *others = search_filled(
+        few, make_family, peer, n_components, random_state, tol=tol, max_iter=max_iter, hard=hard
+    )
+    if few.complete:
+        return best
+    options: dict[str, Any] = {"tol": tol, "max_iter": max_iter, "hard": hard}
+    best = best_of_incomplete(few, make_family, [best, *others], **options)
+    # Cells filled in by a single Gaussian mix the clusters; those by the best mixture do not.
+    few = few.refilled(make_family, best)
+    again = search_filled(few, make_family, peer, n_components, random_state, **options)
+    return best_of_incomplete(few, make_family, [best, *again], **options)
+
+
+def best_of_incomplete(
+    few: FewRows, make_family: Any, candidates: list[GaussianParams], *, tol, max_iter, hard
+) -> GaussianParams:
+    """Carry candidates on, by the observed cells alone; return the best."""
+    family = forgiving(make_family(few.source))
+    filled_family = forgiving(make_family(few.filled))
+    results = []
+    for params in candidates:
+        result = em(
+            few.source,
+            family,
+            family.to_frame(params),
+            tol=max(SEARCH_TOL, tol),
+            max_iter=min(max_iter, INCOMPLETE_ITERATIONS),
+            hard=hard,
+        )
+        params = family.from_frame(result.params)
+        in_frame = filled_family.to_frame(params)
+        taken, spikes = verdict(few, filled_family, in_frame, hard)
+        bound = round(result.lower_bound + taken, DIGITS)
+        results.append((not spikes.any(), bound, params))
+    return max(results, key=lambda result: result[:2])[2]
+
+
+def search_filled(
+    few: FewRows,
+    make_family: Any,
+    peer: np.ndarray,
+    n_components: int,
+    random_state: np.random.RandomState,
+    *,
+    tol: float,
+    max_iter: int,
+    hard: bool,
+) -> list[GaussianParams]:
+    """Search on complete rows; return the best run, and others where cells were filled in."""
+    family = forgiving(make_family(few.filled))
+    k, (n_rows, n_features) = n_components, few.filled.X.shape
+    runs_of = RunsOfRows(few.filled, family, k, few.rounding, few.share, hard)
+    own = nearest_centre(few.filled.X, peer)
+    peers = runs_of.start(own[None], np.zeros(1))
+    if n_rows <= k or too_few(few, family, k):
+        # The likelihood of so few rows would favour the worst of several.
+        return [family.from_frame(runs_of.params(peers, 0))]
+    n_parameters = 1 + n_features + family.n_quadratic(n_features)
+    per_component = FIRST_ROWS_PER_COMPONENT + FIRST_ROWS_PER_PARAMETER * n_parameters
+    few_enough = min(FIRST_SHARE * n_rows, MOST_FIRST_ROWS)
+    first = few.first(int(max(FIRST_ROWS, per_component * k, few_enough)))
+    if first is few:
+        first_runs = runs_of
+    else:
+        first_family = forgiving(make_family(first.filled))
+        first_runs = RunsOfRows(first.filled, first_family, k, first.rounding, first.share, hard)
+        own = nearest_centre(first.filled.X, peer)
+    n_starts = number_of_starts(first_runs)
+    labels = start_labels(first, first_runs.family, k, n_starts, random_state)
+    labels = np.concatenate([own[None], labels])
+    labels = labels[different(labels, k)][1:]
+    tol_search = max(SEARCH_TOL, tol)
+    finalists = peers
+    if len(labels):
+        pseudo_rows = np.full(len(labels), n_features + 1.0)
+        runs = first_runs.start(labels, pseudo_rows)
+        runs = climb(first_runs, runs, tol_search)
+        if first_runs is not runs_of:
+            params = first_runs.family.from_frame(runs.params)
+            runs = runs._replace(params=runs_of.family.to_frame(params))
+            unknown = np.full(runs.n_runs, -np.inf)
+            runs = runs._replace(bounds=unknown, gains=-unknown)
+        finalists = join([peers, runs])
+    if few.complete:
+        finalists = carry_on(runs_of, finalists, tol_search, max_iter)
+    every = range(finalists.n_runs)
+    return [family.from_frame(runs_of.params(finalists, i)) for i in every]
+
+
+def number_of_starts(runs_of: RunsOfRows) -> int:
+    """Return how many starts compete with scikit-learn's."""
+    n_values, n_rows = runs_of.source.X.shape[1], runs_of.source.n_samples
+    # An exponential costs about as much as so many products.
+    products = n_rows * runs_of.n_components * (n_values + 20)
+    most = min(MAX_STARTS, 4 + STARTS_PER_COMPONENT * runs_of.n_components)
+    return int(np.clip(PRODUCTS / products, MIN_STARTS, most))
+
+
+def start_labels(
+    few: FewRows,
+    family: GaussianFamily,
+    n_components: int,
+    n_starts: int,
+    random_state: np.random.RandomState,
+) -> np.ndarray:
+    """Return labels (n_starts, n_rows) of clusters in all coordinates in turn."""
+    z, weight = _framed(few.filled, family)
+    z = centred(z.T, weight)
+    n_seeds = min(n_components, len(weight))
+    maps, spot = spaces(z, weight, family.frame.scale, n_seeds, random_state)
+    which = np.resize(np.arange(len(maps)), n_starts)
+    # Several starts at once hide the overhead of small data; of large ones memory counts.
+    together = max(1, CLUSTERED // (z.size + n_seeds * len(z)))
+    labels = [
+        cluster(z @ maps[which[first : first + together]], weight, n_seeds, random_state)
+        for first in range(0, n_starts, together)
+    ]
+    if spot is not None and n_components > 1:
+        rest = np.zeros(len(weight), dtype=np.int64)
+        if n_components > 2:
+            rest = cluster(z @ maps[[WHITENED]], weight, n_seeds - 1, random_state)[0]
+        labels.append(np.where(spot, n_components - 1, rest)[None])
+        if family.covariance_type == "full" and n_seeds >= SHAPES:
+            labels.append(shapes(z @ maps[NEAR], weight, n_seeds, random_state)[0][None])
+    return np.concatenate(labels)
+
+
+def climb(runs_of: RunsOfRows, runs: Runs, tol: float) -> Runs:
+    """Make short runs and drop the worse, rung by rung; return the best."""
+    n_starts = runs.n_runs
+    for n_iter, share in RUNGS:
+        runs = runs_of.advance(runs, n_iter, tol)
+        bounds, spikes = runs_of.judge(runs)
+        order = _best_first(runs, bounds, spikes, tol)
+        runs = runs.take(order[: max(FINALISTS, round(share * n_starts))])
+    return runs.take(range(min(FINALISTS, runs.n_runs)))
+
+
+def carry_on(runs_of: RunsOfRows, runs: Runs, tol: float, max_iter: int) -> Runs:
+    """Carry runs to convergence, less those that cannot win any more; return the best."""
+    done = 0
+    while runs.n_runs > 1:
+        runs = runs_of.advance(runs, min(ROUND, max_iter - done), tol)
+        done += ROUND
+        bounds, spikes = runs_of.judge(runs)
+        order = _best_first(runs, bounds, spikes, tol)
+        if done >= max_iter or np.all(np.abs(runs.gains) < tol):
+            return runs.take(order[:1])
+        runs = runs.take(order)
+    return runs
+
+
+def _best_first(runs: Runs, bounds: np.ndarray, spikes: np.ndarray, tol: float) -> list[int]:
+    """Return the runs that may still win, the best first, one for every optimum."""
+    # Of runs that led to the same optimum, rounding must not choose: the first does.
+    ranked = np.lexsort((-bounds.round(DIGITS), spikes.any(axis=1)))
+    kept = _distinct(runs, bounds, ranked, tol)
+    return [i for i in kept if _may_catch_up(bounds[kept[0]], bounds[i], runs.gains[i])]
+
+
+def _may_catch_up(best: float, bound: float, gain: float) -> bool:
+    return bool(best - bound <= PATIENCE * max(gain, 0.0))
+
+
+def _distinct(runs: Runs, bounds: np.ndarray, order: np.ndarray, tol: float) -> list[int]:
+    """Keep one of runs, in their order, that approach the same optimum."""
+    kept: list[int] = []
+    sizes = np.sort(runs.weights(), axis=1)
+    for i in order:
+        if not any(
+            abs(bounds[other] - bounds[i]) <= 10 * tol
+            and np.allclose(sizes[other], sizes[i], atol=1e-3)
+            for other in kept
+        ):
+            kept.append(int(i))
+    return kept
+
+
+def nearest_centre(X: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Return the index of the nearest centre of every row."""
+    shifted = X - centres.mean(axis=0)
+    centres = centres - centres.mean(axis=0)
+    return lloyd(shifted[None], np.ones(len(X)), centres[None], 0)[0]
+
+
+def start_near(few: FewRows, family: GaussianFamily, means: np.ndarray) -> GaussianParams:
+    """Return the parameters of the rows nearest to given means, in the frame of the family.
+
+    Distances are those of whitened rows; of columns of a common scale with spherical covariances.
+    """
+    z, weight = _framed(few.filled, family)
+    z = z.T
+    if family.covariance_type != "spherical":
+        moved = z - (weight @ z) / weight.sum()
+        scatter = (moved * weight[:, None]).T @ moved / weight.sum()
+        free = family.covariance_type != "diag" and len(z) >= 4 * z.shape[1]
+        change = whitening(scatter, SINGULAR_SHARE, free)
+        z, means = z @ change, means @ change
+    labels = lloyd(z[None], weight, means[None], 0)
+    k = len(means)
+    runs_of = RunsOfRows(few.filled, forgiving(family), k, few.rounding, few.share, False)
+    params = runs_of.params(runs_of.start(labels, np.full(1, z.shape[1] + 1.0)), 0)
+    if np.any(params.weights == 0):  # no row is nearest, or means are equal
+        params = params._replace(weights=np.full(k, 1.0 / k))
+    return params
+
+
+def reseed(
+    few: FewRows,
+    family: GaussianFamily,
+    params: GaussianParams,
+    bad: np.ndarray,
+    random_state: np.random.RandomState,
+    *,
+    hard: bool = False,
+) -> GaussianParams:
+    """Give bad components (indices) half of the rows of good ones, as the likelihood likes best.
+
+    Candidates split the rows of the heaviest good components, or of some drawn by weight, into
+    two clusters. Short runs decide between them.
+    """
+    z, weight = _framed(few.filled, family)
+    z = centred(z.T, weight)
+    maps, _ = spaces(z, weight, family.frame.scale, len(params.weights), random_state)
+    heirs = params.weights.copy()
+    heirs[bad] = 0.0
+    labels = predict(few.filled, family, params._replace(weights=heirs))
+    starts = []
+    for i in range(N_RESEEDINGS):
+        new_labels = labels.copy()
+        for component in bad:
+            sizes = np.bincount(new_labels, weight, minlength=len(heirs))
+            donor = int(np.argmax(sizes))
+            if i:
+                donor = int(random_state.choice(len(sizes), p=sizes / sizes.sum()))
+            rows = np.flatnonzero(new_labels == donor)
+            if len(rows) > 1:
+                space = z[rows] @ maps[[i % len(maps)]]
+                halves = cluster(space, weight[rows], 2, random_state)[0]
+                new_labels[rows[halves == 1]] = component
+        starts.append(new_labels)
+    runs_of = RunsOfRows(few.filled, forgiving(family), len(heirs), few.rounding, few.share, hard)
+    runs = runs_of.start(np.array(starts), np.full(len(starts), z.shape[1] + 1.0))
+    best = carry_on(runs_of, climb(runs_of, runs, SEARCH_TOL), SEARCH_TOL, RESEEDING_RUNGS[-1])
+    return runs_of.params(best, 0)
+
+
+def forgiving(family: GaussianFamily) -> GaussianFamily:
+    """Return a family in which a run that collapses is no error: it is dropped."""
+    family = copy.copy(family)
+    family.regularised = True
+    family.reg_variances = np.maximum(family.reg_variances, LEAST_VARIANCE)
+    return family
+
+
+def _framed(source: ArraySource, family: GaussianFamily) -> tuple[np.ndarray, np.ndarray]:
+    """Return coordinates (n_features, n_rows) in the frame, and weights."""
+    z = np.empty(source.X.shape[::-1])
+    family.frame.enter(source.X, out=z)
+    return z, weights_of(source)
+
+
+def verdict(
+    few: FewRows, family: GaussianFamily, params: GaussianParams, hard: bool = False
+) -> tuple[float, np.ndarray]:
+    """Return what the resolution of the rows takes off the bound, and a mask of spikes."""
+    k = len(params.weights)
+    if not searchable(family, few.filled.X.shape[1]):
+        return 0.0, np.zeros(k, dtype=bool)
+    weight, n_features = weights_of(few.filled), few.filled.X.shape[1]
+    finest = family.largest_share(params, few.rounding / family.frame.scale**2).max()
+    fewest = params.weights.min() * few.filled.total_weight
+    if finest < NEGLIGIBLE and fewest > 3 * (n_features + 1) * weight.max():
+        return 0.0, np.zeros(k, dtype=bool)
+    runs_of = RunsOfRows(few.filled, family, k, few.rounding, few.share, hard)
+    run = runs_of.one(params)
+    bounds, (spikes,) = runs_of.judge(run)
+    runs_of.rounding = np.zeros_like(runs_of.rounding)
+    plain, _ = runs_of.judge(run)
+    return float(bounds[0] - plain[0]), spikes
+
+
+def too_few(few: FewRows, family: GaussianFamily, n_components: int) -> bool:
+    """Whether the rows say little about each of the covariances."""
+    n_rows, n_features = few.source.X.shape
+    return family.covariance_type == "full" and n_rows < 2 * n_components * n_features
+
+
+def searchable(family: GaussianFamily, n_features: int) -> bool:
+    """Whether runs side by side can be afforded: as long as the moment form is the fast one."""
+    return n_features <= family.max_moment_features

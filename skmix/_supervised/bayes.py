@@ -1,0 +1,358 @@
+"""The Bayes rule over class-conditional mixtures."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABCMeta, abstractmethod
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from scipy.special import logsumexp
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted
+
+from .._engine import em
+from .._interface import validation
+from .._interface.callbacks import CallbackSupportMixin, Task
+from .._interface.versions import VersionedMixin
+from .._mixtures.base import BaseMixture
+from ..exceptions import DegenerateComponentWarning, user_level
+
+
+class MixtureBayesClassifier(
+    CallbackSupportMixin, ClassifierMixin, VersionedMixin, BaseEstimator, metaclass=ABCMeta
+):
+    """Bayes rule over one mixture per class; subclasses say which mixture."""
+
+    # What a subclass defines ------------------------------------------------------------------
+
+    # Parameters of the classifier that are not those of the mixtures.
+    _own_parameters: tuple[str, ...] = ("priors", "n_jobs")
+
+    @abstractmethod
+    def _make_mixture(self, parameters: dict[str, Any]) -> BaseMixture:
+        """Return the unfitted mixture of one class."""
+
+    def _fit_rows(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+        """Return checked rows, labels and weights."""
+        rows, labels = validation.validate_rows(self, X, y)
+        return rows, labels, validation.check_sample_weight(sample_weight, rows)
+
+    def _validate_rows(self, X: Any) -> np.ndarray:
+        """Return checked rows as `_fit_rows` does."""
+        return validation.validate_rows(self, X, reset=False)
+
+    def _sampled_rows(self, rows: np.ndarray) -> np.ndarray:
+        """Return what the mixtures drew as users have it."""
+        return rows
+
+    # What is the same for all -----------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Fit one mixture to the rows of every class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows, NaN where a cell is missing.
+
+        y : array-like of shape (n_samples,)
+            Their class labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights: a row of weight w counts as w rows. Rows of weight 0 are left
+            out; a class of which no row is left is not learned.
+
+        Returns
+        -------
+        self : object
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If `priors` or the keys of `n_components` do not fit the classes, or a mixture
+            cannot be fitted; the text names the class. An earlier fit is kept.
+
+        Warns
+        -----
+        DegenerateComponentWarning
+            If a class has fewer distinct rows than components, or components were repaired.
+
+        Examples
+        --------
+        >>> from skmix import GMMBayesClassifier
+        >>> X, y = [[0.0], [0.4], [5.0], [5.4], [9.0], [9.4]], list("aabbaa")
+        >>> classifier = GMMBayesClassifier({"a": 2, "b": 1}, random_state=0).fit(X, y)
+        >>> classifier.predict([[1.0], [5.1], [9.5]])
+        array(['a', 'b', 'a'], dtype='<U1')
+        """
+        with validation.earlier_fit_kept(self):
+            rows, labels, sample_weight = self._fit_rows(X, y, sample_weight)
+            check_classification_targets(labels)
+            weight, kept_rows, kept_labels = validation.drop_unweighted(
+                sample_weight, rows, labels
+            )
+            classes, codes = np.unique(kept_labels, return_inverse=True)
+            totals = np.bincount(codes, weights=weight, minlength=len(classes))
+            prior = self._check_priors(totals / totals.sum())
+            sizes = self._check_n_components(classes)
+            task = Task.root(self, len(classes), rows, labels, sample_weight)
+            mixtures = self._fit_mixtures(kept_rows, codes, weight, classes, sizes, task)
+            self.classes_, self.class_prior_, self.mixtures_ = classes, prior, mixtures
+            self.n_iter_ = np.array([mixture.n_iter_ for mixture in mixtures])
+            task.end(dict)
+        return self
+
+    def _fit_mixtures(self, X, codes, sample_weight, classes, sizes, task):
+        random_state = check_random_state(self.random_state)
+        parameters = self.get_params(deep=False)
+        for name in self._own_parameters:
+            parameters.pop(name)
+        labels = classes.tolist()
+        sizes = [
+            _affordable(size, X[codes == code], labels[code]) for code, size in enumerate(sizes)
+        ]
+
+        def calls():
+            for code, label in enumerate(labels):
+                X_class = X[codes == code]
+                weight = None if sample_weight is None else sample_weight[codes == code]
+                parameters["n_components"] = sizes[code]
+                parameters["random_state"] = random_state.randint(np.iinfo(np.int32).max)
+                mixture = self._make_mixture(parameters)
+                class_task = task.subtask(f"class {label}")
+                yield delayed(_fit_class)(mixture, X_class, weight, label, class_task)
+
+        mixtures, warned = zip(*Parallel(n_jobs=self.n_jobs)(calls()), strict=True)
+        _warn_once(labels, warned)
+        return list(mixtures)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _check_priors(self, frequencies):
+        if self.priors is None:
+            return frequencies
+        priors = np.asarray(self.priors, dtype=np.float64)
+        if priors.shape != frequencies.shape:
+            raise ValueError(
+                f"priors must have one entry per class, shape {frequencies.shape}, but has shape "
+                f"{priors.shape}. Entries are in the order of the sorted class labels."
+            )
+        if not np.all(priors >= 0):
+            raise ValueError(f"priors must be non-negative, but got {priors.tolist()}.")
+        if not abs(priors.sum() - 1.0) <= 1e-8:
+            raise ValueError(
+                f"priors must sum to 1, but sum to {priors.sum()}; divide them by their sum."
+            )
+        return priors
+
+    def _check_n_components(self, classes):
+        if not isinstance(self.n_components, dict):
+            return [self.n_components] * len(classes)
+        labels = classes.tolist()
+        missing = [label for label in labels if label not in self.n_components]
+        unknown = [label for label in self.n_components if label not in labels]
+        if missing or unknown:
+            raise ValueError(
+                "The keys of n_components must be the class labels in y: "
+                f"missing {missing}, not in y {unknown}."
+            )
+        sizes = [self.n_components[label] for label in labels]
+        for label, size in zip(labels, sizes, strict=True):
+            if not isinstance(size, Integral) or size < 1:
+                raise ValueError(
+                    f"n_components[{label!r}] must be an int of at least 1, but is {size!r}."
+                )
+        return sizes
+
+    def _joint_log_likelihood(self, X):
+        """Log prior + log density of every class, (n_samples, n_classes)."""
+        check_is_fitted(self)
+        X = self._validate_rows(X)
+        joint = np.empty((len(X), len(self.classes_)))
+        with np.errstate(divide="ignore"):  # a class of prior 0 is impossible
+            log_prior = np.log(self.class_prior_)
+        for c, mixture in enumerate(self.mixtures_):
+            np.add(mixture._score_rows(em.score_samples, X), log_prior[c], out=joint[:, c])
+        return joint
+
+    def predict(self, X):
+        """Return the most probable class of every row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows, NaN where a cell is missing.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Class labels.
+
+        Examples
+        --------
+        >>> from skmix import GMMBayesClassifier
+        >>> GMMBayesClassifier().fit([[0], [1], [5], [6]], [0, 0, 1, 1]).predict([[2], [4]])
+        array([0, 1])
+        """
+        joint = self._joint_log_likelihood(X)
+        return self.classes_[np.argmax(joint, axis=1)]
+
+    def predict_log_proba(self, X):
+        """Return the logarithms of the class probabilities of every row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows, NaN where a cell is missing.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            Logarithms (nats), in the order of `classes_`.
+
+        Examples
+        --------
+        >>> from skmix import GMMBayesClassifier
+        >>> classifier = GMMBayesClassifier().fit([[0], [1], [5], [6]], [0, 0, 1, 1])
+        >>> classifier.predict_log_proba([[3]]).round(4)
+        array([[-0.6931, -0.6931]])
+        """
+        joint = self._joint_log_likelihood(X)
+        return joint - logsumexp(joint, axis=1, keepdims=True)
+
+    def predict_proba(self, X):
+        """Return the class probabilities of every row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows, NaN where a cell is missing.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Posterior probabilities, in the order of `classes_`; rows sum to 1.
+
+        Examples
+        --------
+        >>> from skmix import GMMBayesClassifier
+        >>> classifier = GMMBayesClassifier().fit([[0], [1], [5], [6]], [0, 0, 1, 1])
+        >>> classifier.predict_proba([[3]]).round(4)
+        array([[0.5, 0.5]])
+        """
+        with np.errstate(under="ignore"):
+            return np.exp(self.predict_log_proba(X))
+
+    def score_samples(self, X):
+        r"""Return the log density of every row, over all classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows, NaN where a cell is missing.
+
+        Returns
+        -------
+        log_prob : ndarray of shape (n_samples,)
+            Natural logarithms of :math:`p(x) = \sum_c \pi_c\, p(x | c)` (nats).
+
+        Examples
+        --------
+        >>> from skmix import GMMBayesClassifier
+        >>> classifier = GMMBayesClassifier().fit([[0], [1], [5], [6]], [0, 0, 1, 1])
+        >>> near, far = classifier.score_samples([[1], [30]])
+        >>> bool(near > far)
+        True
+        """
+        return logsumexp(self._joint_log_likelihood(X), axis=1)
+
+    def sample(self, n_samples=1):
+        """Draw rows and their classes.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            The rows, grouped by class.
+
+        y : ndarray of shape (n_samples,)
+            The class of every row.
+
+        Examples
+        --------
+        >>> from skmix import GMMBayesClassifier
+        >>> classifier = GMMBayesClassifier(random_state=0).fit([[0], [1], [5], [6]], [0, 0, 1, 1])
+        >>> X, y = classifier.sample(5)
+        >>> X.shape, y.shape
+        ((5, 1), (5,))
+        """
+        check_is_fitted(self)
+        validation.check_n_samples(n_samples)
+        random_state = check_random_state(self.random_state)
+        counts = random_state.multinomial(n_samples, self.class_prior_)
+        X = [
+            mixture._sample(int(n), random_state)[0]
+            for mixture, n in zip(self.mixtures_, counts, strict=True)
+            if n > 0
+        ]
+        return self._sampled_rows(np.concatenate(X)), np.repeat(self.classes_, counts)
+
+
+def _fit_class(
+    mixture: Any, X: np.ndarray, sample_weight: Any, label: Any, task: Task
+) -> tuple[Any, list[tuple[type[Warning], str]]]:
+    """Fit the mixture of one class; return it and what it warned of, in any process."""
+    if len(X) == 1:  # a mixture asks for two rows: the same one, half as heavy
+        X = np.repeat(X, 2, axis=0)
+        sample_weight = np.full(2, 0.5 if sample_weight is None else sample_weight[0] / 2)
+    try:
+        with task.fitting(mixture), warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            mixture.fit(X, sample_weight=sample_weight)
+    except ValueError as error:
+        raise ValueError(f"The mixture of class {label!r} could not be fitted. {error}") from error
+    return mixture, [(warning.category, str(warning.message)) for warning in caught]
+
+
+def _warn_once(classes: list, warned: Any) -> None:
+    """Pass the warnings of all classes on, one of each kind."""
+    by_text: dict[tuple[type[Warning], str], list] = {}
+    for label, caught in zip(classes, warned, strict=True):
+        for warning in caught:
+            by_text.setdefault(warning, []).append(label)
+    lines: dict[type[Warning], list[str]] = {}
+    for (category, text), labels in by_text.items():
+        lines.setdefault(category, []).append(f"Class {', '.join(map(repr, labels))}: {text}")
+    for category, texts in lines.items():
+        warnings.warn("\n".join(texts), category, stacklevel=user_level())
+
+
+def _affordable(n_components: int, X: np.ndarray, label: Any) -> int:
+    """Number of components that a class has distinct rows for, with a warning if fewer."""
+    n_head = 4 * n_components
+    if len(np.unique(X[:n_head], axis=0)) >= n_components:
+        return n_components
+    n_distinct = len(np.unique(X, axis=0))
+    if n_distinct >= n_components:
+        return n_components
+    warnings.warn(
+        f"Class {label!r} has {n_distinct} distinct row(s) of positive weight, fewer than "
+        f"n_components={n_components}: it gets {n_distinct} component(s).",
+        DegenerateComponentWarning,
+        stacklevel=user_level(),
+    )
+    return n_distinct
