@@ -55,8 +55,7 @@ class ScaleMixtureDenoiser(Denoiser):
     def _moments(self, source: ArraySource, noise_variance: np.ndarray | None) -> Moments:
         """Location and covariance of the clean rows."""
         frame = Frame.of_source(source)
-        family = TiedGaussian(frame)
-        family.bind(source)
+        family = TiedGaussian(frame).for_rows(source)
         location = frame.reference
         covariance = family.total_scatter / family.total_weight
         covariance *= np.outer(frame.scale, frame.scale)
