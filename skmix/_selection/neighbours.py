@@ -68,9 +68,15 @@ def has_spike(mixture: Any, X: Any, sample_weight: Any) -> bool:
 def collapsed(mixture: Any) -> bool:
     """Whether some variance is what regularisation puts there."""
     covariances: np.ndarray = np.asarray(mixture.covariances_, dtype=np.float64)
-    if mixture.covariance_type in ("full", "tied"):
-        covariances = np.linalg.eigvalsh(covariances)
-    return bool(covariances.min() <= COLLAPSED * mixture.reg_covar)
+    unit = mixture.reg_covar_
+    if not np.any(unit):
+        return False
+    if mixture.covariance_type == "spherical":
+        unit = unit[0]
+    elif mixture.covariance_type != "diag":
+        covariances = np.linalg.eigvalsh(covariances / np.sqrt(np.outer(unit, unit)))
+        unit = 1.0
+    return bool(np.any(covariances <= COLLAPSED * unit))
 
 
 def refit(larger: Any, smaller: Any, X: Any, sample_weight: Any) -> Any:
