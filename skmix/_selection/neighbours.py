@@ -65,10 +65,16 @@ def has_spike(mixture: Any, X: Any, sample_weight: Any) -> bool:
     return not mixture._rank_of_fit(X, sample_weight)[0]
 
 
+def added(mixture: Any) -> np.ndarray:
+    """Return what was added to the variances (n_features,), also by scikit-learn's mixtures."""
+    reg_covar = getattr(mixture, "reg_covar_", mixture.reg_covar)
+    return np.broadcast_to(reg_covar, mixture.means_.shape[1:])
+
+
 def collapsed(mixture: Any) -> bool:
     """Whether some variance is what regularisation puts there."""
     covariances: np.ndarray = np.asarray(mixture.covariances_, dtype=np.float64)
-    unit = mixture.reg_covar_
+    unit: Any = added(mixture)
     if not np.any(unit):
         return False
     if mixture.covariance_type == "spherical":

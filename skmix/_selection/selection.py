@@ -397,7 +397,7 @@ def _warn_of_choice(mixture: Any) -> None:
             stacklevel=user_level(),
         )
     if hasattr(mixture, "covariances_") and neighbours.collapsed(mixture):
-        stands_in = described(mixture.reg_covar, mixture.reg_covar_)
+        stands_in = described(mixture.reg_covar, neighbours.added(mixture))
         warnings.warn(
             "The chosen mixture has a component that collapsed: in some direction its rows have "
             f"next to no spread of their own, and {stands_in} stands in for it. "

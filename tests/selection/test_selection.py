@@ -356,7 +356,7 @@ def test_only_the_chosen_mixture_warns():
     with pytest.warns(DegenerateComponentWarning) as caught:
         selection = choose(rows=rows, grid={"n_components": [1, 2, 3, 4]})
     assert len(caught) == 1
-    assert "reg_covar=1e-06 stands in for it" in str(caught[0].message)
+    assert "stands in for it" in str(caught[0].message)
     assert caught[0].filename == __file__
     assert selection.best_params_["n_components"] > 1
     unfinished = GaussianMixture(max_iter=2, tol=0.0, random_state=0)
