@@ -170,3 +170,21 @@ def categorical_em_step(codes, sample_weight, weights, probabilities, alpha=0.0,
                 counts[:, code] += resp[i]
         new.append(counts / counts.sum(axis=1, keepdims=True))
     return sample_weight @ norm, resp.sum(axis=0) / sample_weight.sum(), new
+
+
+def within_intervals(values, weight, n_intervals):
+    """Least variance within intervals of values, by dynamic programming over all cuts."""
+    order = np.argsort(values)
+    x, w = values[order], weight[order]
+    n = len(x)
+    within = np.zeros((n + 1, n + 1))
+    for start in range(n):
+        mass = np.cumsum(w[start:])
+        moved = x[start:] - x[start]
+        mean = np.cumsum(w[start:] * moved) / mass
+        within[start, start + 1 :] = np.cumsum(w[start:] * moved**2) - mass * mean**2
+    best = within[0]
+    for _ in range(n_intervals - 1):
+        best = (best[:, None] + np.where(np.tri(n + 1, k=-1).T > 0, within, np.inf)).min(axis=0)
+        best[0] = 0.0
+    return max(best[n], 0.0) / w.sum()

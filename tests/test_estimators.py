@@ -71,13 +71,6 @@ def test_table_holds_every_public_estimator():
     assert {cls for cls in public if isinstance(cls, type) and hasattr(cls, "fit")} == set(TABLE)
 
 
-def waits_for_exact_starts(estimator, check):
-    """Whether a row of weight 2 need not start k-means as two rows do, so far."""
-    return (
-        of_equivalence(check) and hasattr(estimator, "init_params") and estimator.n_components > 1
-    )
-
-
 def of_equivalence(check):
     return check.func.__name__ == "check_sample_weight_equivalence_on_dense_data"
 
@@ -87,10 +80,6 @@ def of_equivalence(check):
 def test_scikit_learn_checks(estimator, check):
     try:
         check(estimator)
-    except AssertionError:
-        if waits_for_exact_starts(estimator, check):
-            pytest.xfail("k-means starts are not the same for weights and for repeated rows yet")
-        raise
     except ValueError as error:
         # test_categorical_mixture.py tests the equivalence on categories.
         if of_equivalence(check) and "Fractional values" in str(error):

@@ -32,12 +32,13 @@ def digits(data_dir):
 
 def test_digits_are_classified_as_by_scikit_learn_mixtures_and_bayes_rule(digits):
     X, y, X_test, y_test = digits
-    options = dict(covariance_type="full", init_params="kmeans", random_state=0)
+    options = dict(covariance_type="full", init_params="kmeans", random_state=0, reg_covar=1e-6)
     classifier = GMMBayesClassifier(5, **options).fit(X, y)
     joint = np.empty((len(X_test), 10))
     for label, mixture in enumerate(classifier.mixtures_):
         # The same start: the seed of the classifier's own mixture.
-        peer = ScikitLearnMixture(5, random_state=mixture.random_state).fit(X[y == label])
+        peer = ScikitLearnMixture(5, random_state=mixture.random_state, reg_covar=1e-6)
+        peer.fit(X[y == label])
         joint[:, label] = peer.score_samples(X_test) + np.log(np.mean(y == label))
         assert mixture.lower_bound_ == pytest.approx(peer.lower_bound_, abs=1e-6)
     same = np.mean(np.argmax(joint, axis=1) == classifier.predict(X_test))
@@ -50,6 +51,7 @@ def test_digits_are_classified_as_by_scikit_learn_mixtures_and_bayes_rule(digits
 def test_digits_are_fitted_as_by_scikit_learn(digits, covariance_type):
     X = digits[0] / digits[0].std(axis=0)
     start = {"means_init": X[:8], "weights_init": np.full(8, 1 / 8), "max_iter": 20, "tol": 0.0}
+    start["reg_covar"] = 1e-6
     start["precisions_init"] = {
         "full": np.broadcast_to(np.eye(20), (8, 20, 20)),
         "tied": np.eye(20),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +35,8 @@ class Denoiser(
 
     noise_std: Any
     training_noise_std: Any
+    # Whether columns are all alike, as pixels of patches are: `reg_covar` is then one for all.
+    _columns_alike = False
 
     _parameter_constraints: dict = {
         "noise_std": [validation.NON_NEGATIVE, "array-like"],
@@ -58,6 +62,15 @@ class Denoiser(
     def _validate(self, X: Any, **options: Any) -> np.ndarray:
         """Check rows; subclasses that take no missing cells refuse NaN."""
         return validation.validate_rows(self, X, **options)
+
+    @contextmanager
+    def _fitting_patches(self) -> Iterator[None]:
+        """Context in which `fit` knows that columns are all alike; a later fit does not."""
+        self._columns_alike = True
+        try:
+            yield
+        finally:
+            del self._columns_alike
 
     # Using a fit ------------------------------------------------------------------------------
 

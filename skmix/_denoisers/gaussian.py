@@ -94,8 +94,9 @@ class MVNDenoiser(GaussianPrior):
         Standard deviation of noise that the training rows already carry. Its variance is taken
         out of the covariance.
 
-    reg_covar : float, default=1e-6
-        Added to every variance, in squared units of `X`.
+    reg_covar : float or 'auto', default='auto'
+        What is added to every variance: a number, in squared units of `X`, or 'auto', 1e-6 of
+        the variance of each column, as in :class:`GaussianMixture`.
 
     random_state : int, RandomState instance or None, default=None
         Controls the draws of `sample`.
@@ -104,6 +105,9 @@ class MVNDenoiser(GaussianPrior):
     ----------
     mixture_ : GaussianMixture
         The learned density of clean rows, of one component.
+
+    reg_covar_ : ndarray of shape (n_features,)
+        What was added to the variances of each column, in squared units of `X`.
 
     n_features_in_ : int
         Number of features seen during `fit`.
@@ -146,7 +150,7 @@ class MVNDenoiser(GaussianPrior):
     }
 
     def __init__(
-        self, *, noise_std=0.1, training_noise_std=0.0, reg_covar=1e-6, random_state=None
+        self, *, noise_std=0.1, training_noise_std=0.0, reg_covar="auto", random_state=None
     ):
         self.noise_std = noise_std
         self.training_noise_std = training_noise_std
@@ -194,15 +198,17 @@ class MVNDenoiser(GaussianPrior):
             mixture = GaussianMixture(
                 reg_covar=self.reg_covar, tol=1e-8, max_iter=1000, random_state=self.random_state
             )
-            inside = mixture._fitting_inside(flat_directions_expected=True)
+            inside = mixture._fitting_inside(
+                flat_directions_expected=True, columns_alike=self._columns_alike
+            )
             with task.subtask("mixture").fitting(mixture), inside:
                 mixture.fit(X, sample_weight=sample_weight)
             if noise_variance is not None:
                 with one_blas_thread():
                     covariance = less_noise(mixture.covariances_[0], noise_variance)
-                covariance += self.reg_covar * np.eye(len(covariance))
+                covariance += np.diag(mixture.reg_covar_)
                 mixture._set_parameters([1.0], mixture.means_, covariance[None])
-            self.mixture_ = mixture
+            self.mixture_, self.reg_covar_ = mixture, mixture.reg_covar_
             task.end(dict)
         return self
 
@@ -242,8 +248,9 @@ class GMMDenoiser(GaussianPrior, MixtureBased):
     tol : float, default=1e-3
         EM stops when the mean log-likelihood per row changes by less than this (nats).
 
-    reg_covar : float, default=1e-6
-        Added to every variance, in squared units of `X`.
+    reg_covar : float or 'auto', default='auto'
+        What is added to every variance: a number, in squared units of `X`, or 'auto', 1e-6 of
+        the variance of each column, as in :class:`GaussianMixture`.
 
     max_iter : int, default=100
         The largest number of EM iterations.
@@ -267,6 +274,9 @@ class GMMDenoiser(GaussianPrior, MixtureBased):
 
     n_iter_ : int
         The number of EM iterations.
+
+    reg_covar_ : ndarray of shape (n_features,)
+        What was added to the variances of each column, in squared units of `X`.
 
     n_features_in_ : int
         Number of features seen during `fit`.
@@ -324,7 +334,7 @@ class GMMDenoiser(GaussianPrior, MixtureBased):
         training_noise_std=0.0,
         random_state=None,
         tol=1e-3,
-        reg_covar=1e-6,
+        reg_covar="auto",
         max_iter=100,
         n_init=1,
         init_params="auto",

@@ -48,9 +48,10 @@ class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
     tol : float, default=1e-4
         EM stops when the mean log-likelihood per row changes by less than this (nats).
 
-    reg_covar : float, default=1e-6
-        Added to the diagonal of :math:`\Sigma`, in squared units of `X`, and in units of its
-        mean to every squared scale, since rows at the very mean would make one vanish.
+    reg_covar : float or 'auto', default='auto'
+        Added to the diagonal of :math:`\Sigma`: a number, in squared units of `X`, or 'auto', 1e-6
+        of the variance of each column. In units of its mean it is also added to every squared
+        scale, since rows at the very mean would make one vanish.
 
     max_iter : int, default=500
         The largest number of EM iterations.
@@ -86,6 +87,9 @@ class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
 
     converged_ : bool
         Whether EM reached `tol`.
+
+    reg_covar_ : ndarray of shape (n_features,)
+        What was added to the variances of each column, in squared units of `X`.
 
     n_features_in_ : int
         Number of features seen during `fit`.
@@ -138,7 +142,7 @@ class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
         assume_centered=False,
         learn_covariance=False,
         tol=1e-4,
-        reg_covar=1e-6,
+        reg_covar="auto",
         max_iter=500,
         random_state=None,
         verbose=0,
@@ -202,7 +206,7 @@ class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
             weight, rows = validation.drop_unweighted(sample_weight, X)
             task = Task.root(self, self.max_iter, X, y, sample_weight)
             with ArraySource(rows, weight) as source:
-                moments = self._moments(source, noise_variance)
+                moments = self._moments(source, noise_variance, alike=self._columns_alike)
                 if noise_variance is None:
                     fit_scales = partial(self._by_distances, source, task)
                 else:
@@ -211,6 +215,7 @@ class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
                     fit_scales = partial(self._by_coordinates, source, task, unit)
                 moments, result = self._fit_in_turns(moments, fit_scales)
             self._keep(moments, result.params, X.dtype)
+            self.reg_covar_ = moments.reg_covar
             self.n_iter_, self.converged_ = result.n_iter, result.converged
             self._warn(result.converged or result.stopped)
             task.end(dict)
@@ -235,7 +240,7 @@ class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
             # Of the scales and the shape only the product is determined.
             share = np.trace(shape) / np.trace(moments.covariance)
             params = params._replace(variances=params.variances * share)
-            shape = shape / share + self.reg_covar * np.eye(len(shape))
+            shape = shape / share + np.diag(moments.reg_covar)
             moments = moments._replace(covariance=shape)
 
     def _by_distances(self, source, task, moments, params, max_iter):
@@ -291,7 +296,8 @@ class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
 
     def _reg_variance(self, moments: Moments) -> float:
         """What is added to squared scales: `reg_covar` in units of the mean variance."""
-        return self.reg_covar / max(np.diagonal(moments.covariance).mean(), SMALLEST_VARIANCE)
+        mean = np.diagonal(moments.covariance).mean()
+        return moments.reg_covar.mean() / max(mean, SMALLEST_VARIANCE)
 
     def _keep(self, moments: Moments, params: ScaleParams, dtype) -> None:
         order = np.argsort(params.variances[:, 0])

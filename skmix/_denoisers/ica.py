@@ -53,8 +53,9 @@ class ICADenoiser(ScaleMixtureDenoiser):
     tol : float, default=1e-4
         EM stops when the mean log-likelihood per row changes by less than this (nats).
 
-    reg_covar : float, default=1e-6
-        Added to the variances of the sources, in squared units of `X`.
+    reg_covar : float or 'auto', default='auto'
+        Added to the variances of the sources: a number, in squared units of `X`, or 'auto', 1e-6
+        of the mean variance of the columns that vary.
 
     max_iter : int, default=500
         The largest number of EM iterations.
@@ -87,6 +88,9 @@ class ICADenoiser(ScaleMixtureDenoiser):
 
     converged_ : bool
         Whether EM reached `tol`.
+
+    reg_covar_ : ndarray of shape (n_features,)
+        What was added to the variances of every source, in squared units of `X`.
 
     n_features_in_ : int
         Number of features seen during `fit`.
@@ -137,7 +141,7 @@ class ICADenoiser(ScaleMixtureDenoiser):
         training_noise_std=0.0,
         assume_centered=False,
         tol=1e-4,
-        reg_covar=1e-6,
+        reg_covar="auto",
         max_iter=500,
         random_state=None,
         verbose=0,
@@ -200,21 +204,23 @@ class ICADenoiser(ScaleMixtureDenoiser):
             weight, rows = validation.drop_unweighted(sample_weight, X)
             task = Task.root(self, self.max_iter, X, y, sample_weight)
             with ArraySource(rows, weight) as source:
-                moments = self._moments(source, None)
+                moments = self._moments(source, None, alike=True)
+                reg_covar = moments.reg_covar[0]
                 noise = 0.0 if noise_variance is None else noise_variance[0]
                 rotation = self._rotation(rows, weight, moments, noise)
-                family = _source_family(moments.location, rotation, noise, self.reg_covar)
+                family = _source_family(moments.location, rotation, noise, reg_covar)
                 variances = np.einsum("ij,ij->j", rotation, moments.covariance @ rotation)
-                typical = np.maximum(variances - noise, self.reg_covar)
+                typical = np.maximum(variances - noise, reg_covar)
                 start = spread_scales(typical, self.n_components)
                 # Directions in which clean rows do not vary stay Gaussian: their axes are chance.
-                start.variances[:, typical <= 10 * self.reg_covar] = self.reg_covar
+                start.variances[:, typical <= 10 * reg_covar] = reg_covar
                 result = self._fit_scales(source, family, start, task, self.max_iter)
             variances = result.params.variances
             self.weights_ = result.params.weights.astype(X.dtype)
             self.variances_ = variances.astype(X.dtype)
             self.location_ = moments.location.astype(X.dtype)
             self.rotation_ = rotation.astype(X.dtype)
+            self.reg_covar_ = moments.reg_covar
             self.n_iter_, self.converged_ = result.n_iter, result.converged
             self._warn(result.converged or result.stopped)
             task.end(dict)
@@ -229,7 +235,7 @@ class ICADenoiser(ScaleMixtureDenoiser):
             return vectors
         few = X[_evenly(len(X), sample_weight)].astype(np.float64) - moments.location
         values = values[::-1] - noise_variance
-        alive = (values > 10 * max(self.reg_covar, 1e-12 * values[0])) & (
+        alive = (values > 10 * max(moments.reg_covar[0], 1e-12 * values[0])) & (
             np.arange(len(values)) < len(few) - 1
         )
         whitening = vectors[:, alive] / np.sqrt(values[alive])

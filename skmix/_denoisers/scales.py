@@ -14,7 +14,7 @@ from .._engine import em
 from .._families import Frame, ScaleFamily, ScaleParams, TiedGaussian
 from .._interface import validation
 from .._interface.callbacks import FitProgress
-from .._mixtures.gaussian import GaussianMixture
+from .._mixtures import regularisation
 from .._rows.sources import ArraySource
 from ..exceptions import user_level
 from .base import Denoiser
@@ -26,6 +26,7 @@ class Moments(NamedTuple):
 
     location: np.ndarray  # (n_features,)
     covariance: np.ndarray  # (n_features, n_features)
+    reg_covar: np.ndarray  # (n_features,), added to the diagonal of the covariance
 
 
 class ScaleMixtureDenoiser(Denoiser):
@@ -36,7 +37,7 @@ class ScaleMixtureDenoiser(Denoiser):
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "assume_centered": ["boolean"],
         "tol": [Interval(Real, 0.0, None, closed="left")],
-        "reg_covar": GaussianMixture._parameter_constraints["reg_covar"],
+        "reg_covar": regularisation.CONSTRAINT,
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -52,10 +53,14 @@ class ScaleMixtureDenoiser(Denoiser):
             )
         return X
 
-    def _moments(self, source: ArraySource, noise_variance: np.ndarray | None) -> Moments:
-        """Location and covariance of the clean rows."""
+    def _moments(
+        self, source: ArraySource, noise_variance: np.ndarray | None, *, alike: bool
+    ) -> Moments:
+        """Location and covariance of the clean rows; `alike` adds the same to all variances."""
         frame = Frame.of_source(source)
-        family = TiedGaussian(frame).for_rows(source)
+        regularisation.warn_if_large(self, frame)
+        reg_covar = regularisation.resolve(self.reg_covar, source, frame, 1, alike=alike)
+        family = TiedGaussian(frame).bound_to(source)
         location = frame.reference
         covariance = family.total_scatter / family.total_weight
         covariance *= np.outer(frame.scale, frame.scale)
@@ -64,7 +69,7 @@ class ScaleMixtureDenoiser(Denoiser):
             location = np.zeros_like(location)
         if noise_variance is not None:
             covariance = less_noise(covariance, noise_variance)
-        return Moments(location, covariance + self.reg_covar * np.eye(len(covariance)))
+        return Moments(location, covariance + np.diag(reg_covar), reg_covar)
 
     def _fit_scales(self, source, family: ScaleFamily, start: ScaleParams, task, max_iter: int):
         """Run EM; return where it ended."""

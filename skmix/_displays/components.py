@@ -10,6 +10,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from .._interface import validation
 from .._mixtures.criteria import rows_of_last_step
+from .._mixtures.gaussian import family_in_units
 from .axes import fitted_mixture, get_ax
 
 MAX_COLUMNS = 10
@@ -262,7 +263,7 @@ class ComponentsDisplay:
         kind, features = _check_kind(mixture, kind, image_shape, features)
         components = _check_components(mixture, components)
         options: dict[str, Any] = {"kind": kind, "labels": components}
-        family, params = mixture._family_in_units()
+        family, params = family_in_units(mixture)
         if kind == "images":
             options["image_shape"] = _check_image_shape(image_shape, n_features)
             means = mixture.means_

@@ -18,11 +18,13 @@ class Frame(NamedTuple):
     reference: np.ndarray  # (n_features,)
     scale: np.ndarray  # (n_features,)
     radius: np.ndarray  # (n_features,), largest |z| of the data
+    variances: np.ndarray  # (n_features,), of the data, in their units; 0 where constant
 
     @classmethod
     def identity(cls, n_features: int) -> Frame:
         """The frame that changes nothing, for rows of unknown size."""
-        return cls(np.zeros(n_features), np.ones(n_features), np.full(n_features, np.inf))
+        unknown = np.full(n_features, np.inf)
+        return cls(np.zeros(n_features), np.ones(n_features), unknown, unknown)
 
     @classmethod
     def of_source(cls, source, *, common_scale: bool = False) -> Frame:
@@ -59,14 +61,16 @@ class Frame(NamedTuple):
         variance = np.maximum(square - shift**2, 0.0)
         # Kept in the type of the rows: subtracting it is then exact to rounding of the row.
         reference = (origin + shift).astype(source.dtype).astype(np.float64)
-        if common_scale:
-            variance = np.full_like(variance, variance.mean())
         # A column that is constant to rounding has no scale of its own.
         noise = np.finfo(source.dtype).eps * np.abs(reference)
+        variances = np.where(np.sqrt(variance) > 4 * noise, variance, 0.0)
+        if common_scale:
+            variance = np.full_like(variance, variance.mean())
         scale = _power_of_two(np.where(np.sqrt(variance) > 4 * noise, np.sqrt(variance), 1.0))
         low = np.fmin.reduce(lows).astype(np.float64)
         high = np.fmax.reduce(highs).astype(np.float64)
-        return cls(reference, scale, np.maximum(high - reference, reference - low) / scale)
+        radius = np.maximum(high - reference, reference - low) / scale
+        return cls(reference, scale, radius, variances)
 
     @classmethod
     def of_components(
@@ -75,10 +79,11 @@ class Frame(NamedTuple):
         """The frame of a mixture, given component variances (n_components, n_features)."""
         share = weights / weights.sum()
         reference = share @ means
-        variance = share @ (variances + (means - reference) ** 2)
+        variance = totals = share @ (variances + (means - reference) ** 2)
         if common_scale:
             variance = np.full_like(variance, variance.mean())
-        return cls(reference, _power_of_two(np.sqrt(variance)), np.full_like(reference, np.inf))
+        anywhere = np.full_like(reference, np.inf)
+        return cls(reference, _power_of_two(np.sqrt(variance)), anywhere, totals)
 
     @property
     def log_det(self) -> float:

@@ -59,8 +59,9 @@ class GaussianFamily(ABC):
     frame : Frame
         The coordinates of all parameters that go in and come out.
 
-    reg_covar : float, default=0.0
-        Added to every variance, in squared units of the rows.
+    reg_covar : float or ndarray of shape (n_features,), default=0.0
+        Added to the variances, in squared units of the rows; one value for all columns where
+        `common_scale`.
 
     shrinkage : float, default=0.0
         Pseudo-observations per component with the pooled within-component covariance.
@@ -84,7 +85,7 @@ class GaussianFamily(ABC):
         self,
         frame: Frame,
         *,
-        reg_covar: float = 0.0,
+        reg_covar: Any = 0.0,
         shrinkage: float = 0.0,
         incomplete: bool = False,
         noise_variance: np.ndarray | None = None,
@@ -92,15 +93,17 @@ class GaussianFamily(ABC):
         self.frame = frame
         self.shrinkage = shrinkage
         self.incomplete = incomplete
+        self.noise_variance = noise_variance
         self.noise = None if noise_variance is None else noise_variance / frame.scale**2
-        self.regularised = reg_covar > 0.0 or shrinkage > 0.0
-        self.reg_variances = reg_covar / frame.scale**2
+        self.reg_covar = np.broadcast_to(np.asarray(reg_covar, np.float64), frame.scale.shape)
+        self.regularised = bool(np.any(self.reg_covar > 0.0)) or shrinkage > 0.0
+        self.reg_variances = self.reg_covar / frame.scale**2
         # Squares of the rounding of coordinates: smaller variances are noise.
         radius = np.where(np.isfinite(frame.radius), frame.radius, 0.0)
         self.resolution = (np.finfo(np.float64).eps * radius) ** 2
         self.n_rows, self.coarse = 1, False
 
-    def for_rows(self, source: Any) -> Self:
+    def bound_to(self, source: Any) -> Self:
         """Return the family that knows what is constant over a fit to the rows of a source."""
         family = copy.copy(self)
         family.n_rows, family.coarse = source.n_samples, _is_coarse(source)
@@ -124,6 +127,17 @@ class GaussianFamily(ABC):
     def side_by_side(self, n_components: int) -> GaussianFamily:
         """Return the family of several mixtures of so many components, one after the other."""
         return self
+
+    def for_rows(self, source: Any) -> Self:
+        """Return this family in the frame of some rows, bound to them."""
+        family = type(self)(
+            Frame.of_source(source, common_scale=self.common_scale),
+            reg_covar=self.reg_covar,
+            shrinkage=self.shrinkage,
+            incomplete=source.incomplete,
+            noise_variance=self.noise_variance,
+        )
+        return family.bound_to(source)
 
     # What a structure defines ------------------------------------------------------------
 

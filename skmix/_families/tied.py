@@ -28,8 +28,8 @@ class TiedGaussian(FullGaussian):
         self.total_scatter = None
         self.total_weight = 0.0
 
-    def for_rows(self, source):
-        family = super().for_rows(source)
+    def bound_to(self, source):
+        family = super().bound_to(source)
         family.total_weight = source.total_weight
         family.total_scatter = self._scatter_of_all(source)
         return family

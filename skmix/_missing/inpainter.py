@@ -50,8 +50,9 @@ class ConditionalGMMInpainter(TransformerMixin, MixtureBased):
     tol : float, default=1e-3
         EM stops when the mean log-likelihood per row changes by less than this (nats).
 
-    reg_covar : float, default=1e-6
-        Added to every variance, in squared units of `X`.
+    reg_covar : float or 'auto', default='auto'
+        What is added to every variance: a number, in squared units of `X`, or 'auto', 1e-6 of
+        the variance of each column, as in :class:`GaussianMixture`.
 
     max_iter : int, default=100
         The largest number of EM iterations.
@@ -83,6 +84,9 @@ class ConditionalGMMInpainter(TransformerMixin, MixtureBased):
 
     n_iter_ : int
         The number of EM iterations.
+
+    reg_covar_ : ndarray of shape (n_features,)
+        What was added to the variances of each column, in squared units of `X`.
 
     n_features_in_ : int
         Number of features seen during `fit`.
@@ -141,7 +145,7 @@ class ConditionalGMMInpainter(TransformerMixin, MixtureBased):
         add_indicator=False,
         random_state=None,
         tol=1e-3,
-        reg_covar=1e-6,
+        reg_covar="auto",
         max_iter=100,
         n_init=1,
         init_params="auto",

@@ -19,9 +19,12 @@ class DiagonalGMM(GaussianMixture):
     tol : float, default=1e-3
         EM stops when the mean log-likelihood per row changes by less than this (nats).
 
-    reg_covar : float, default=1e-6
-        Added to every variance, in squared units of `X`. With 0 nothing is added, and a
-        component that collapses raises an error.
+    reg_covar : float or 'auto', default='auto'
+        What is added to every variance, so that a component that collapses keeps one:
+
+        - 'auto': 1e-6 of the variance of each column, as in :class:`GaussianMixture`.
+        - a number: the same for all columns, in squared units of `X`. With 0 nothing is added,
+          and a component that collapses raises an error.
 
     max_iter : int, default=100
         The largest number of EM iterations.
@@ -81,6 +84,9 @@ class DiagonalGMM(GaussianMixture):
 
     precisions_cholesky_ : ndarray of shape (n_components, n_features)
         Square roots of the precisions.
+
+    reg_covar_ : ndarray of shape (n_features,)
+        What was added to the variances of each column, in squared units of `X`.
 
     converged_ : bool
         Whether the best run reached `tol` within `max_iter` iterations.
@@ -144,7 +150,7 @@ class DiagonalGMM(GaussianMixture):
         n_components=1,
         *,
         tol=1e-3,
-        reg_covar=1e-6,
+        reg_covar="auto",
         max_iter=100,
         n_init=1,
         init_params="auto",

@@ -24,6 +24,7 @@ from .._families import (
 from .._interface import validation
 from .._rows.sources import one_blas_thread
 from .._starts import methods, search
+from . import regularisation
 from .base import BaseMixture, names
 from .conditioning import ConditioningMixin
 from .criteria import ClassificationCriteria
@@ -58,9 +59,12 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
     tol : float, default=1e-3
         EM stops when the mean log-likelihood per row changes by less than this (nats).
 
-    reg_covar : float, default=1e-6
-        Added to every variance, in squared units of `X`. With 0 nothing is added, and a
-        component that collapses raises an error.
+    reg_covar : float or 'auto', default='auto'
+        What is added to every variance, so that a component that collapses keeps one:
+
+        - 'auto': 1e-6 of the variance of each column, in whatever unit (see Notes).
+        - a number: the same for all columns, in squared units of `X`. With 0 nothing is added,
+          and a component that collapses raises an error.
 
     max_iter : int, default=100
         The largest number of EM iterations.
@@ -139,6 +143,9 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
         Upper triangular factors of the precisions, `precisions = factor @ factor.T`; square
         roots for 'diag' and 'spherical'.
 
+    reg_covar_ : ndarray of shape (n_features,)
+        What was added to the variances of each column, in squared units of `X`.
+
     converged_ : bool
         Whether the best run reached `tol` within `max_iter` iterations.
 
@@ -200,6 +207,14 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
     single Gaussian, then by the best mixture found. Where means are given, each component
     starts from the rows nearest to its mean.
 
+    With ``reg_covar="auto"`` a fit does not depend on the unit of measurement. 1e-6 times the
+    variance of the observed cells of each column is added; with 'spherical', of their mean over
+    columns. Constant columns get the mean of the others, or 1e-6 if all are constant. It is
+    never more than 1 % of the variance within components: of `n_components` intervals of a
+    column, chosen to leave little of it, or of its rounding. A fit that continues by
+    `warm_start` takes it anew from the rows. scikit-learn adds 1e-6 in any unit, which
+    ``reg_covar=1e-6`` does here too; a number above 10 % of the variance of a column warns.
+
     A component whose rows coincide, or lie in a plane, has no maximum-likelihood covariance;
     `reg_covar` then stands in for its variance, and a
     :class:`~skmix.exceptions.DegenerateComponentWarning` names the component. `float32` rows
@@ -241,12 +256,15 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
     _noise_variance: np.ndarray | None = None
     # Whether all components may be flat in some direction without a warning, likewise.
     _flat_directions_expected = False
+    # `reg_covar` as others resolved it, and whether columns are all alike, likewise.
+    _reg_covar: np.ndarray | None = None
+    _columns_alike = False
 
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "covariance_type": [StrOptions(set(FAMILIES))],
         "tol": [Interval(Real, 0.0, None, closed="left")],
-        "reg_covar": [Interval(Real, 0.0, None, closed="left")],
+        "reg_covar": regularisation.CONSTRAINT,
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "init_params": [StrOptions(set(methods.INIT_PARAMS))],
@@ -267,7 +285,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
         *,
         covariance_type="full",
         tol=1e-3,
-        reg_covar=1e-6,
+        reg_covar="auto",
         max_iter=100,
         n_init=1,
         init_params="auto",
@@ -353,22 +371,32 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
         )
         weights = validation.check_weights_init(weights, n_components)
         params = GaussianParams(weights, means, *family.factor(covariances))
-        vars(self).update(self._attributes(family, params, np.float64))
+        learned = self._attributes(family, params, np.float64)
+        del learned["reg_covar_"]  # of rows that were seen
+        vars(self).update(learned)
         self.n_features_in_ = n_features
         self.converged_, self.n_iter_ = True, 0
         self.lower_bound_, self.lower_bounds_ = float("nan"), []
 
     @contextmanager
     def _fitting_inside(
-        self, *, noise_variance: np.ndarray | None = None, flat_directions_expected: bool = False
+        self,
+        *,
+        noise_variance: np.ndarray | None = None,
+        flat_directions_expected: bool = False,
+        reg_covar: np.ndarray | None = None,
+        columns_alike: bool = False,
     ) -> Iterator[None]:
         """Context in which `fit` knows what no parameter says; a later fit does not."""
         self._noise_variance = noise_variance
         self._flat_directions_expected = flat_directions_expected
+        self._reg_covar = reg_covar
+        self._columns_alike = columns_alike
         try:
             yield
         finally:
             del self._noise_variance, self._flat_directions_expected
+            del self._reg_covar, self._columns_alike
 
     def _new_mixture(self, weights, means, covariances, features):
         """Make a fitted mixture of some features, with this one's other settings."""
@@ -408,16 +436,26 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
             )
 
     def _make_family(self, source):
-        family_type = FAMILIES[self.covariance_type]
-        frame = Frame.of_source(source, common_scale=family_type.common_scale)
-        family = family_type(
+        common_scale = FAMILIES[self.covariance_type].common_scale
+        frame = Frame.of_source(source, common_scale=common_scale)
+        reg_covar = self._reg_covar
+        if reg_covar is None:
+            regularisation.warn_if_large(self, frame)
+            alike = common_scale or self._columns_alike
+            reg_covar = regularisation.resolve(
+                self.reg_covar, source, frame, self.n_components, alike=alike
+            )
+        return self._family_in(frame, source, reg_covar)
+
+    def _family_in(self, frame, source, reg_covar):
+        family = FAMILIES[self.covariance_type](
             frame,
-            reg_covar=self.reg_covar,
+            reg_covar=reg_covar,
             shrinkage=self.shrinkage,
             incomplete=source.incomplete,
             noise_variance=self._noise_variance,
         )
-        return family.for_rows(source)
+        return family.bound_to(source)
 
     def _given_start(self, family, n_features) -> dict[str, Any]:
         """Starting values from the constructor or the last fit, in the frame; None: derive."""
@@ -485,14 +523,14 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
         few = search.few_rows(source, self.n_components, random_state)
         with few.source:
             if "means" in given:
-                few_family = self._make_family(few.filled)
+                few_family = family.for_rows(few.filled)
                 means = given["means"] * family.frame.scale + family.frame.reference
                 means = (means - few_family.frame.reference) / few_family.frame.scale
                 params = search.start_near(few, few_family, means)
                 return family.to_frame(few_family.from_frame(params))
             params = search.search(
                 few,
-                self._make_family,
+                family.for_rows,
                 search.peer_centres(few, self.n_components, peer_state),
                 self.n_components,
                 random_state,
@@ -503,7 +541,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
         more = search.more_rows(source, few.source.n_samples, random_state)
         if more is not None and self.max_iter > 0:
             with more:
-                more_family = search.forgiving(self._make_family(more))
+                more_family = search.forgiving(family.for_rows(more))
                 params = more_family.to_frame(params)
                 options = {"tol": self.tol, "max_iter": self.max_iter, "hard": hard}
                 params = em.em(more, more_family, params, **options).params
@@ -514,21 +552,24 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
         return search.few_rows(source, self.n_components, np.random.RandomState(0))
 
     def _rank(self, source, family, result):
+        return self._judge(source, family, result.params, result.lower_bound)
+
+    def _judge(self, source, family, params, lower_bound):
         if self.n_components == 1:
-            return True, result.lower_bound
+            return True, lower_bound
         few, hard = self._few_rows(source), self.assignment == "hard"
-        few_family = self._make_family(few.filled)
-        params = few_family.to_frame(family.from_frame(result.params))
+        few_family = family.for_rows(few.filled)
+        params = few_family.to_frame(family.from_frame(params))
         taken, spikes = search.verdict(few, few_family, params, hard)
-        return not spikes.any(), result.lower_bound + taken
+        return not spikes.any(), lower_bound + taken
 
     def _rank_of_fit(self, X, sample_weight):
         """Return what compares this fit with others to the same rows, as `_rank` does."""
         source = self._fit_source(X, sample_weight)[2]
-        family, params = self._fitted_family()
-        run = em.EMResult(params, self.lower_bound_, [], 0, True, False, self.lower_bound_)
+        fitted, params = self._fitted_family()
         with source:
-            return self._rank(source, family, run)
+            family = self._family_in(fitted.frame, source, self.reg_covar_)
+            return self._judge(source, family, params, self.lower_bound_)
 
     def _reseed(self, source, family, given, params, random_state):
         if self.init_params != "auto" or "means" in given or self.n_components == 1:
@@ -541,7 +582,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
             return None
         few, hard = self._few_rows(source), self.assignment == "hard"
         with few.filled:
-            few_family = self._make_family(few.filled)
+            few_family = family.for_rows(few.filled)
             params = few_family.to_frame(family.from_frame(params))
             if not search.too_few(few, few_family, self.n_components):
                 bad |= search.verdict(few, few_family, params, hard)[1]
@@ -559,10 +600,13 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
         if len(collapsed) and not expected:
             repairs.append(
                 f"{names(collapsed)} collapsed: in some direction the rows have next to no "
-                f"spread of their own, and reg_covar={self.reg_covar} stands in for it. Use "
+                f"spread of their own, and {self._described(family)} stands in for it. Use "
                 "fewer components or shrinkage, or drop constant and duplicate columns."
             )
         return repairs
+
+    def _described(self, family):
+        return regularisation.described(self.reg_covar, family.reg_covar)
 
     def _attributes(self, family, params, dtype):
         if params.covariances is None:
@@ -575,6 +619,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
             "covariances_": params.covariances.astype(dtype),
             "precisions_cholesky_": params.precisions_cholesky.astype(dtype),
             "precisions_": family.precisions(params.precisions_cholesky).astype(dtype),
+            "reg_covar_": family.reg_covar.copy(),
         }
 
     def _dense_family(self):
@@ -587,21 +632,22 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
         params = params._replace(covariances=covariances)
         return dense, params._replace(precisions_cholesky=dense.precisions_cholesky(covariances))
 
-    def _family_in_units(self):
-        """Return the fit as a family, and its parameters, in the units of the rows."""
-        params = GaussianParams(
-            np.asarray(self.weights_, dtype=np.float64),
-            np.asarray(self.means_, dtype=np.float64),
-            None,
-            np.asarray(self.precisions_cholesky_, dtype=np.float64),
-        )
-        return FAMILIES[self.covariance_type](Frame.identity(params.means.shape[1])), params
-
     def _fitted_family(self):
-        in_units, params = self._family_in_units()
+        in_units, params = family_in_units(self)
         variances, common_scale = in_units.pivots(params), in_units.common_scale
         frame = Frame.of_components(
             params.weights, params.means, variances, common_scale=common_scale
         )
         family = type(in_units)(frame)
         return family, family.to_frame(params)
+
+
+def family_in_units(mixture: Any) -> tuple[GaussianFamily, GaussianParams]:
+    """Return a fitted mixture, also scikit-learn's, as a family in the units of its rows."""
+    params = GaussianParams(
+        np.asarray(mixture.weights_, dtype=np.float64),
+        np.asarray(mixture.means_, dtype=np.float64),
+        None,
+        np.asarray(mixture.precisions_cholesky_, dtype=np.float64),
+    )
+    return FAMILIES[mixture.covariance_type](Frame.identity(params.means.shape[1])), params

@@ -36,6 +36,8 @@ class MixtureBased(CallbackSupportMixin, VersionedMixin, BaseEstimator):
 
     # Whether rows may well vary in fewer directions than they have features.
     _flat_directions_expected = False
+    # Whether columns are all alike; see `Denoiser`.
+    _columns_alike = False
 
     def _fit_mixture(
         self, X: np.ndarray, sample_weight: Any, noise_variance: np.ndarray | None = None
@@ -50,10 +52,12 @@ class MixtureBased(CallbackSupportMixin, VersionedMixin, BaseEstimator):
         inside = mixture._fitting_inside(
             noise_variance=noise_variance,
             flat_directions_expected=self._flat_directions_expected,
+            columns_alike=self._columns_alike,
         )
         with task.subtask("mixture").fitting(mixture), inside:
             mixture.fit(rows, sample_weight=weight)
         self.mixture_, self.n_iter_ = mixture, mixture.n_iter_
+        self.reg_covar_ = mixture.reg_covar_
         task.end(dict)
 
     def __sklearn_tags__(self):

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import clone
 
 from .._families.gaussian import COLLAPSED_SHARE
-from .._mixtures.gaussian import GaussianMixture
+from .._mixtures.gaussian import GaussianMixture, family_in_units
 from .candidates import Fit
 
 # How far the halves of a split move apart, in standard deviations: their variance along the
@@ -63,11 +63,16 @@ def has_spike(mixture: Any, X: Any, sample_weight: Any) -> bool:
     return not mixture._rank_of_fit(X, sample_weight)[0]
 
 
+def added(mixture: Any) -> np.ndarray:
+    """Return what was added to the variances (n_features,), also by scikit-learn's mixtures."""
+    reg_covar = getattr(mixture, "reg_covar_", mixture.reg_covar)
+    return np.broadcast_to(reg_covar, mixture.means_.shape[1:])
+
+
 def collapsed(mixture: Any) -> bool:
     """Whether some variance is what regularisation puts there."""
-    family, params = mixture._family_in_units()
-    regularisation = np.full(params.means.shape[1], mixture.reg_covar)
-    return bool(family.largest_share(params, regularisation).max() > COLLAPSED_SHARE)
+    family, params = family_in_units(mixture)
+    return bool(family.largest_share(params, added(mixture)).max() > COLLAPSED_SHARE)
 
 
 def refit(larger: Any, smaller: Any, X: Any, sample_weight: Any) -> Any:
@@ -100,13 +105,13 @@ def _split_best(mixture: Any, n_splits: int, X: Any, sample_weight: Any) -> Any:
     """Return the mixture with those components split whose own rows gain most."""
     labels = mixture.predict(X)
     rows: np.ndarray = np.asarray(X, dtype=np.float64)
-    family, params = mixture._family_in_units()
+    family, params = family_in_units(mixture)
     gains = np.full(len(mixture.weights_), -np.inf)
     for k in np.flatnonzero(mixture.weights_ > 0):
         own = labels == k
         if np.any(own):
             weight = np.ones(own.sum()) if sample_weight is None else sample_weight[own]
-            whole = family.take(params, [k])
+            whole = family.take(params, np.array([k]))
             halves = family.split(whole, 0, _spread(rows[own]), STEP)
             before, after = (_mixture_of(family, params) for params in (whole, halves))
             gains[k] = weight @ (after.score_samples(rows[own]) - before.score_samples(rows[own]))

@@ -18,6 +18,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from .._interface import validation
 from .._mixtures.criteria import evaluate, last_step, rows_of_last_step
+from .._mixtures.regularisation import described
 from ..exceptions import DegenerateComponentWarning, user_level
 from . import neighbours
 from .candidates import Fit, fit_and_score, fit_rows, give_back, share_rows, split
@@ -396,9 +397,10 @@ def _warn_of_choice(mixture: Any) -> None:
             stacklevel=user_level(),
         )
     if hasattr(mixture, "covariances_") and neighbours.collapsed(mixture):
+        stands_in = described(mixture.reg_covar, neighbours.added(mixture))
         warnings.warn(
             "The chosen mixture has a component that collapsed: in some direction its rows have "
-            f"next to no spread of their own, and reg_covar={mixture.reg_covar} stands in for it. "
+            f"next to no spread of their own, and {stands_in} stands in for it. "
             "Use a larger reg_covar, shrinkage, or fewer components.",
             DegenerateComponentWarning,
             stacklevel=user_level(),

@@ -28,7 +28,7 @@ SUBSAMPLE_INITS = 3
 # Up to here a permutation of all rows, which is how scikit-learn draws some, costs little memory.
 MAX_PERMUTED_ROWS = 1_000_000
 
-# A start needs a rough idea of the missing cells only; standardised columns.
+# A start needs a rough idea of the missing cells only; a share of the variance of each column.
 FILL_ITERATIONS = 5
 FILL_RIDGE = 0.01
 
@@ -70,9 +70,11 @@ def fill(X: np.ndarray, sample_weight: np.ndarray | None) -> np.ndarray:
     Z = np.empty(X.shape)
     frame.enter(X, out=Z.T)
     with ArraySource(Z, sample_weight, incomplete=True) as source:
-        family = FullGaussian(Frame.of_source(source), reg_covar=FILL_RIDGE, incomplete=True)
-        identity = np.eye(X.shape[1])[None]
-        params = GaussianParams(np.ones(1), np.zeros((1, X.shape[1])), identity, identity)
+        own = Frame.of_source(source)
+        variances = np.where(own.variances > 0, own.variances, 1.0)
+        family = FullGaussian(own, reg_covar=FILL_RIDGE * variances, incomplete=True)
+        covariances, factors = (np.diag(d)[None] for d in (variances, variances**-0.5))
+        params = GaussianParams(np.ones(1), np.zeros((1, X.shape[1])), covariances, factors)
         result = em(source, family, family.to_frame(params), tol=0.0, max_iter=FILL_ITERATIONS)
         filled, _ = impute(source, family, result.params, return_std=False)
     return np.where(np.isnan(X), frame.leave(filled.T).astype(X.dtype), X)

@@ -36,7 +36,7 @@ from .spikes import rounding_variances
 # Starts see all rows, as scikit-learn's do, or a sample where that would be dear.
 ALL_ROWS, SAMPLED_ROWS = 20_000, 10_000
 ROUNDED_ROWS = 2000  # that tell the resolution of the columns
-LEAST_VARIANCE = 1e-9  # added in short runs, in units of the frame
+LEAST_VARIANCE = 1e-12  # added in short runs, in units of the frame
 # Starts beside scikit-learn's: as many as make a pass over their rows so many products, within
 # bounds.
 PRODUCTS, MIN_STARTS, MAX_STARTS, STARTS_PER_COMPONENT = 2e6, 3, 16, 2
@@ -108,12 +108,26 @@ def few_rows(
     salt = random_state.randint(2**31)
     rows = sample_distinct(source.X, source.sample_weight, n_rows, salt)
     X = source.X[rows.indices]
+    if rows.share == 1.0:
+        order = own_order(X)
+        rows = rows._replace(indices=rows.indices[order], weights=rows.weights[order])
+        X = X[order]
     few = filled = ArraySource(X, rows.weights, incomplete=source.incomplete)
     if source.incomplete:
         filled = ArraySource(fill(X, rows.weights), rows.weights)
     some = slice(0, ROUNDED_ROWS)
     rounding = rounding_variances(X[some], rows.weights[some])
     return FewRows(few, filled, rows.indices, rows.share, rounding)
+
+
+def own_order(X: np.ndarray) -> np.ndarray:
+    """Return an order of distinct rows that looks random and is the same in any unit."""
+    rng = np.random.RandomState(0)
+    low, high = np.fmin.reduce(X), np.fmax.reduce(X)
+    spread = (high - low).astype(np.float64)
+    z = (X - low) / np.where(spread > 0, spread, 1.0)
+    key = np.where(np.isnan(z), -1.0, z) @ (0.5 + rng.random_sample(X.shape[1]))
+    return np.argsort(key, kind="stable")[rng.permutation(len(X))]
 
 
 def peer_centres(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABCMeta, abstractmethod
+from contextlib import nullcontext
 from numbers import Integral
 from typing import Any
 
@@ -118,6 +119,7 @@ class MixtureBayesClassifier(
         sizes = [
             _affordable(size, X[codes == code], labels[code]) for code, size in enumerate(sizes)
         ]
+        inside = self._known_inside(X, sample_weight, sizes)
 
         def calls():
             for code, label in enumerate(labels):
@@ -127,11 +129,17 @@ class MixtureBayesClassifier(
                 parameters["random_state"] = random_state.randint(np.iinfo(np.int32).max)
                 mixture = self._make_mixture(parameters)
                 class_task = task.subtask(f"class {label}")
-                yield delayed(_fit_class)(mixture, X_class, weight, label, class_task)
+                yield delayed(_fit_class)(mixture, X_class, weight, label, class_task, inside)
 
         mixtures, warned = zip(*Parallel(n_jobs=self.n_jobs)(calls()), strict=True)
         _warn_once(labels, warned)
         return list(mixtures)
+
+    def _known_inside(
+        self, X: np.ndarray, sample_weight: np.ndarray | None, sizes: list[int]
+    ) -> dict[str, Any]:
+        """Return what the mixtures of all classes are told of all rows."""
+        return {}
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -313,14 +321,20 @@ class MixtureBayesClassifier(
 
 
 def _fit_class(
-    mixture: Any, X: np.ndarray, sample_weight: Any, label: Any, task: Task
+    mixture: Any,
+    X: np.ndarray,
+    sample_weight: Any,
+    label: Any,
+    task: Task,
+    inside: dict[str, Any],
 ) -> tuple[Any, list[tuple[type[Warning], str]]]:
     """Fit the mixture of one class; return it and what it warned of, in any process."""
     if len(X) == 1:  # a mixture asks for two rows: the same one, half as heavy
         X = np.repeat(X, 2, axis=0)
         sample_weight = np.full(2, 0.5 if sample_weight is None else sample_weight[0] / 2)
     try:
-        with task.fitting(mixture), warnings.catch_warnings(record=True) as caught:
+        known = mixture._fitting_inside(**inside) if inside else nullcontext()
+        with task.fitting(mixture), known, warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             mixture.fit(X, sample_weight=sample_weight)
     except ValueError as error:

@@ -6,7 +6,11 @@ from numbers import Integral, Real
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from .._families import Frame
+from .._interface import validation
+from .._mixtures import regularisation
 from .._mixtures.gaussian import FAMILIES, GaussianMixture
+from .._rows.sources import ArraySource
 from .._starts.methods import INIT_PARAMS
 from .bayes import MixtureBayesClassifier
 
@@ -41,8 +45,9 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         EM stops when the mean log-likelihood per row of a class changes by less than this
         (nats).
 
-    reg_covar : float, default=1e-6
-        Added to every variance, in squared units of `X`.
+    reg_covar : float or 'auto', default='auto'
+        What is added to every variance: a number, in squared units of `X`, or 'auto', 1e-6 of
+        the variance of each column over all classes, as in :class:`GaussianMixture`.
 
     max_iter : int, default=100
         The largest number of EM iterations per class.
@@ -79,6 +84,9 @@ class GMMBayesClassifier(MixtureBayesClassifier):
 
     n_iter_ : ndarray of shape (n_classes,)
         The number of EM iterations of each class.
+
+    reg_covar_ : ndarray of shape (n_features,)
+        What was added to the variances of each column, in squared units of `X`.
 
     n_features_in_ : int
         Number of features seen during `fit`.
@@ -118,7 +126,7 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         "priors": ["array-like", None],
         "shrinkage": [Interval(Real, 0.0, None, closed="left")],
         "tol": [Interval(Real, 0.0, None, closed="left")],
-        "reg_covar": [Interval(Real, 0.0, None, closed="left")],
+        "reg_covar": regularisation.CONSTRAINT,
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "init_params": [StrOptions(set(INIT_PARAMS))],
@@ -136,7 +144,7 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         priors=None,
         shrinkage=0.0,
         tol=1e-3,
-        reg_covar=1e-6,
+        reg_covar="auto",
         max_iter=100,
         n_init=1,
         init_params="auto",
@@ -161,6 +169,22 @@ class GMMBayesClassifier(MixtureBayesClassifier):
 
     def _make_mixture(self, parameters):
         return GaussianMixture(**parameters)
+
+    def _known_inside(self, X, sample_weight, sizes):
+        sample_weight, X = validation.drop_empty_rows(self, sample_weight, X)
+        alike = FAMILIES[self.covariance_type].common_scale
+        with ArraySource(X, sample_weight, incomplete=validation.has_missing(X)) as source:
+            frame = Frame.of_source(source)
+            regularisation.warn_if_large(self, frame)
+            reg_covar = regularisation.resolve(
+                self.reg_covar, source, frame, sum(sizes), alike=alike
+            )
+        return {"reg_covar": reg_covar}
+
+    def _fit_mixtures(self, *args):
+        mixtures = super()._fit_mixtures(*args)
+        self.reg_covar_ = mixtures[0].reg_covar_
+        return mixtures
 
     def decision_function(self, X):
         """Return the log-odds (two classes) or log prior + log density of every class.

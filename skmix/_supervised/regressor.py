@@ -33,8 +33,9 @@ class GMMRegressor(MultiOutputMixin, RegressorMixin, MixtureBased):
     tol : float, default=1e-3
         EM stops when the mean log-likelihood per row changes by less than this (nats).
 
-    reg_covar : float, default=1e-6
-        Added to every variance, in squared units of `X` and `y`.
+    reg_covar : float or 'auto', default='auto'
+        What is added to every variance: a number, in squared units of `X` and `y`, or 'auto', 1e-6
+        of the variance of each column, as in :class:`GaussianMixture`.
 
     max_iter : int, default=100
         The largest number of EM iterations.
@@ -62,6 +63,9 @@ class GMMRegressor(MultiOutputMixin, RegressorMixin, MixtureBased):
 
     n_iter_ : int
         The number of EM iterations.
+
+    reg_covar_ : ndarray of shape (n_features + n_outputs,)
+        What was added to the variances of each column of `X` and `y`, in their squared units.
 
     n_features_in_ : int
         Number of features seen during `fit`.
@@ -106,7 +110,7 @@ class GMMRegressor(MultiOutputMixin, RegressorMixin, MixtureBased):
         covariance_type="full",
         random_state=None,
         tol=1e-3,
-        reg_covar=1e-6,
+        reg_covar="auto",
         max_iter=100,
         n_init=1,
         init_params="auto",

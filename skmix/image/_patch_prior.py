@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from .._denoisers.base import Denoiser
 from .._denoisers.gaussian import GMMDenoiser, less_noise
 from .._rows.sources import one_blas_thread
 from ._arrays import as_float
@@ -84,7 +86,9 @@ def fit_patch_prior(
         raise ValueError("images have no patch without missing pixels to learn from.")
     if remove_mean:
         X = X - known_means(X)
-    return clone(estimator).fit(X.reshape(len(X), -1))
+    prior = clone(estimator)
+    with prior._fitting_patches() if isinstance(prior, Denoiser) else nullcontext():
+        return prior.fit(X.reshape(len(X), -1))
 
 
 def learn_patch_prior(image: np.ndarray, noise_std: float, *, remove_mean: bool) -> GMMDenoiser:
@@ -101,7 +105,7 @@ def learn_patch_prior(image: np.ndarray, noise_std: float, *, remove_mean: bool)
             f"image of {image.shape[0]} x {image.shape[1]} pixels has too few patches to learn a "
             "prior from. Pass one that fit_patch_prior learned from other images."
         )
-    reg_covar = 1e-4 * (noise_std**2 or max(float(np.nanvar(image)), 1e-12))
+    reg_covar = 1e-4 * (noise_std**2 or float(np.nanvar(image)) or 1e-12)
     estimator = GMMDenoiser(
         int(np.clip(np.count_nonzero(np.isfinite(image)) // 500, 1, 20)),
         reg_covar=reg_covar,
@@ -110,8 +114,9 @@ def learn_patch_prior(image: np.ndarray, noise_std: float, *, remove_mean: bool)
         random_state=0,
     )
     with warnings.catch_warnings():
-        # Few iterations are enough, and not the user's choice.
+        # Few iterations are enough, and neither they nor `reg_covar` are the user's choice.
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "reg_covar=", UserWarning)
         fitted = fit_patch_prior(
             [image],
             estimator,

@@ -136,7 +136,7 @@ def test_going_to_the_frame_and_back_is_exact(case):
     if case.family.common_scale:
         scale[:] = scale[0]
     reference = np.round(rng.normal(size=n_features) * 2.0**20) / 2.0**10
-    frame = Frame(reference, scale, np.full(n_features, np.inf))
+    frame = Frame(reference, scale, np.full(n_features, np.inf), scale**2)
     params = case.random_params(rng, n_components, n_features)
     params = params._replace(means=np.round(params.means * 2.0**20) / 2.0**20)
     family = case.family(frame)

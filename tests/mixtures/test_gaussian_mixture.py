@@ -56,7 +56,7 @@ def test_equals_scikit_learn_from_given_starts(covariance_type, given):
     start = given_start(covariance_type)
     start = start if given == "all" else {given: start[given]}
     options = dict(n_components=3, covariance_type=covariance_type, random_state=0, max_iter=20)
-    options |= dict(init_params="kmeans")
+    options |= dict(init_params="kmeans", reg_covar=1e-6)
     ours = GaussianMixture(**options, tol=0.0, **start).fit(X)
     theirs = SklearnMixture(**options, tol=0.0, **start).fit(X)
     assert ours.n_iter_ == 20
@@ -91,7 +91,7 @@ def test_equals_scikit_learn_on_as_many_rows_as_a_start_takes_whole(init_params)
 
 def test_start_on_a_subsample_finds_the_same_clusters():
     X = overlapping(60_000, 2) + np.repeat([[0.0], [6.0], [12.0]], 20_000, axis=0)
-    options = dict(n_components=3, random_state=0, tol=1e-6, max_iter=200)
+    options = dict(n_components=3, random_state=0, tol=1e-6, max_iter=200, reg_covar=1e-6)
     ours, theirs = GaussianMixture(**options).fit(X), SklearnMixture(**options).fit(X)
     # Both stop within about tol of the same maximum.
     assert ours.lower_bound_ == pytest.approx(theirs.lower_bound_, abs=1e-4)
@@ -111,7 +111,7 @@ def test_tied_seeds_start_from_the_scatter_of_all_rows():
 def test_best_of_several_runs(covariance_type):
     X = overlapping()
     options = dict(n_components=4, covariance_type=covariance_type, init_params="random")
-    options |= dict(n_init=4, max_iter=15, random_state=5)
+    options |= dict(n_init=4, max_iter=15, random_state=5, reg_covar=1e-6)
     ours, theirs = GaussianMixture(**options).fit(X), SklearnMixture(**options).fit(X)
     assert_same_fit(ours, theirs)
     single = GaussianMixture(**{**options, "n_init": 1}).fit(X)
@@ -123,6 +123,7 @@ def test_warm_start_as_scikit_learn(covariance_type):
     X = overlapping()
     options = dict(n_components=3, covariance_type=covariance_type, random_state=0)
     options |= dict(warm_start=True, max_iter=2, tol=1e-3, n_init=2, init_params="random")
+    options |= dict(reg_covar=1e-6)
     ours, theirs = GaussianMixture(**options), SklearnMixture(**options)
     for _ in range(8):
         assert_same_fit(ours.fit(X), theirs.fit(X))
@@ -203,9 +204,10 @@ def test_warnings_point_at_the_caller():
     assert [w.filename for w in caught] == [__file__]
 
 
-def test_signature_is_that_of_scikit_learn_but_for_the_start_and_two_more():
+def test_signature_is_that_of_scikit_learn_but_for_two_defaults_and_two_more():
     theirs = dict(inspect.signature(SklearnMixture).parameters)
-    theirs["init_params"] = theirs["init_params"].replace(default="auto")
+    for name in ("init_params", "reg_covar"):
+        theirs[name] = theirs[name].replace(default="auto")
     ours = dict(inspect.signature(GaussianMixture).parameters)
     added = {name: ours.pop(name) for name in ("shrinkage", "assignment")}
     assert [parameter.default for parameter in added.values()] == [0.0, "soft"]
@@ -281,7 +283,7 @@ def test_float32_in_float32_out(covariance_type):
 def test_sample_has_the_mixture_s_moments(covariance_type):
     X = overlapping()
     options = dict(n_components=3, covariance_type=covariance_type, random_state=0)
-    options |= dict(init_params="kmeans")
+    options |= dict(init_params="kmeans", reg_covar=1e-6)
     ours, theirs = GaussianMixture(**options).fit(X), SklearnMixture(**options).fit(X)
     rows, labels = ours.sample(30_000)
     np.testing.assert_array_equal(labels, theirs.sample(30_000)[1])

@@ -86,8 +86,9 @@ def test_errors_say_what_scikit_learn_says(parameters, data):
     kind, message = message_of(lambda: GaussianMixture(**parameters).fit(X))
     their_kind, their_message = message_of(lambda: SklearnMixture(**parameters).fit(X))
     assert issubclass(kind, their_kind)
-    # The first line: what is wrong. Remedies differ, and one more start is known here.
-    message = message.replace("\"'auto'\", ", "")
+    # The first line: what is wrong. Remedies differ, and one more start and one more
+    # `reg_covar` are known here.
+    message = message.replace("\"'auto'\", ", "").replace(" or a str among [\"'auto'\"]", "")
     assert message.startswith(their_message.split("\n")[0])
 
 
