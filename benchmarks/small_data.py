@@ -14,6 +14,7 @@ import argparse
 import time
 import tracemalloc
 import warnings
+from functools import partial
 
 import numpy as np
 import sklearn.mixture
@@ -104,10 +105,15 @@ def single_rows(n_pairs):
     for kind in TYPES:
         ours = OURS(**options(3, kind, random_state=0)).fit(X)
         peer = PEER(**options(3, kind, random_state=0)).fit(X)
-        row = X[:1]
         for method in ("predict", "score_samples", "predict_proba"):
             one, other = getattr(ours, method), getattr(peer, method)
-            pair(f"{method} of one row, {kind}", lambda: one(row), lambda: other(row), n_pairs, 50)
+            pair(
+                f"{method} of one row, {kind}",
+                partial(one, X[:1]),
+                partial(other, X[:1]),
+                n_pairs,
+                50,
+            )
 
 
 def many_features(n_pairs):
