@@ -263,7 +263,7 @@ def _log_terms(form: Form, X: np.ndarray, scratch: Scratch, n_runs: int, feature
     joint = log_prob(form, features, len(X), scratch)
     joint = joint.reshape(n_runs, -1, joint.shape[1])
     peak = scratch.array("peak", (n_runs, joint.shape[2]), form.dtype)
-    np.max(joint, axis=1, out=peak)
+    joint.max(axis=1, out=peak)
     finer = form.finer(peak)
     if finer is not None:
         return _log_terms(finer, X, scratch, n_runs)
@@ -275,7 +275,7 @@ def _exp_terms(terms: np.ndarray, peak: np.ndarray, scratch: Scratch) -> np.ndar
     norm = scratch.array("norm", peak.shape, peak.dtype)
     np.subtract(terms, peak[:, None], out=terms)
     _exp(terms)
-    return np.sum(terms, axis=1, out=norm)
+    return terms.sum(axis=1, out=norm)
 
 
 def _one_hot(terms: np.ndarray, peak: np.ndarray, scratch: Scratch) -> np.ndarray:
@@ -294,7 +294,7 @@ def _one_hot(terms: np.ndarray, peak: np.ndarray, scratch: Scratch) -> np.ndarra
 def _exp(x: np.ndarray) -> None:
     """Exponentiate in place; what would underflow becomes 0 without the slow path of np.exp."""
     floor = x.dtype.type(-87.0 if x.dtype == np.float32 else -700.0)
-    if not x.size or np.min(x) >= floor:
+    if not x.size or x.min() >= floor:
         np.exp(x, out=x)
         return
     np.maximum(x, floor, out=x)
@@ -310,6 +310,6 @@ def _log_likelihood(
         # Every norm is between 1 and n_components: a product of a few needs one logarithm.
         groups = np.arange(0, norm.shape[1], LOG_GROUP)
         products = np.multiply.reduceat(norm, groups, axis=1, dtype=np.float64)
-        return np.sum(peak, axis=1, dtype=np.float64) + np.sum(np.log(products), axis=1)
+        return peak.sum(axis=1, dtype=np.float64) + np.log(products).sum(axis=1)
     log_norm = np.log(norm)
     return np.add(peak, log_norm, dtype=np.float64) @ sample_weight

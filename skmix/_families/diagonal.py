@@ -45,6 +45,8 @@ class DiagonalGaussian(GaussianFamily):
         totals[0][i] += diff @ resp
 
     def second_moments(self, quadratic, centred, totals):
+        if len(centred) == 0:
+            return quadratic
         second = np.empty((len(quadratic), totals[0].shape[1]))
         if quadratic.size:
             second[:] = quadratic

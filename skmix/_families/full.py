@@ -75,11 +75,9 @@ class FullGaussian(GaussianFamily):
         if len(centred) == len(quadratic):
             return matrices.from_lower(totals)
         n_features = totals[-1].shape[2]
-        second = np.empty((len(quadratic), n_features, n_features))
-        rows, columns, _ = pairs(n_features)
-        second[:, rows, columns] = quadratic
-        second[:, columns, rows] = quadratic
-        second[centred] = matrices.from_lower(totals)
+        second = np.take(quadratic, places(n_features), axis=1)
+        if len(centred):
+            second[centred] = matrices.from_lower(totals)
         return second
 
     def empirical_covariances(self, statistics: GaussianStatistics, counts, shift):
@@ -91,8 +89,8 @@ class FullGaussian(GaussianFamily):
         return covariances
 
     def add_to_variances(self, covariances, variances):
-        diagonal = np.arange(len(variances))
-        covariances[..., diagonal, diagonal] += variances
+        diagonals = np.einsum("...ii->...i", covariances)  # a view
+        diagonals += variances
         return covariances
 
     @staticmethod
@@ -215,6 +213,15 @@ def pairs(n_features: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if not rows:
         return np.empty(0, int), np.empty(0, int), np.empty(0)
     return np.concatenate(rows), np.concatenate(columns), np.concatenate(shares)
+
+
+@functools.lru_cache(maxsize=8)
+def places(n_features: int) -> np.ndarray:
+    """Return which quadratic feature is the product of two columns, (n_features, n_features)."""
+    rows, columns, _ = pairs(n_features)
+    at = np.empty((n_features, n_features), dtype=np.int64)
+    at[rows, columns] = at[columns, rows] = np.arange(len(rows))
+    return at
 
 
 def correlated_noise(factor: np.ndarray, n_samples: int, rng) -> np.ndarray:

@@ -17,22 +17,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from .._rows.sources import Scratch
+from . import rounding
 from .frame import Frame
 from .gaussian_form import GaussianForm, GaussianParams, GaussianStatistics
-
-# What rounding may do to a density (relative to its exponent) and to a variance, per type of the
-# sums. The tighter one for densities in float64 keeps the log-likelihood of a row, a sum over
-# features, exact to 1e-10 where the form changes.
-MAX_RELATIVE_ERROR = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-10}
-MAX_VARIANCE_ERROR = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-9}
-# In the centred form rounding enters through the rows alone, to first order.
-MAX_ROW_ERROR = 1e-4
-
-# A sum of rows in one product is wrong by up to this many units of rounding, as measured on three
-# generations of processors: few rows have no time to, many average it out...
-MAX_ROUNDING, AVERAGED_FROM = 25.0, 500
-# ... unless few values come again and again, all of which are rounded to the same side.
-COARSE_ROUNDING, COARSE_SAMPLE = 140.0, 256
 
 # Where a component's own rows are: at its mean, and so many standard deviations of each feature
 # farther out. Spread costs digits only where correlations make some direction narrower than the
@@ -101,12 +88,14 @@ class GaussianFamily(ABC):
         # Squares of the rounding of coordinates: smaller variances are noise.
         radius = np.where(np.isfinite(frame.radius), frame.radius, 0.0)
         self.resolution = (np.finfo(np.float64).eps * radius) ** 2
+        self.frame_log_det = frame.log_det
+        self.radius2 = float(frame.radius.max()) ** 2
         self.n_rows, self.coarse = 1, False
 
     def bound_to(self, source: Any) -> Self:
         """Return the family that knows what is constant over a fit to the rows of a source."""
         family = copy.copy(self)
-        family.n_rows, family.coarse = source.n_samples, _is_coarse(source)
+        family.n_rows, family.coarse = source.n_samples, rounding.is_coarse(source)
         return family
 
     def forgiving(self, least_variance: float) -> Self:
@@ -319,18 +308,21 @@ class GaussianFamily(ABC):
     def prepare(self, params: GaussianParams, dtype) -> GaussianForm:
         """Choose type and form for the rows of the fit."""
         params = self.with_noise(params)
-        rounding = self._rounding_of_sums(params.weights * self.n_rows)
-        return self._prepare(params, dtype, self.frame.radius, self.incomplete, rounding)
+        if not self.incomplete and self._surely_small(params, dtype):
+            return GaussianForm(self, params, dtype=dtype)
+        units = rounding.of_sums(params.weights * self.n_rows, self.coarse)
+        return self._prepare(params, dtype, self.frame.radius, self.incomplete, units)
 
-    def _rounding_of_sums(self, counts: np.ndarray) -> np.ndarray:
-        """Units of rounding (K,) by which a sum over so many rows may be wrong."""
-        if self.coarse:
-            return np.full(len(counts), COARSE_ROUNDING)
-        averaged = np.sqrt(AVERAGED_FROM / np.maximum(counts, AVERAGED_FROM))
-        return np.maximum(MAX_ROUNDING * averaged, 1.0)
+    def _surely_small(self, params: GaussianParams, dtype) -> bool:
+        """Whether rounding is small for all components, by a bound that costs next to nothing."""
+        if len(self.frame.scale) > self.max_moment_features:
+            return False
+        factors = params.precisions_cholesky.ravel()
+        largest = float(factors @ factors) * self.radius2
+        return largest < rounding.surely_small(self.coarse, np.dtype(dtype))
 
     def _prepare(
-        self, params: GaussianParams, dtype, radius, incomplete, rounding: Any = 0.0
+        self, params: GaussianParams, dtype, radius, incomplete, units: Any = 0.0
     ) -> GaussianForm:
         # Rows far from a component have none of its responsibility, and a density whose error is
         # small beside its size: what counts is how far from the origin its own rows are.
@@ -338,11 +330,11 @@ class GaussianFamily(ABC):
         ratio2 = self.largest_precision(params, np.minimum(radius, np.abs(params.means) + spread))
         n_features = len(self.frame.scale)
         for work_dtype in dict.fromkeys([np.dtype(dtype), np.dtype(np.float64)]):
-            centred = ~_rounding_is_small(ratio2, rounding, work_dtype)
+            centred = ~rounding.is_small(ratio2, units, work_dtype)
             if n_features > self.max_moment_features:
                 centred[:] = True
                 eps = np.finfo(work_dtype).eps
-                safe = bool(np.all(eps * np.sqrt(ratio2) < MAX_ROW_ERROR))
+                safe = bool(np.all(eps * np.sqrt(ratio2) < rounding.MAX_ROW_ERROR))
             else:
                 safe = not centred.any()
             if safe:
@@ -358,19 +350,23 @@ class GaussianFamily(ABC):
         if self.noise is not None:
             statistics = self.without_noise(params, statistics)
         dead = _dead(statistics)
-        counts = np.where(dead, 1.0, statistics.counts)
-        means = self._means(params, statistics)
+        weights = counts = statistics.counts
+        if dead is not None:
+            weights, counts = np.where(dead, 0.0, counts), np.where(dead, 1.0, counts)
+        means = self._means(params, statistics, dead)
         covariances = self.empirical_covariances(statistics, counts, means - statistics.about)
         if self.shrinkage > 0.0:
             covariances = self._shrink(covariances, statistics.counts)
         covariances = self.add_to_variances(covariances, self.reg_variances)
-        if self.regularised and not self.shared_covariance:
+        if dead is not None and self.regularised and not self.shared_covariance:
             covariances[dead] = self.invert_factors(params.precisions_cholesky[dead])
-        weights = np.where(dead, 0.0, statistics.counts)
         return GaussianParams(weights / weights.sum(), means, *self.factor(covariances))
 
-    def _means(self, params: GaussianParams, statistics: GaussianStatistics) -> np.ndarray:
-        dead = _dead(statistics)
+    def _means(
+        self, params: GaussianParams, statistics: GaussianStatistics, dead: np.ndarray | None
+    ) -> np.ndarray:
+        if dead is None:
+            return statistics.first / statistics.counts[:, None]
         means = statistics.first / np.where(dead, 1.0, statistics.counts)[:, None]
         means[dead] = params.means[dead]
         return means
@@ -386,14 +382,20 @@ class GaussianFamily(ABC):
 
         `new_params` is None where the covariances could not be factored.
         """
-        means = self._means(params, statistics)
+        if new_params is not None:
+            noisy = self.with_noise(new_params)
+            if not (self.incomplete or len(form.centred)) and self._surely_small(
+                noisy, form.dtype
+            ):
+                return None
+        means = self._means(params, statistics, _dead(statistics))
         shift = np.abs(means - statistics.about)
         if new_params is not None:
             # The share of a second moment that is taken off again with the square of the mean.
-            ratio2 = self.largest_precision(self.with_noise(new_params), shift)
+            ratio2 = self.largest_precision(noisy, shift)
             share = statistics.counts / statistics.counts.sum()
-            rounding = self._rounding_of_sums(share * self.n_rows)
-            if np.all(_rounding_is_small(ratio2, rounding, form.dtype)):
+            units = rounding.of_sums(share * self.n_rows, self.coarse)
+            if np.all(rounding.is_small(ratio2, units, form.dtype)):
                 return None
         everything = np.ones(len(means), dtype=bool)
         params = self.with_noise(params)
@@ -529,24 +531,7 @@ class GaussianFamily(ABC):
         return params._replace(means=params.means + self.frame.reference)
 
 
-def _rounding_is_small(ratio2: np.ndarray, rounding: Any, dtype: np.dtype) -> np.ndarray:
-    """Mask of components whose densities and sums about the origin keep the digits they need."""
-    share = np.maximum(1.0 / MAX_RELATIVE_ERROR[dtype], rounding / MAX_VARIANCE_ERROR[dtype])
-    return np.finfo(dtype).eps * ratio2 * share < 1.0
-
-
-def _is_coarse(source: Any) -> bool:
-    """Whether the values of some column, or the weights, repeat within few rows."""
-    rows = np.linspace(0, source.n_samples - 1, min(source.n_samples, COARSE_SAMPLE))
-    few = source.take(rows.astype(int))
-    columns = few.X
-    if few.sample_weight is not None:
-        columns = np.column_stack([columns, few.sample_weight])
-    columns = np.sort(columns, axis=0)
-    repeats = (columns[1:] == columns[:-1]).sum(axis=0)
-    return bool(np.any(2 * repeats > len(columns) - np.isnan(columns).sum(axis=0)))
-
-
-def _dead(statistics: GaussianStatistics) -> np.ndarray:
-    """Mask of components that lost all rows."""
-    return statistics.counts <= DEAD_SHARE * statistics.counts.sum()
+def _dead(statistics: GaussianStatistics) -> np.ndarray | None:
+    """Mask of components that lost all rows; None where there are none."""
+    dead = statistics.counts <= DEAD_SHARE * statistics.counts.sum()
+    return dead if dead.any() else None

@@ -12,6 +12,7 @@ from .._rows.sources import MIN_CHUNK_ROWS, Scratch
 if TYPE_CHECKING:
     from .gaussian import GaussianFamily
 
+NONE = np.empty(0, dtype=np.int64)
 LOG_2PI = float(np.log(2.0 * np.pi))
 
 # Log densities so far from those at the means (nats), 130 standard deviations out, are wrong by
@@ -50,24 +51,29 @@ class GaussianForm:
         None when responsibilities are given and no density will be asked for.
     dtype : dtype
         Of all products.
-    centred : ndarray of bool, shape (n_components,)
-        Components evaluated about `about`, one at a time.
-    about : ndarray of shape (n_components, n_features)
-        Origins of the second moments of the centred components.
+    centred : ndarray of bool, shape (n_components,), default=None
+        Components evaluated about `about`, one at a time; None stands for none.
+    about : ndarray of shape (n_components, n_features), default=None
+        Origins of the second moments of the centred components. Without them `params` tell the
+        number of components.
     """
 
     min_chunk_rows = MIN_CHUNK_ROWS
     parts_per_row = 1
     incomplete = False  # whether it is for rows with missing cells
 
-    def __init__(self, family: GaussianFamily, params, *, dtype, centred, about):
+    def __init__(self, family: GaussianFamily, params, *, dtype, centred=None, about=None):
         self.family = family
         self.params = params
         self.dtype = np.dtype(dtype)
+        if about is None:
+            about = np.zeros(params.means.shape)
         self.n_components, self.n_features = about.shape
-        self.centred = np.flatnonzero(centred)
+        self.centred, self.about = NONE, about
+        if centred is not None:
+            self.centred = np.flatnonzero(centred)
+            self.about = np.where(np.asarray(centred)[:, None], about, 0.0)
         self.moment_form = len(self.centred) < self.n_components
-        self.about = np.where(np.asarray(centred)[:, None], about, 0.0)
         self.n_features_out = self._count_features()
         n_values = self.n_features_out + self.n_components
         if len(self.centred):
@@ -85,14 +91,15 @@ class GaussianForm:
         n_features = self.n_features
         linear, quadratic = self.family.natural_parameters(params)
         log_weights = log_of_weights(params.weights, self.dtype)
-        log_det = self.family.log_det_precision_cholesky(params) - self.family.frame.log_det
-        at_mean = log_weights + log_det - 0.5 * n_features * LOG_2PI
+        log_det = self.family.log_det_precision_cholesky(params) - self.family.frame_log_det
+        at_mean = log_weights + (log_det - 0.5 * n_features * LOG_2PI)
         self.log_density_at_mean = at_mean
         if not self.moment_form:
             return
         self.coefficients = np.zeros((self.n_components, self.n_features_out), dtype=self.dtype)
-        rest = np.ones(self.n_components, dtype=bool)
-        rest[self.centred] = False
+        rest: Any = slice(None)
+        if len(self.centred):
+            rest = np.delete(np.arange(self.n_components), self.centred)
         at_origin = at_mean - 0.5 * np.einsum("kd,kd->k", params.means, linear)
         self.coefficients[rest, 0] = at_origin[rest]
         self.coefficients[rest, 1 : 1 + n_features] = linear[rest]
@@ -101,12 +108,18 @@ class GaussianForm:
 
     def features(self, X: np.ndarray, scratch: Scratch) -> Any:
         """Return [1, z, quadratic terms of z] as rows."""
-        features = scratch.array("features", (self.n_features_out, len(X)), self.dtype)
+        made_of = (X, self.family.frame, type(self.family))
+        shape = (self.n_features_out, len(X))
+        features = scratch.made("features", made_of, shape, self.dtype)
+        if features is not None:  # all rows are one chunk, which the last pass has seen
+            return features
+        features = scratch.array("features", shape, self.dtype)
         features[0] = 1.0
         z = features[1 : 1 + self.n_features]
         self.family.frame.enter(X, out=z)
         if self.moment_form:
             self.family.fill_quadratic(z, features[1 + self.n_features :])
+        scratch.remember("features", made_of)
         return features
 
     def log_density(self, features: Any, out: np.ndarray, scratch: Scratch) -> None:
@@ -175,6 +188,8 @@ class GaussianForm:
 
 def log_of_weights(weights: np.ndarray, dtype) -> np.ndarray:
     """Logarithms; a component of weight 0 gets no row, and log 0 no chance to become NaN."""
+    if weights.min() > 0.0:
+        return np.log(weights)
     negligible = -1e-8 * float(np.finfo(dtype).max)
     log_weights = np.full(len(weights), negligible)
     np.log(weights, out=log_weights, where=weights > 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import numpy as np
@@ -23,11 +24,18 @@ def batches(n_matrices: int, n: int) -> list[slice]:
     return [slice(start, start + step) for start in range(0, n_matrices, step)]
 
 
+@functools.lru_cache(maxsize=64)
 def blocks(n: int) -> list[tuple[int, int]]:
     """Cut range(n) into nearly equal blocks of at most BLOCK."""
     n_blocks = -(-n // BLOCK)
     edges = np.linspace(0, n, n_blocks + 1).astype(int).tolist()
     return list(itertools.pairwise(edges))
+
+
+@functools.lru_cache(maxsize=LARGEST_STACKED)
+def upper_triangle(n: int) -> np.ndarray:
+    """Return ones on and above the diagonal."""
+    return np.triu(np.ones((n, n)))
 
 
 def squared_norms(factor: np.ndarray, z: np.ndarray, scratch) -> np.ndarray:
@@ -91,8 +99,8 @@ def inverse_cholesky(covariances: np.ndarray) -> np.ndarray:
         raise np.linalg.LinAlgError("singular to working precision")
     if n <= LARGEST_STACKED:
         # The transposed inverse of a lower triangle is upper triangular, but for rounding.
-        factors[...] = np.linalg.inv(factors).swapaxes(-1, -2)
-        return np.triu(factors)
+        inverse = np.linalg.inv(factors).swapaxes(-1, -2)
+        return np.multiply(inverse, upper_triangle(n), order="C")
     for factor in factors.reshape(-1, n, n):
         # The transpose of a C-ordered lower triangle is a Fortran-ordered upper one.
         inverse, info = lapack.dtrtri(factor.T, lower=0)

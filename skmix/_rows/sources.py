@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
+import operator
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -56,14 +58,33 @@ class Scratch(threading.local):
 
     def __init__(self):
         self._buffers: dict[str, np.ndarray] = {}
+        self._latest: dict[str, np.ndarray] = {}  # as they were last asked for
+        self._made_of: dict[str, tuple] = {}  # what their content was computed from
 
     def array(self, name: str, shape: tuple[int, ...], dtype) -> np.ndarray:
         """Return an uninitialised C-contiguous array that the next call may overwrite."""
-        n_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        self._made_of.pop(name, None)
+        latest = self._latest.get(name)
+        if latest is not None and latest.shape == shape and latest.dtype == dtype:
+            return latest
+        n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
         buffer = self._buffers.get(name)
         if buffer is None or buffer.size < n_bytes:
             buffer = self._buffers[name] = np.empty(n_bytes, dtype=np.uint8)
-        return buffer[:n_bytes].view(dtype).reshape(shape)
+        latest = self._latest[name] = buffer[:n_bytes].view(dtype).reshape(shape)
+        return latest
+
+    def remember(self, name: str, made_of: tuple) -> None:
+        """Note the objects that an array was computed from, until it is asked for again."""
+        self._made_of[name] = made_of
+
+    def made(self, name: str, made_of: tuple, shape: tuple[int, ...], dtype) -> np.ndarray | None:
+        """Return an array that was computed from the same objects, if it is still there."""
+        known = self._made_of.get(name)
+        if known is None or not all(map(operator.is_, known, made_of)):
+            return None
+        latest = self._latest[name]
+        return latest if latest.shape == shape and latest.dtype == dtype else None
 
 
 @functools.cache
@@ -214,16 +235,17 @@ class ArraySource:
         min_rows: int = MIN_CHUNK_ROWS,
     ) -> list[np.ndarray]:
         """Sum over all rows: ``add`` adds one chunk to the arrays that ``zeros`` made."""
-        lane_bytes = sum(total.nbytes for total in zeros())
+        totals = zeros()
+        lane_bytes = sum(total.nbytes for total in totals)
         lanes = _lanes(self.n_samples, bytes_per_row, lane_bytes, min_rows)
 
         def add_lane(lane):
-            totals = zeros()
+            sums = totals if lane is lanes[0] else zeros()
             for rows in lane:
-                add(self._chunk(rows), totals, self.scratch)
-            return totals
+                add(self._chunk(rows), sums, self.scratch)
+            return sums
 
-        totals, *others = self._run(add_lane, lanes)
+        _, *others = self._run(add_lane, lanes)
         for other in others:
             for total, partial in zip(totals, other, strict=True):
                 np.add(total, partial, out=total)
@@ -243,6 +265,8 @@ class ArraySource:
         return self._chunk(rows)
 
     def _chunk(self, rows: Any) -> Chunk:
+        if isinstance(rows, slice) and rows == slice(0, self.n_samples):
+            return Chunk(rows, self.X, self.sample_weight)  # the same objects in every pass
         weight = None if self.sample_weight is None else self.sample_weight[rows]
         return Chunk(rows, self.X[rows], weight)
 
@@ -295,6 +319,8 @@ def _lanes(
     n_rows: int, bytes_per_row: int, lane_bytes: int, min_rows: int = MIN_CHUNK_ROWS
 ) -> list[list[slice]]:
     """Cut rows into equal chunks and deal them to lanes in consecutive runs."""
+    if 0 < n_rows <= _chunk_rows(bytes_per_row, min_rows):
+        return [[slice(0, n_rows)]]
     n_chunks = max(1, -(-n_rows // _chunk_rows(bytes_per_row, min_rows)))
     n_lanes = max(MIN_LANES, min(MAX_LANES, LANE_BYTES // max(lane_bytes, 1)))
     if n_chunks < n_lanes:

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from skmix import GaussianMixture
 from skmix._engine.em import em, em_step, expect
-from skmix._families.gaussian import MAX_RELATIVE_ERROR
+from skmix._families.rounding import MAX_RELATIVE_ERROR
 from skmix._rows.sources import ArraySource
 from skmix.exceptions import DegenerateComponentWarning
 
