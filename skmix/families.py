@@ -27,6 +27,11 @@ and takes, where a family has them,
   of them, such as `Form.row_term_total`. ``source.for_each(visit, bytes_per_row)`` calls
   ``visit(chunk, scratch)`` for every chunk, which has ``chunk.rows`` (a slice), ``chunk.X`` and
   ``chunk.sample_weight`` (None stands for ones).
+- ``concession(params, update, total_weight)``: by how much, in nats per row, `maximize` may let
+  the likelihood fall from `params` to their `update` because it heeds a prior: what the log prior
+  gains, divided by `total_weight`. A fit in which the likelihood falls by more warns.
+- ``magnitude(params, source)``: the mean size of the terms of a row's log density (nats), for what
+  of a fall is rounding. :class:`LinearFamily` has it.
 - the methods of :class:`Extrapolating`: EM is then accelerated by squared extrapolation.
 """
 

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.utils import check_array, check_random_state
 
 from ._interface import validation
+from ._interface.masked import masked_as_missing
 from ._mixtures.criteria import last_step, rows_of_last_step
 
 __all__ = ["neg_aic_score", "neg_bic_score", "neg_icl_score", "psnr_scorer"]
@@ -260,7 +261,7 @@ class _PSNRScorer:
     random_state: Any
 
     def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
-        clean = check_array(X, dtype=[np.float64, np.float32])
+        clean = check_array(masked_as_missing(X), dtype=[np.float64, np.float32])
         noise = check_random_state(self.random_state).standard_normal(clean.shape)
         noisy = clean + (self.noise_std * noise).astype(clean.dtype)
         if hasattr(X, "columns"):  # fitted with names

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from .._interface import validation
 from .._interface.callbacks import CallbackSupportMixin
+from .._interface.masked import masked_as_missing
 from .._interface.versions import VersionedMixin
 
 
@@ -157,7 +158,7 @@ class Denoiser(
         array([[2.]])
         """
         check_is_fitted(self)
-        X = check_array(X, dtype=[np.float64, np.float32])
+        X = check_array(masked_as_missing(X), dtype=[np.float64, np.float32])
         if X.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X has {X.shape[1]} features, but {type(self).__name__} was fitted with "

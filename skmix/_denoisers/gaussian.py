@@ -413,7 +413,7 @@ class GMMDenoiser(GaussianPrior, MixtureBased):
         Parameters
         ----------
         weights : array-like of shape (n_components,)
-            The weights of the components; they must sum to 1.
+            The weights of the components; they must sum to 1, within 1e-6, and are normalised.
 
         means : array-like of shape (n_components, n_features)
             The means of the components, in units of the rows.

@@ -189,7 +189,8 @@ class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` iterations did not reach `tol`.
+            If `max_iter` iterations did not reach `tol`, or the likelihood fell in one of them
+            by more than regularisation and rounding explain.
 
         Examples
         --------
@@ -217,7 +218,7 @@ class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
             self._keep(moments, result.params, X.dtype)
             self.reg_covar_ = moments.reg_covar
             self.n_iter_, self.converged_ = result.n_iter, result.converged
-            self._warn(result.converged or result.stopped)
+            self._warn(result)
             task.end(dict)
         return self
 
@@ -228,14 +229,15 @@ class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
         a function from parameters to the shape that is then most likely.
         """
         params = spread_scales(np.ones(1), self.n_components)
-        bound, n_iter = -np.inf, 0
+        bound, n_iter, fall = -np.inf, 0, 0.0
         while True:
             result, shape_given = fit_scales(moments, params, self.max_iter - n_iter)
             params, n_iter = result.params, n_iter + result.n_iter
-            before, bound = bound, result.lower_bound
+            before, bound, fall = bound, result.lower_bound, max(fall, result.fall)
             ended = bound - before < self.tol or n_iter == self.max_iter or result.stopped
             if not self.learn_covariance or ended:
-                return moments, result._replace(n_iter=n_iter)
+                converged = result.converged and fall == 0.0
+                return moments, result._replace(n_iter=n_iter, fall=fall, converged=converged)
             shape = shape_given(params)
             # Of the scales and the shape only the product is determined.
             share = np.trace(shape) / np.trace(moments.covariance)

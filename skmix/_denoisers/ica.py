@@ -188,7 +188,8 @@ class ICADenoiser(ScaleMixtureDenoiser):
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` iterations did not reach `tol`.
+            If `max_iter` iterations did not reach `tol`, or the likelihood fell in one of them
+            by more than regularisation and rounding explain.
 
         Examples
         --------
@@ -222,7 +223,7 @@ class ICADenoiser(ScaleMixtureDenoiser):
             self.rotation_ = rotation.astype(X.dtype)
             self.reg_covar_ = moments.reg_covar
             self.n_iter_, self.converged_ = result.n_iter, result.converged
-            self._warn(result.converged or result.stopped)
+            self._warn(result)
             task.end(dict)
         return self
 

@@ -14,6 +14,7 @@ from .._engine import em
 from .._families import Frame, ScaleFamily, ScaleParams, TiedGaussian
 from .._interface import validation
 from .._interface.callbacks import FitProgress
+from .._interface.convergence import warn_of_fall
 from .._mixtures import regularisation
 from .._rows.sources import ArraySource
 from ..exceptions import user_level
@@ -84,8 +85,10 @@ class ScaleMixtureDenoiser(Denoiser):
         progress.run_ends(result.lower_bound, result.converged)
         return result
 
-    def _warn(self, converged: bool) -> None:
-        if not converged:
+    def _warn(self, result: em.EMResult) -> None:
+        if result.fall > 0:
+            warn_of_fall(result.fall, "Pass float64 rows, or raise reg_covar.")
+        elif not (result.converged or result.stopped):
             warnings.warn(
                 f"EM did not converge in max_iter={self.max_iter} iterations. Increase max_iter "
                 "or tol.",

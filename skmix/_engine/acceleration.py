@@ -20,6 +20,7 @@ class Accepted(NamedTuple):
     lower_bound: float  # mean log-likelihood per row (nats) of parameters that led to `params`
     objective: float  # the same with the prior
     gain: float | None  # since the last comparable pass; None where there is none
+    start: Any  # the parameters that led to `params`
 
 
 class Scheme(Protocol):
@@ -42,7 +43,7 @@ class PlainSteps:
         """Take the update."""
         gain = lower_bound - self._lower_bound
         self._lower_bound = lower_bound
-        return Accepted(update, lower_bound, lower_bound, gain)
+        return Accepted(update, lower_bound, lower_bound, gain, start)
 
     def propose(self, params: Any) -> Any:
         """Go on from there."""
@@ -91,17 +92,17 @@ class SquaredSteps:
             self._cycle_objective, self._gain = objective, gain
             self._path = [start, update]
             # One short cycle may be the doing of a short step; two in a row are convergence.
-            return Accepted(update, lower_bound, objective, max(gain, previous_gain))
+            return Accepted(update, lower_bound, objective, max(gain, previous_gain), start)
         if len(self._path) == 2:
             self._path.append(update)
             self._lower_bound, self._objective = lower_bound, objective
-            return Accepted(update, lower_bound, objective, None)
-        before = self._path.pop()
+            return Accepted(update, lower_bound, objective, None, start)
+        before, origin = self._path.pop(), self._path.pop()
         self._path = []
         if objective >= self._objective:
-            return Accepted(update, lower_bound, objective, None)
+            return Accepted(update, lower_bound, objective, None, start)
         self._max_step = max(1.0, self._max_step / STEP_FACTOR**2)
-        return Accepted(before, self._lower_bound, self._objective, None)
+        return Accepted(before, self._lower_bound, self._objective, None, origin)
 
     def propose(self, params: Any) -> Any:
         """Extrapolate after every second update."""

@@ -17,7 +17,8 @@ import numpy as np
 
 from .._families import Extrapolating, Family, Form
 from .._rows.sources import ArraySource, Chunk, Scratch
-from .acceleration import PlainSteps, Scheme, SquaredSteps
+from .acceleration import Accepted, PlainSteps, Scheme, SquaredSteps
+from .falls import fall_of
 
 # Rows whose normalisers are multiplied before the logarithm; 1e300 bounds the product.
 LOG_GROUP = 16
@@ -43,6 +44,7 @@ class EMResult(NamedTuple):
     converged: bool
     stopped: bool  # by the monitor
     objective: float  # the lower bound, with the prior where the family has one
+    fall: float = 0.0  # the largest fall beyond rounding of an iteration, in nats per row
 
 
 def em(
@@ -66,6 +68,9 @@ def em(
     ``hard`` gives every row to its most probable component alone (classification EM). The
     likelihood is then that of the rows together with their components, and the run also ends
     where it stays the same to the bit, as it does when no row changes its component.
+
+    No exact update lowers the likelihood by more than regularisation may cost. A run in which one
+    did, beyond rounding, has not converged, wherever it ends.
     """
     scheme: Scheme = PlainSteps(lower_bound)
     if accelerate:
@@ -73,20 +78,24 @@ def em(
         scheme = SquaredSteps(extrapolating, source.total_weight, lower_bound)
     lower_bounds: list[float] = []
     converged = stopped = False
-    objective = lower_bound
+    objective, fall = lower_bound, 0.0
+    accepted: Accepted | None = None
     while len(lower_bounds) < max_iter and not (converged or stopped):
         previous, start = lower_bound, scheme.propose(params)
         if monitor is not None:
             monitor.iteration_begins(len(lower_bounds) + 1, start)
-        accepted = scheme.accept(start, *em_step(source, family, start, hard=hard))
-        params, lower_bound, objective, gain = accepted
+        update, own_bound = em_step(source, family, start, hard=hard)
+        if accepted is not None and start is params and own_bound < accepted.lower_bound:
+            fall = max(fall, fall_of(source, family, accepted, own_bound))
+        accepted = scheme.accept(start, update, own_bound)
+        params, lower_bound, objective, gain, _ = accepted
         lower_bounds.append(lower_bound)
         converged = gain is not None and (abs(gain) < tol or (hard and gain == 0.0))
         if monitor is not None:
             change = lower_bound - previous
             stopped = monitor.iteration_ends(len(lower_bounds), params, lower_bound, change)
-    n_iter = len(lower_bounds)
-    return EMResult(params, lower_bound, lower_bounds, n_iter, converged, stopped, objective)
+    n_iter, converged = len(lower_bounds), converged and fall == 0.0
+    return EMResult(params, lower_bound, lower_bounds, n_iter, converged, stopped, objective, fall)
 
 
 def em_step(
@@ -187,7 +196,8 @@ def score_samples(source: ArraySource, family: Family, params: Any) -> np.ndarra
         np.add(norm, peak, out=norm)
         if form.parts_per_row > 1:
             norm = norm.reshape(form.parts_per_row, -1).sum(axis=0)
-        np.add(norm, form.row_term(features, scratch), out=log_density[chunk.rows])
+        with np.errstate(over="ignore"):  # a row too far for its type has density 0
+            np.add(norm, form.row_term(features, scratch), out=log_density[chunk.rows])
 
     visit_rows(source, family, params, visit)
     return log_density
@@ -258,6 +268,13 @@ def exp_log_prob(form: Form, X: np.ndarray, scratch: Scratch, features: Any = No
 
 def _log_terms(form: Form, X: np.ndarray, scratch: Scratch, n_runs: int, features: Any = None):
     """Return log terms of shape (n_runs, components of a run, n_chunk) and their peaks."""
+    if form.dtype == np.float32:  # where it overflows, a finer form takes over
+        with np.errstate(over="ignore", invalid="ignore"):
+            return _log_terms_of(form, X, scratch, n_runs, features)
+    return _log_terms_of(form, X, scratch, n_runs, features)
+
+
+def _log_terms_of(form: Form, X: np.ndarray, scratch: Scratch, n_runs: int, features: Any):
     if features is None:
         features = form.features(X, scratch)
     joint = log_prob(form, features, len(X), scratch)

@@ -92,6 +92,9 @@ class DiagonalGaussian(GaussianFamily):
     def largest_share(self, params, variances):
         return (params.precisions_cholesky**2 * variances).max(axis=1)
 
+    def trace_with_precisions(self, params, others):
+        return np.sum(params.precisions_cholesky**2 * others, axis=1)
+
     def pivots(self, params):
         return 1.0 / params.precisions_cholesky**2
 

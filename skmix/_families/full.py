@@ -126,6 +126,10 @@ class FullGaussian(GaussianFamily):
         factors = params.precisions_cholesky * np.sqrt(variances)[:, None]
         return matrices.largest_eigenvalues(factors)
 
+    def trace_with_precisions(self, params, others):
+        precisions = self.precisions(params.precisions_cholesky)
+        return np.einsum("...ij,...ij->...", precisions, others)
+
     def pivots(self, params):
         return 1.0 / np.diagonal(params.precisions_cholesky, axis1=-2, axis2=-1) ** 2
 

@@ -20,6 +20,7 @@ from .._rows.sources import Scratch
 from . import rounding
 from .frame import Frame
 from .gaussian_form import GaussianForm, GaussianParams, GaussianStatistics
+from .penalties import concession, magnitude
 
 # Where a component's own rows are: at its mean, and so many standard deviations of each feature
 # farther out. Spread costs digits only where correlations make some direction narrower than the
@@ -221,6 +222,10 @@ class GaussianFamily(ABC):
         """Largest share (K,), over all directions, of `variances` in those of a component."""
 
     @abstractmethod
+    def trace_with_precisions(self, params: GaussianParams, others: np.ndarray) -> np.ndarray:
+        """Traces (K,) of the precisions times others shaped as covariances."""
+
+    @abstractmethod
     def pivots(self, params: GaussianParams) -> np.ndarray:
         """Variance of each feature given the earlier ones, (n_components, n_features)."""
 
@@ -324,10 +329,7 @@ class GaussianFamily(ABC):
     def _prepare(
         self, params: GaussianParams, dtype, radius, incomplete, units: Any = 0.0
     ) -> GaussianForm:
-        # Rows far from a component have none of its responsibility, and a density whose error is
-        # small beside its size: what counts is how far from the origin its own rows are.
-        spread = REACH * np.sqrt(self.variances(params))
-        ratio2 = self.largest_precision(params, np.minimum(radius, np.abs(params.means) + spread))
+        ratio2 = self.largest_precision(params, self._reach(params, radius))
         n_features = len(self.frame.scale)
         for work_dtype in dict.fromkeys([np.dtype(dtype), np.dtype(np.float64)]):
             centred = ~rounding.is_small(ratio2, units, work_dtype)
@@ -341,6 +343,12 @@ class GaussianFamily(ABC):
                 break
         form = self.incomplete_form() if incomplete else GaussianForm
         return form(self, params, dtype=work_dtype, centred=centred, about=params.means)
+
+    def _reach(self, params: GaussianParams, radius) -> np.ndarray:
+        # Rows far from a component have none of its responsibility, and a density whose error is
+        # small beside its size: what counts is how far from the origin its own rows are.
+        spread = REACH * np.sqrt(self.variances(params))
+        return np.minimum(radius, np.abs(params.means) + spread)
 
     def maximize(self, params: GaussianParams, statistics: GaussianStatistics) -> GaussianParams:
         """Return the maximum-likelihood parameters, shrunk and regularised.
@@ -400,6 +408,15 @@ class GaussianFamily(ABC):
         everything = np.ones(len(means), dtype=bool)
         params = self.with_noise(params)
         return type(form)(self, params, dtype=np.float64, centred=everything, about=means)
+
+    def concession(self, params: GaussianParams, update: GaussianParams, total_weight) -> float:
+        """Return by how much regularisation lets an update lower the likelihood (nats per row)."""
+        return concession(self, params, update, total_weight) if self.regularised else 0.0
+
+    def magnitude(self, params: GaussianParams, source: Any) -> float:
+        """Return the mean size of the terms of a log density (nats)."""
+        params = self.with_noise(params)
+        return magnitude(self, params, self._reach(params, self.frame.radius))
 
     def forms_for_scoring(self, params: GaussianParams, dtype) -> Callable[..., GaussianForm]:
         """Return a function from a chunk to a form for its rows."""

@@ -303,6 +303,19 @@ class LinearFamily(ABC):
             counts = np.where(dead, 0.0, counts)
         return self.estimate(counts / total, means, counts)
 
+    def magnitude(self, params: Any, source: ArraySource) -> float:
+        """Return the mean size, over the rows, of the terms of a log density (nats)."""
+        form = LinearForm(self, params, np.dtype(np.float64))
+        sizes: dict[int, float] = {}
+
+        def visit(chunk: Chunk, scratch: Scratch) -> None:
+            terms = form.magnitudes(chunk.X, scratch)
+            weight = chunk.sample_weight
+            sizes[chunk.rows.start] = float(terms.sum() if weight is None else terms @ weight)
+
+        source.for_each(visit, 2 * form.bytes_per_row)
+        return (math.fsum(sizes.values()) + abs(self._row_term_total)) / source.total_weight
+
     def refine(self, params: Any, form: Any, statistics: Any, new_params: Any) -> None:
         """Return None: sums of features are taken once."""
         return None
@@ -379,6 +392,13 @@ class LinearForm:
         """Write log weight + log density, less the row term."""
         np.matmul(self._coefficients, features[0].T, out=out)
         np.add(out, self._offsets[:, None], out=out)
+
+    def magnitudes(self, X: np.ndarray, scratch: Scratch) -> np.ndarray:
+        """Return the sizes of the terms of every row's log density, for its component."""
+        features, _ = self.features(X, scratch)
+        labels = np.argmax(self._coefficients @ features.T + self._offsets[:, None], axis=0)
+        sizes = np.einsum("nf,nf->n", np.abs(self._coefficients)[labels], np.abs(features))
+        return sizes + np.abs(self._offsets[labels])
 
     def finer(self, peak: np.ndarray) -> None:
         """Return None: the largest features have chosen the precision."""

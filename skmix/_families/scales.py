@@ -110,6 +110,19 @@ class ScaleFamily:
         variances = np.where(dead, params.variances, variances)
         return ScaleParams(np.where(dead, 0.0, weights), variances)
 
+    def concession(self, params: ScaleParams, update: ScaleParams, total_weight) -> float:
+        """Return by how much regularisation lets an update lower the likelihood (nats per row)."""
+        n_coordinates = self.multiplicity
+        if self.n_sources == 1:
+            n_coordinates = n_coordinates.sum()
+        penalties = 1.0 / params.variances - 1.0 / update.variances
+        return 0.5 * self.reg_variance * float(np.sum(n_coordinates * update.weights * penalties))
+
+    def magnitude(self, params: ScaleParams, source) -> float:
+        """Return the mean size of the terms of a log density (nats)."""
+        sizes = 1.0 + np.abs(np.log(self.observed_variances(params)))
+        return float(np.max(sizes @ self.multiplicity))
+
     def refine(self, params, form, statistics, new_params) -> None:
         """Sums of squares about zero need no refinement."""
         return None

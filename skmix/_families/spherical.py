@@ -65,6 +65,9 @@ class SphericalGaussian(DiagonalGaussian):
     def largest_share(self, params, variances):
         return params.precisions_cholesky**2 * variances[0]
 
+    def trace_with_precisions(self, params, others):
+        return params.means.shape[1] * params.precisions_cholesky**2 * others
+
     def pivots(self, params):
         return 1.0 / params.precisions_cholesky[:, None] ** 2
 

@@ -11,6 +11,8 @@ from sklearn.preprocessing import OrdinalEncoder
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+from .masked import masked_as_missing
+
 # Distinct integers up to here are found by counting, which is faster than sorting.
 MAX_COUNTED = 2**16
 
@@ -35,6 +37,7 @@ def categorical_tags(tags: Any) -> Any:
 
 def read_columns(estimator: Any, X: Any, *, reset: bool) -> list[Column]:
     """Check rows as scikit-learn does, and read them column by column."""
+    X = masked_as_missing(X)
     if hasattr(X, "iloc") and getattr(X, "ndim", 0) == 2:
         validate_data(estimator, X, reset=reset, skip_check_array=True)
         if 0 in X.shape:  # scikit-learn words the error

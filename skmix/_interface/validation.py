@@ -13,14 +13,38 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from .._families import GaussianFamily
+from .._rows.sources import CastRows
+from .magnitudes import check_magnitudes
+from .masked import masked_as_missing, refuse_masked
+
+# Weights that were float32, or text of seven digits, sum to 1 within this.
+ROUNDED_SUM = 1e-6 * (1 + 1e-6)
 
 NON_NEGATIVE = Interval(Real, 0.0, None, closed="left")
 
 
-def validate_rows(estimator: Any, X: Any, y: Any = "no_validation", **options: Any) -> Any:
-    """Check rows (and y) as scikit-learn does, in float64 or float32; NaN means missing."""
+def validate_rows(
+    estimator: Any, X: Any, y: Any = "no_validation", *, any_size: bool = False, **options: Any
+) -> Any:
+    """Check rows (and y) as scikit-learn does, in float64 or float32; NaN means missing.
+
+    Numbers whose squares do not fit into their type are refused, unless they may have `any_size`.
+    """
+    refuse_masked(y, "y")
+    X = masked_as_missing(X)
     options = {"dtype": [np.float64, np.float32], "ensure_all_finite": "allow-nan", **options}
-    return validate_data(estimator, X, y, **options)
+    checked = validate_data(estimator, X, y, **options)
+    if not any_size:
+        rows = checked[0] if isinstance(checked, tuple) else checked
+        check_magnitudes(estimator, rows, in_fit=options.get("reset", True))
+    return checked
+
+
+def validate_mapped_rows(estimator: Any, X: Any, **options: Any) -> Any:
+    """Check rows; integers mapped from a file become floats where they are visited."""
+    if not (isinstance(X, np.memmap) and X.dtype.kind in "biu"):
+        return validate_rows(estimator, X, **options)
+    return CastRows(validate_rows(estimator, X, dtype=None, **options))
 
 
 def has_missing(X: np.ndarray) -> bool:
@@ -54,6 +78,7 @@ def check_sample_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
     """Return finite non-negative weights in float64, not all zero; None stays None."""
     if sample_weight is None:
         return None
+    refuse_masked(sample_weight, "sample_weight")
     if not np.any(np.asarray(sample_weight)):
         raise ValueError(
             "Sample weights must contain at least one non-zero number; sample_weight is zero for "
@@ -145,23 +170,30 @@ def check_features(estimator: Any, features: Any) -> np.ndarray:
 
 
 def check_weights_init(weights: Any, n_components: int) -> np.ndarray:
-    """Check starting weights, with scikit-learn's texts."""
+    """Check given weights, with scikit-learn's texts; rounding of a sum to 1 is taken back."""
     weights = check_array(
         weights, dtype=[np.float64, np.float32], ensure_2d=False, input_name="weights_init"
     )
     _check_shape(weights, (n_components,), "weights")
-    if np.any(weights < 0.0) or np.any(weights > 1.0):
+    if np.any(weights < 0.0) or np.any(weights > 1.0 + ROUNDED_SUM):
         raise ValueError(
             "The parameter 'weights' should be in the range [0, 1], but got max value "
             f"{weights.max():.5f}, min value {weights.min():.5f}"
         )
-    tolerance = 1e-6 if weights.dtype == np.float32 else 1e-8
-    if not abs(1.0 - weights.sum()) <= tolerance:
+    weights = weights.astype(np.float64)
+    if not abs(1.0 - weights.sum()) <= ROUNDED_SUM:
         raise ValueError(
             "The parameter 'weights' should be normalized, but got sum(weights) = "
-            f"{weights.sum():.5f}"
+            f"{weights.sum():.7f}. Divide them by their sum."
         )
-    return weights.astype(np.float64)
+    return normalised(weights)
+
+
+def normalised(weights: np.ndarray) -> np.ndarray:
+    """Divide weights by their sum, unless it is 1 to rounding already."""
+    total = weights.sum()
+    exact = abs(total - 1.0) <= 4 * len(weights) * np.finfo(np.float64).eps
+    return weights if exact else weights / total
 
 
 def check_means_init(means: Any, n_components: int, n_features: int) -> np.ndarray:

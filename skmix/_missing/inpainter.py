@@ -11,6 +11,8 @@ from sklearn.utils._param_validation import MissingValues
 from sklearn.utils.validation import _check_feature_names_in, check_array, check_is_fitted
 
 from .._interface import validation
+from .._interface.magnitudes import check_magnitudes
+from .._interface.masked import masked_as_missing
 from .._mixtures.wrapping import MixtureBased
 
 
@@ -352,7 +354,7 @@ class ConditionalGMMInpainter(TransformerMixin, MixtureBased):
         array([[2.]])
         """
         check_is_fitted(self)
-        X = check_array(X, dtype=[np.float64, np.float32])
+        X = check_array(masked_as_missing(X), dtype=[np.float64, np.float32])
         n_columns = len(self.get_feature_names_out())
         if X.shape[1] != n_columns:
             raise ValueError(
@@ -391,9 +393,15 @@ class ConditionalGMMInpainter(TransformerMixin, MixtureBased):
     def _validate(self, X, **options):
         """Check rows and code missing cells as NaN."""
         marked = not np.isnan(self.missing_values)
+        X = masked_as_missing(X, self.missing_values)
         X = validation.validate_rows(
-            self, X, ensure_all_finite=True if marked else "allow-nan", **options
+            self,
+            X,
+            ensure_all_finite=True if marked else "allow-nan",
+            any_size=marked,
+            **options,
         )
-        if marked:
+        if marked:  # a marker may have any size
             X = np.where(_get_mask(X, self.missing_values), np.nan, X).astype(X.dtype)
+            check_magnitudes(self, X, in_fit=options.get("reset", True))
         return X

@@ -18,6 +18,7 @@ from .._engine import em
 from .._families import Family
 from .._interface import validation
 from .._interface.callbacks import CallbackSupportMixin, FitProgress, Task
+from .._interface.convergence import warn_of_fall
 from .._interface.html import FittedFactsMixin
 from .._interface.versions import VersionedMixin
 from .._rows.sources import ArraySource, one_blas_thread
@@ -63,11 +64,17 @@ class BaseMixture(
     def _fitted_family(self) -> tuple[Any, Any]:
         """Return the family and the parameters that the learned attributes describe."""
 
+    # What helps where the likelihood falls.
+    _fall_remedy = (
+        "Drop columns that others nearly determine, standardise the columns, pass float64 rows, "
+        "or raise reg_covar."
+    )
+
     _accelerate = False  # whether EM extrapolates; the family must be able to
 
     def _fit_source(self, X: Any, sample_weight: Any) -> tuple[Any, Any, ArraySource]:
         """Return the checked rows and weights, and a source of what a fit visits."""
-        rows = validation.validate_rows(self, X, ensure_min_samples=2)
+        rows = validation.validate_mapped_rows(self, X, ensure_min_samples=2)
         self._check_rows(rows, reset=True)
         sample_weight = validation.check_sample_weight(sample_weight, rows)
         weight, X = validation.drop_unweighted(sample_weight, rows)
@@ -146,7 +153,8 @@ class BaseMixture(
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` iterations did not reach `tol`.
+            If `max_iter` iterations did not reach `tol`, or the likelihood fell in one of them
+            by more than regularisation and rounding explain.
         DegenerateComponentWarning
             If components were repaired or lost all rows.
 
@@ -274,7 +282,9 @@ class BaseMixture(
         return Run(result, repairs)
 
     def _warn(self, result: em.EMResult, repairs: list[str]) -> None:
-        if not (result.converged or result.stopped) and self.max_iter > 0:
+        if result.fall > 0:
+            warn_of_fall(result.fall, self._fall_remedy)
+        elif not (result.converged or result.stopped) and self.max_iter > 0:
             warnings.warn(
                 "Best performing initialization did not converge. Try different init parameters, "
                 "or increase max_iter, tol, or check for degenerate data.",
@@ -474,7 +484,7 @@ class BaseMixture(
 
     def _validate_rows(self, X):
         check_is_fitted(self)
-        rows = validation.validate_rows(self, X, reset=False)
+        rows = validation.validate_mapped_rows(self, X, reset=False)
         self._check_rows(rows, reset=False)
         return rows
 

@@ -123,7 +123,8 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
         The categories of every column, in the order of `probabilities_`.
 
     converged_ : bool
-        Whether the best run reached `tol` within `max_iter` iterations.
+        Whether the best run reached `tol` within `max_iter` iterations, and its likelihood never
+        fell beyond rounding.
 
     n_iter_ : int
         The number of passes of the best run.
@@ -195,6 +196,8 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
     >>> mixture.impute([["yes", None]])
     array([['yes', 'no']], dtype=object)
     """
+
+    _fall_remedy = "Drop categories that next to no row has, or set alpha above 0."
 
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],

@@ -147,7 +147,8 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
         What was added to the variances of each column, in squared units of `X`.
 
     converged_ : bool
-        Whether the best run reached `tol` within `max_iter` iterations.
+        Whether the best run reached `tol` within `max_iter` iterations, and its likelihood never
+        fell beyond rounding.
 
     n_iter_ : int
         The number of iterations of the best run.
@@ -323,7 +324,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
         Parameters
         ----------
         weights : array-like of shape (n_components,)
-            The weights of the components; they must sum to 1.
+            The weights of the components; they must sum to 1, within 1e-6, and are normalised.
 
         means : array-like of shape (n_components, n_features)
             The means of the components.

@@ -92,7 +92,8 @@ class Mixture(ClassificationCriteria, BaseMixture):
         The family, as `family_factory` made it.
 
     converged_ : bool
-        Whether the best run reached `tol` within `max_iter` iterations.
+        Whether the best run reached `tol` within `max_iter` iterations, and its likelihood never
+        fell beyond rounding.
 
     n_iter_ : int
         The number of iterations of the best run.
@@ -234,6 +235,15 @@ class Mixture(ClassificationCriteria, BaseMixture):
                 "skmix.families.LinearFamily, or see skmix.families for what a family needs."
             )
         return family
+
+    @property
+    def _fall_remedy(self) -> str:  # type: ignore[override]
+        name = type(self._new_family()).__name__
+        return (
+            f"Check that {name}.estimate returns the most likely parameters; where it adds a "
+            f"prior, say what that costs by {name}.concession (see skmix.families). Centre "
+            "features whose squares are far larger than their variance."
+        )
 
     def _check_rows(self, X, *, reset):
         family = self._new_family() if reset else self.family_

@@ -157,11 +157,11 @@ class MixtureBayesClassifier(
             )
         if not np.all(priors >= 0):
             raise ValueError(f"priors must be non-negative, but got {priors.tolist()}.")
-        if not abs(priors.sum() - 1.0) <= 1e-8:
+        if not abs(priors.sum() - 1.0) <= validation.ROUNDED_SUM:
             raise ValueError(
                 f"priors must sum to 1, but sum to {priors.sum()}; divide them by their sum."
             )
-        return priors
+        return validation.normalised(priors)
 
     def _check_n_components(self, classes):
         if not isinstance(self.n_components, dict):

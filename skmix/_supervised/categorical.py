@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_y, check_consistent_length
 
 from .._interface import encoding, validation
+from .._interface.masked import refuse_masked
 from .._mixtures.categorical import CategoricalMixture
 from .bayes import MixtureBayesClassifier
 
@@ -176,6 +177,7 @@ class CategoricalBayesClassifier(MixtureBayesClassifier):
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
+        refuse_masked(y, "y")
         labels = _check_y(y, estimator=self)
         check_consistent_length(columns[0].positions, labels)
         sample_weight = validation.check_sample_weight(sample_weight, labels)

@@ -28,11 +28,12 @@ from sklearn.preprocessing import (
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import InvalidParameterError
 
+from .._interface.magnitudes import LARGEST
 from .elementwise import ELEMENTWISE, LOG_2PI, Elementwise, log_normal
 
 HOOK = "log_abs_det_jacobian"
 EPS = float(np.finfo(np.float64).eps)
-FAR = 1e100
+FAR = LARGEST[np.dtype(np.float64)]
 
 
 # The Jacobian of each transformer -------------------------------------------------------------
@@ -258,13 +259,21 @@ def push(steps: list, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def describe_outside(steps: list, X: np.ndarray, log_det: np.ndarray) -> str:
-    """Say which rows lie outside of the domain, and of which transformer it is."""
+    """Say which rows have no density, by which transformer, and why."""
     outside = np.flatnonzero(log_det == -np.inf)
-    row = X[outside[:1]]
-    step = next(step for i, step in enumerate(steps) if push(steps[: i + 1], row)[1][0] == -np.inf)
+    row = Z = X[outside[:1]]
+    for step in steps:
+        images, change = push([step], Z)
+        if change[0] == -np.inf:
+            break
+        Z = images
+    first = f"the first of them row {outside[0]}: {row[0].tolist()}."
+    if log_abs_det_jacobian(step, Z.astype(np.float64))[0] == -np.inf:
+        return f"{len(outside)} row(s) of X lie outside of the domain of {step!r}, {first}"
     return (
-        f"{len(outside)} row(s) of X lie outside of the domain of {step!r}, the first of them "
-        f"row {outside[0]}: {row[0].tolist()}."
+        f"{len(outside)} row(s) of X have images beyond {FAR:.0e} by {step!r}, which are too far "
+        f"out for floating point, {first} Standardise the columns, by a StandardScaler for "
+        "example, before this step."
     )
 
 

@@ -22,6 +22,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from .._interface import validation
+from .._interface.masked import refuse_masked
 from .._interface.versions import VersionedMixin
 from .._mixtures.gaussian import GaussianMixture
 from .._rows.sources import one_blas_thread
@@ -197,6 +198,7 @@ class TransformedDensity(DensityMixin, VersionedMixin, BaseEstimator):
         array([[0.]])
         """
         with validation.earlier_fit_kept(self), one_blas_thread():
+            refuse_masked(sample_weight, "sample_weight")
             X = self._validate(X, ensure_min_samples=2)
             steps = jacobians.steps_of(self.transformer)
             jacobians.check_supported(steps, type(self).__name__)
@@ -219,7 +221,9 @@ class TransformedDensity(DensityMixin, VersionedMixin, BaseEstimator):
 
     def _validate(self, X, **options):
         finite = "allow-nan" if get_tags(self).input_tags.allow_nan else True
-        return validation.validate_rows(self, X, ensure_all_finite=finite, **options)
+        return validation.validate_rows(
+            self, X, any_size=True, ensure_all_finite=finite, **options
+        )
 
     def _get_density(self):
         return GaussianMixture() if self.density is None else self.density

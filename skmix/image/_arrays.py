@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from .._interface.masked import masked_as_missing
+
 MAX_EXACT = 2**53  # float64 holds every integer up to here
 
 
 def check_image(image: Any, *, name: str = "image") -> np.ndarray:
     """Return a gray or colour image as an array of finite numbers (or booleans)."""
-    image = np.asarray(image)
+    image = np.asarray(masked_as_missing(image))
     if image.dtype.kind not in "buif" or image.dtype.itemsize > 8:
         raise ValueError(
             f"{name} must hold booleans, integers or floats of up to 64 bits, but has dtype "
@@ -38,7 +40,7 @@ def check_image(image: Any, *, name: str = "image") -> np.ndarray:
 
 def as_float(image: Any) -> np.ndarray:
     """An image in floating point."""
-    image = np.asarray(image)
+    image = np.asarray(masked_as_missing(image))
     if image.dtype in (np.float32, np.float64):
         return image
     if image.dtype.kind not in "buifO":

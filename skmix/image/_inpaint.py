@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._interface.masked import refuse_masked
 from ._arrays import as_float
 from ._progress import Progress
 from ._restoration import Settings, restore
@@ -133,6 +134,7 @@ def inpaint(
 
 def _full_mask(mask: Any, image: np.ndarray, channel_axis: int | None) -> np.ndarray:
     """The mask in the shape of the image."""
+    refuse_masked(mask, "mask")
     mask = np.asarray(mask)
     if mask.dtype != bool and not np.all((mask == 0) | (mask == 1)):
         raise ValueError("mask must hold booleans: True where a pixel is missing.")

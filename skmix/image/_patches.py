@@ -7,6 +7,8 @@ from numbers import Integral
 
 import numpy as np
 
+from .._interface.masked import masked_as_missing
+
 # Patches are visited in strips of about this many values, so that memory does not grow with the
 # image.
 STRIP_VALUES = 2**23
@@ -54,7 +56,7 @@ def extract_patches(image, size, stride=1):
            [[1, 2],
             [4, 5]]])
     """
-    image = np.asarray(image)
+    image = np.asarray(masked_as_missing(image))
     rows, columns = corners(image.shape, size, stride)
     return cut_patches(image, size, *np.ix_(rows, columns))
 
@@ -96,7 +98,7 @@ def reconstruct(patches, shape, stride=1):
     >>> bool(np.allclose(reconstruct(extract_patches(image, 3, stride=2), (5, 6), 2), image))
     True
     """
-    patches = np.asarray(patches)
+    patches = np.asarray(masked_as_missing(patches))
     size = patches.shape[1] if patches.ndim > 1 else 0
     rows, columns = corners(tuple(shape), size, stride)
     expected = (len(rows) * len(columns), size, size, *shape[2:])

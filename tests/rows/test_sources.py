@@ -527,3 +527,23 @@ def test_rows_in_a_file_are_not_read_into_memory_as_a_whole(tmp_path):
         small_fit(FAMILIES[2], X[:1000], 2)
         peak = peak_memory(lambda: small_fit(FAMILIES[2], X, 2, init_params="random"))
     assert peak < 0.5 * X.nbytes
+
+
+@pytest.mark.parametrize("init_params", ["random", "auto"])
+def test_integers_in_a_file_become_floats_chunk_by_chunk(tmp_path, init_params):
+    path = os.path.join(tmp_path, "X.npy")
+    rng = np.random.default_rng(10)
+    rows = rng.integers(0, 200, size=(600_000, 8)) + 100 * rng.integers(2, size=(600_000, 1))
+    np.save(path, rows.astype(np.int16))
+    X = np.load(path, mmap_mode="r")
+    options = {"init_params": init_params, "max_iter": 2, "tol": 10.0, "random_state": 0}
+    mixture = GaussianMixture(2, covariance_type="diag", **options)
+    with threadpool_limits(1):
+        fit(mixture, X[:1000])
+        peak = peak_memory(lambda: fit(mixture, X))
+        peak = max(peak, peak_memory(lambda: mixture.score_samples(X)) - 8 * len(X))
+        peak = max(peak, peak_memory(lambda: mixture.predict_proba(X)) - 16 * len(X))
+    assert peak < 0.8 * (X.size * 8)
+    means = mixture.means_
+    fit(mixture, X.astype(np.float64))
+    np.testing.assert_array_equal(mixture.means_, means)

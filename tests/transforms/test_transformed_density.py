@@ -196,6 +196,22 @@ def test_fit_refuses_rows_outside_of_the_domain(transformer):
         TransformedDensity(transformer).fit(X)
 
 
+@pytest.mark.parametrize("standardize", [False, True])
+def test_images_too_large_are_not_called_outside_of_the_domain(standardize):
+    # Left-skewed rows: Yeo-Johnson raises them to a power of 3 or more.
+    X = np.random.default_rng(0).beta(8.0, 1.2, size=(200, 1)) * 10.0
+    power = PowerTransformer(standardize=standardize)
+    model = TransformedDensity(make_pipeline(FunctionTransformer(), power)).fit(X)
+    assert power.fit(X).lambdas_[0] > 2.0
+    rows = np.array([[5.0], [1e60], [3.0]])
+    assert model.score_samples(rows)[1] == -np.inf
+    message = r"1 row\(s\) of X have images beyond 1e\+75 by PowerTransformer.*row 1.*Standardise"
+    with pytest.raises(ValueError, match=message):
+        model.predict(rows)
+    with pytest.raises(ValueError, match="images beyond"):
+        TransformedDensity(StandardScaler(with_std=False)).fit(rows * 1e60)
+
+
 # What is refused -----------------------------------------------------------------------------
 
 
