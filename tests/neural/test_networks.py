@@ -1,5 +1,6 @@
 """Networks given as arrays: all that a fitted autoencoder or generator does, without PyTorch."""
 
+import itertools
 import pickle
 import sys
 
@@ -15,7 +16,7 @@ N_FEATURES, N_LATENT, N_HIDDEN = 6, 2, 5
 
 
 def random_layers(rng, *sizes, scale=1.0):
-    coefs = [scale * rng.normal(size=shape) for shape in zip(sizes, sizes[1:], strict=False)]
+    coefs = [scale * rng.normal(size=shape) for shape in itertools.pairwise(sizes)]
     return coefs, [scale * rng.normal(size=n) for n in sizes[1:]]
 
 
