@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 # Imported when first used.
-_LAZY = ("families", "image", "utils")
+_LAZY = ("families", "image", "neural", "utils")
 
 
 def __getattr__(name: str):

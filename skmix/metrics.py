@@ -1,6 +1,7 @@
-"""Scores for model selection, in the form that `scoring` of scikit-learn's searches takes.
+"""Scores for model selection, and measures of how generated rows are distributed.
 
-Every scorer is called as ``scorer(estimator, X, y=None)`` and is larger for better estimators.
+Every scorer is called as ``scorer(estimator, X, y=None)``, as `scoring` of scikit-learn's searches
+takes it, and is larger for better estimators.
 """
 
 from __future__ import annotations
@@ -10,13 +11,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
+from sklearn.cluster import KMeans
+from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array, check_random_state
+from sklearn.utils.validation import check_is_fitted
 
 from ._interface import validation
 from ._interface.masked import masked_as_missing
 from ._mixtures.criteria import last_step, rows_of_last_step
 
-__all__ = ["neg_aic_score", "neg_bic_score", "neg_icl_score", "psnr_scorer"]
+__all__ = [
+    "class_coverage",
+    "ndb",
+    "neg_aic_score",
+    "neg_bic_score",
+    "neg_icl_score",
+    "psnr_scorer",
+]
 
 
 def neg_aic_score(estimator, X, y=None):
@@ -274,3 +286,164 @@ class _PSNRScorer:
             restored = estimator.inverse_transform(restored)
         error = np.mean((np.asarray(restored) - clean) ** 2, dtype=np.float64)
         return float(10.0 * np.log10(self.data_range**2 / error)) if error > 0.0 else np.inf
+
+
+def ndb(X, samples, *, n_bins=100, bins=None, threshold=1.96, return_z=False, random_state=0):
+    r"""Count the bins that samples fill significantly more or less often than rows of data do.
+
+    k-means cuts the space into bins by the rows of the data. In a bin that holds the shares p of
+    the data and q of the samples,
+
+    .. math:: z = \frac{q - p}{\sqrt{s (1 - s) (1 / n + 1 / m)}}
+
+    is standard normal if both come from one distribution, s being the share of all n rows and m
+    samples together: the two-proportion test.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Rows of the data.
+
+    samples : array-like of shape (n_generated, n_features)
+        The rows to compare with them.
+
+    n_bins : int, default=100
+        The number of bins. Not used where `bins` is a fitted clusterer.
+
+    bins : clusterer, default=None
+        What cuts the space: an estimator with `predict`, such as
+        :class:`sklearn.cluster.KMeans`. If it is fitted it is used as it is, which is quicker
+        where many samples are compared; otherwise a clone of it is fitted to `X`. None takes
+        k-means with `n_bins` clusters and one start.
+
+    threshold : float, default=1.96
+        Absolute values of z above this count as different. 1.96 is a significance of 5 %: of 100
+        bins, five differ where nothing does.
+
+    return_z : bool, default=False
+        Whether to return z too.
+
+    random_state : int, RandomState instance or None, default=0
+        Controls the start of k-means.
+
+    Returns
+    -------
+    n_different : int
+        The number of bins that differ; divided by the number of bins it is 0 for perfect samples
+        and near 1 for bad ones.
+
+    z : ndarray of shape (n_bins,)
+        How much more often than the data the samples fill each bin, in standard errors, ordered
+        as the labels of `bins`; 0 for bins that neither fills. Only with `return_z`.
+
+    Raises
+    ------
+    ValueError
+        If `threshold` is negative or rows have different numbers of features.
+
+    See Also
+    --------
+    class_coverage : Shares of classes among samples, by a classifier.
+
+    Notes
+    -----
+    A bin that samples never reach is a mode they have dropped. Bins are fitted to `X`: new rows
+    of the same distribution fill them a little differently, so compare with what held-out rows
+    reach.
+
+    References
+    ----------
+    E. Richardson, Y. Weiss, "On GANs and GMMs", Advances in Neural Information Processing
+    Systems 31, 2018. :arxiv:`1805.12462`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmix.metrics import ndb
+    >>> X = np.repeat([[0.0], [5.0], [9.0]], 100, axis=0)
+    >>> samples = np.repeat([[0.0], [5.0]], 150, axis=0)  # the third mode is missing
+    >>> ndb(X, samples, n_bins=3)
+    3
+    >>> ndb(X, X + 0.1, n_bins=3)
+    0
+    """
+    if not threshold >= 0:
+        raise ValueError(
+            f"threshold must not be negative, but is {threshold}: it is a number of standard "
+            "errors, such as 1.96."
+        )
+    X, samples = (check_array(rows, dtype=[np.float64, np.float32]) for rows in (X, samples))
+    if X.shape[1] != samples.shape[1]:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but samples have {samples.shape[1]}: both must be rows "
+            "of the same kind."
+        )
+    if bins is None:
+        bins = KMeans(n_bins, n_init=1, random_state=random_state)
+    try:
+        check_is_fitted(bins)
+    except NotFittedError:
+        bins = clone(bins).fit(X)
+    labels = [np.asarray(bins.predict(rows.astype(X.dtype, copy=False))) for rows in (X, samples)]
+    n_bins = getattr(bins, "n_clusters", 1 + max(int(found.max()) for found in labels))
+    counts = np.stack([np.bincount(found, minlength=n_bins) for found in labels])
+    sizes = counts.sum(axis=1)
+    pooled = counts.sum(axis=0) / sizes.sum()
+    error = np.sqrt(pooled * (1.0 - pooled) * np.sum(1.0 / sizes))
+    difference = counts[1] / sizes[1] - counts[0] / sizes[0]
+    # A bin that holds all rows or none has no error, and no difference.
+    z = np.divide(difference, error, out=np.zeros(len(error)), where=error > 0)
+    n_different = int(np.sum(np.abs(z) > threshold))
+    return (n_different, z) if return_z else n_different
+
+
+def class_coverage(samples, classifier, *, threshold=0.9):
+    """Return which share of samples a classifier is sure to be of each class.
+
+    Parameters
+    ----------
+    samples : array-like of shape (n_generated, n_features)
+        Generated rows.
+
+    classifier : estimator
+        A fitted classifier of the data with `predict_proba`.
+
+    threshold : float, default=0.9
+        Samples whose most probable class has a lower probability than this count for none.
+
+    Returns
+    -------
+    shares : ndarray of shape (n_classes,)
+        Shares of all samples, in the order of ``classifier.classes_``. They sum to the share of
+        samples that are counted.
+
+    Raises
+    ------
+    ValueError
+        If `threshold` is not between 0 and 1.
+
+    See Also
+    --------
+    ndb : A test of bins, without classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmix import GMMBayesClassifier
+    >>> from skmix.metrics import class_coverage
+    >>> X = np.array([[-1.0], [0.0], [1.0], [9.0], [10.0], [11.0]])
+    >>> classifier = GMMBayesClassifier().fit(X, ["low"] * 3 + ["high"] * 3)
+    >>> classifier.classes_
+    array(['high', 'low'], dtype='<U4')
+    >>> class_coverage([[0.2], [0.4], [10.5], [5.0]], classifier)  # the last may be either
+    array([0.25, 0.5 ])
+    """
+    if not 0.0 <= threshold <= 1.0:
+        raise ValueError(
+            f"threshold must be a probability, from 0 to 1, but is {threshold}. 0 counts all "
+            "samples."
+        )
+    proba = classifier.predict_proba(samples)
+    sure = proba.max(axis=1) >= threshold
+    counts = np.bincount(proba.argmax(axis=1)[sure], minlength=proba.shape[1])
+    return counts / len(proba)

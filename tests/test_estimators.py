@@ -30,6 +30,7 @@ import skmix.exceptions
 import skmix.families
 import skmix.image
 import skmix.metrics
+import skmix.neural
 from skmix.utils import estimator_checks as skmix_checks
 
 # Checks that scikit-learn defines but yields only to its own estimators; some versions lack some.
@@ -213,14 +214,14 @@ def test_a_subclass_outside_carries_both_versions(monkeypatch):
 
 
 def test_rooms_are_imported_on_demand():
-    names = ["families", "image", "utils", "utils.estimator_checks"]
+    names = ["families", "image", "neural", "utils", "utils.estimator_checks"]
     script = "import sys, skmix\n" + "\n".join(
         f"assert 'skmix.{name}' not in sys.modules, 'imported at once'\n"
         f"skmix.{name}; import skmix.{name}; assert dir(skmix.{name})"
         for name in names
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(skmix.__file__).parents[1])
-    assert {"families", "image", "utils"} <= set(dir(skmix))
+    assert {"families", "image", "neural", "utils"} <= set(dir(skmix))
 
 
 def test_unknown_attributes_of_the_package():
@@ -324,7 +325,7 @@ def own_methods(cls):
             yield pytest.param(method, id=f"{cls.__name__}.{name}")
 
 
-PUBLIC = [getattr(skmix, name) for name in skmix.__all__]
+PUBLIC = [getattr(room, name) for room in (skmix, skmix.neural) for name in room.__all__]
 PUBLIC_CLASSES = [cls for cls in PUBLIC if isinstance(cls, type)]
 MODULES = (skmix, skmix.image, skmix.metrics, skmix_checks)
 PUBLIC_FUNCTIONS = [
