@@ -1,11 +1,12 @@
 """Whole images, in scikit-image's conventions: restored by their patches, and compressed."""
 
 from ._compress import CompressedImage, compress
+from ._denoise import denoise
 from ._inpaint import inpaint
 from ._noise import estimate_noise_std
 from ._patch_prior import fit_patch_prior
 from ._patches import extract_patches, reconstruct
-from ._restoration import denoise
+from ._prior_files import load_prior, save_prior
 
 __all__ = [
     "CompressedImage",
@@ -15,5 +16,7 @@ __all__ = [
     "extract_patches",
     "fit_patch_prior",
     "inpaint",
+    "load_prior",
     "reconstruct",
+    "save_prior",
 ]

@@ -38,16 +38,47 @@ def check_image(image: Any, *, name: str = "image") -> np.ndarray:
     return image
 
 
-def as_float(image: Any) -> np.ndarray:
-    """An image in floating point."""
+def as_float(image: Any, *, name: str = "image") -> np.ndarray:
+    """An image in floating point of at least single precision, NaN where it is masked."""
     image = np.asarray(masked_as_missing(image))
     if image.dtype in (np.float32, np.float64):
         return image
-    if image.dtype.kind not in "buifO":
+    if image.dtype.kind == "b":
         raise ValueError(
-            f"image must hold booleans, integers or floats, but has dtype {image.dtype}."
+            f"{name} holds booleans, which have no noise to speak of. Pass gray levels, such as "
+            f"{name}.astype(float)."
         )
-    return image.astype(np.float64)
+    if image.dtype.kind not in "uifO":
+        raise ValueError(f"{name} must hold integers or floats, but has dtype {image.dtype}.")
+    return image.astype(np.float32 if image.dtype == np.float16 else np.float64)
+
+
+def as_dtype(image: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """A restored image in the dtype of the one that was passed: integers rounded and clipped."""
+    if dtype.kind not in "uif":
+        return image
+    if dtype.kind == "f":
+        return image.astype(dtype, copy=False)
+    # The largest 64-bit integers are no floats: clip to the floats within.
+    limits = np.iinfo(dtype)
+    high = float(limits.max)
+    if int(high) > limits.max:
+        high = float(np.nextafter(high, 0.0))
+    return np.clip(np.rint(image), float(limits.min), high).astype(dtype)
+
+
+def check_axes(image: np.ndarray, channel_axis: int | None) -> None:
+    """Check that a gray image has two axes, and one of colours three."""
+    if channel_axis is None and image.ndim != 2:
+        raise ValueError(
+            f"image has shape {image.shape}; a gray image has two axes, and for a colour "
+            "image channel_axis must say which axis holds the channels."
+        )
+    if channel_axis is not None and (image.ndim != 3 or not -3 <= channel_axis < 3):
+        raise ValueError(
+            f"channel_axis={channel_axis} needs an image with three axes, but image has shape "
+            f"{image.shape}."
+        )
 
 
 def check_channel_axis(channel_axis: int | None, ndim: int, *, name: str = "image") -> int | None:

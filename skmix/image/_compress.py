@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import zipfile
+import sys
 from dataclasses import dataclass
+from math import prod
 from numbers import Integral
 from typing import Any
 
@@ -21,6 +22,7 @@ from ._arrays import (
     undo_channels_last,
 )
 from ._bits import code_length, pack, unpack
+from ._npz import read_npz
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,8 +106,7 @@ class CompressedImage:
                [1, 1]])
         """
         n_rows, n_columns = (-(-n // self.block_size) for n in self._pixels)
-        codes = unpack(self.packed_codes, n_rows * n_columns, code_length(len(self.codebook)))
-        return codes.reshape(n_rows, n_columns)
+        return self._unpacked().reshape(n_rows, n_columns).astype(np.intp)
 
     @property
     def bits_per_pixel(self) -> float:
@@ -164,7 +165,12 @@ class CompressedImage:
 
     @property
     def _n_pixels(self) -> int:
-        return int(np.prod(self._pixels))
+        return prod(self._pixels)
+
+    def _unpacked(self) -> np.ndarray:
+        """The codes (n_blocks,) in the smallest dtype that holds them."""
+        n_blocks = prod(-(-n // self.block_size) for n in self._pixels)
+        return unpack(self.packed_codes, n_blocks, code_length(len(self.codebook)))
 
     def decompress(self) -> np.ndarray:
         """Return the reconstructed image.
@@ -184,7 +190,7 @@ class CompressedImage:
         """
         n_channels = 1 if self.channel_axis is None else self.shape[self.channel_axis]
         height, width = self._pixels
-        blocks = self.codebook[self.codes.ravel()]
+        blocks = self.codebook[self._unpacked()]
         image = join_blocks(blocks, (height, width, n_channels), self.block_size)
         return np.ascontiguousarray(undo_channels_last(image, self.channel_axis))
 
@@ -263,13 +269,17 @@ class CompressedImage:
             )
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> CompressedImage:
+    def load(cls, path: str | os.PathLike, *, max_pixels: int = 2**27) -> CompressedImage:
         """Read a compressed image that `save` wrote. Nothing in the file is executed.
 
         Parameters
         ----------
         path : str or path-like
             The file.
+
+        max_pixels : int, default=134217728
+            The largest number of pixels that an image may have. An image of few codes takes
+            next to no bytes, however large it says that it is.
 
         Returns
         -------
@@ -279,8 +289,8 @@ class CompressedImage:
         Raises
         ------
         ValueError
-            If the file is not one that `save` wrote, or was cut or changed so that its parts
-            do not fit together.
+            If the file is not one that `save` wrote, was cut or changed so that its parts
+            do not fit together, or has more than `max_pixels` pixels.
 
         Examples
         --------
@@ -291,35 +301,40 @@ class CompressedImage:
         >>> CompressedImage.load(path).bits_per_pixel
         65.0
         """
+        limits = dict.fromkeys(("channel_axis", "shape", "block_size"), 64)
+        # Arrays are stored as they are: none is larger than the file.
+        limits |= dict.fromkeys(("codebook", "packed_codes"), sys.maxsize)
+        parts = read_npz(path, limits, what="compressed image")
         try:
-            with np.load(path, allow_pickle=False) as parts:
-                channel_axis = int(parts["channel_axis"])
-                compressed = cls(
-                    codebook=parts["codebook"],
-                    packed_codes=parts["packed_codes"],
-                    shape=tuple(parts["shape"].tolist()),
-                    block_size=int(parts["block_size"]),
-                    channel_axis=None if channel_axis < 0 else channel_axis,
-                )
-            compressed._check()
-        except (ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            channel_axis = int(parts["channel_axis"])
+            compressed = cls(
+                codebook=parts["codebook"],
+                packed_codes=parts["packed_codes"],
+                shape=tuple(int(n) for n in parts["shape"]),
+                block_size=int(parts["block_size"]),
+                channel_axis=None if channel_axis < 0 else channel_axis,
+            )
+            compressed._check(max_pixels)
+        except (ValueError, TypeError, IndexError, OverflowError) as error:
             raise ValueError(f"{os.fspath(path)!r} holds no compressed image: {error}") from error
         return compressed
 
-    def _check(self) -> None:
+    def _check(self, max_pixels: int) -> None:
         """Raise an error where the parts of a file do not fit together."""
         check_image(self.codebook, name="codebook")
         gray = self.channel_axis is None
         if len(self.shape) != (2 if gray else 3) or min(self.shape) < 1 or self.block_size < 1:
             raise ValueError(f"shape {self.shape} with blocks of {self.block_size} pixels.")
         n_channels = 1 if gray else self.shape[self.channel_axis]  # type: ignore[index]
+        if prod(self._pixels) > max_pixels:
+            raise ValueError(f"shape {self.shape} has more than max_pixels={max_pixels} pixels.")
         if self.codebook.ndim != 2 or self.codebook.shape[1] != self.block_size**2 * n_channels:
             raise ValueError(f"a codebook of shape {self.codebook.shape}.")
-        n_blocks = int(np.prod([-(-n // self.block_size) for n in self._pixels]))
+        n_blocks = prod(-(-n // self.block_size) for n in self._pixels)
         n_bytes = -(-n_blocks * code_length(len(self.codebook)) // 8)
         if self.packed_codes.dtype != np.uint8 or self.packed_codes.shape != (n_bytes,):
             raise ValueError(f"{self.packed_codes.shape} packed bytes instead of {n_bytes}.")
-        if self.codes.max() >= len(self.codebook):
+        if self._unpacked().max() >= len(self.codebook):
             raise ValueError("a code that is not in the codebook.")
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from .._interface.masked import refuse_masked
-from ._arrays import as_float
 from ._progress import Progress
 from ._restoration import Settings, restore
 
@@ -20,8 +19,9 @@ def inpaint(
     noise_std=0.0,
     method="mmse",
     stride=1,
-    remove_mean=True,
+    remove_mean=None,
     channel_axis=None,
+    data_range=None,
     return_std=False,
     verbose=False,
 ):
@@ -30,11 +30,11 @@ def inpaint(
     Parameters
     ----------
     image : array-like of shape (n_rows, n_columns), or with a further axis of channels
-        The image. Its units are those of the prior.
+        The image, in integers or floats.
 
     mask : array-like of bool, of the shape of the image or (n_rows, n_columns), or None
-        True where a pixel is missing, whatever `image` holds there; pixels that are NaN are
-        missing too. None for these alone.
+        True where a pixel is missing, whatever `image` holds there; pixels that are NaN or masked
+        (numpy's masked arrays) are missing too. None for these alone.
 
     prior : estimator, default=None
         A fitted `MVNDenoiser`, `GSMDenoiser` or `GMMDenoiser` with size² features, or size² times
@@ -53,14 +53,17 @@ def inpaint(
         Pixels from one patch to the next. With 2 it takes a quarter of the time, and filled
         photographs lost 0.1 dB; with 4 a sixteenth, and 0.7 dB.
 
-    remove_mean : bool, default=True
-        Whether the prior is for patches less their mean.
+    remove_mean : bool, default=None
+        Whether the prior is for patches less their mean, as in `denoise`.
 
     channel_axis : int, default=None
         The axis of the channels of a colour image; None for gray ones. A prior for gray patches
         fills three channels in a basis of luminance and colour differences, where a pixel that is
         missing in one channel counts as missing in all; a prior for patches of all channels makes
         use of the others.
+
+    data_range : float, default=None
+        The distance from black to white, in units of the image, as in `denoise`.
 
     return_std : bool, default=False
         Whether to return posterior standard deviations too.
@@ -70,8 +73,8 @@ def inpaint(
 
     Returns
     -------
-    restored : ndarray of the shape of the image
-        In floating point.
+    restored : ndarray of the shape and dtype of the image
+        Integers are rounded, and clipped to what the dtype holds.
 
     std : ndarray of the shape of the image
         Posterior standard deviations of the pixels, in units of the image; 0 for known pixels
@@ -123,30 +126,32 @@ def inpaint(
     >>> bool(np.abs(filled - clean).max() < 0.05)
     True
     """
-    image = as_float(image)
-    if mask is not None:
-        image = np.where(_full_mask(mask, image, channel_axis), np.nan, image)
+    missing = None if mask is None else _full_mask(mask, np.shape(image), channel_axis)
     settings = Settings(method, stride, remove_mean, with_variance=return_std)
     with Progress("inpaint", verbose) as progress:
-        restored, variance = restore(image, prior, noise_std, channel_axis, settings, progress)
-    return (restored, np.sqrt(variance)) if return_std else restored
+        restored, std = restore(
+            image, missing, prior, noise_std, channel_axis, data_range, settings, progress
+        )
+    return (restored, std) if return_std else restored
 
 
-def _full_mask(mask: Any, image: np.ndarray, channel_axis: int | None) -> np.ndarray:
+def _full_mask(mask: Any, shape: tuple[int, ...], channel_axis: int | None) -> np.ndarray:
     """The mask in the shape of the image."""
     refuse_masked(mask, "mask")
     mask = np.asarray(mask)
     if mask.dtype != bool and not np.all((mask == 0) | (mask == 1)):
-        raise ValueError("mask must hold booleans: True where a pixel is missing.")
+        hint = ""
+        if np.all((mask == 0) | (mask == 255)):
+            hint = " For a mask of 0 and 255 pass mask > 0."
+        raise ValueError(f"mask must hold booleans: True where a pixel is missing.{hint}")
     mask = mask.astype(bool)
-    of_pixels = image.shape
-    if channel_axis is not None and -image.ndim <= channel_axis < image.ndim:
-        of_pixels = tuple(np.delete(image.shape, channel_axis).tolist())
+    if channel_axis is not None and -len(shape) <= channel_axis < len(shape):
+        of_pixels = tuple(np.delete(shape, channel_axis).tolist())
         if mask.shape == of_pixels:
-            return np.broadcast_to(np.expand_dims(mask, channel_axis), image.shape)
-    if mask.shape != image.shape:
+            return np.broadcast_to(np.expand_dims(mask, channel_axis), shape)
+    if mask.shape != shape:
         raise ValueError(
-            f"mask has shape {mask.shape}, but image has shape {image.shape}; a mask has one "
+            f"mask has shape {mask.shape}, but image has shape {shape}; a mask has one "
             "entry per pixel, or per pixel and channel."
         )
     return mask

@@ -10,13 +10,14 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from .._denoisers.base import Denoiser
 from .._denoisers.gaussian import GMMDenoiser, less_noise
 from .._rows.sources import one_blas_thread
 from ._arrays import as_float
+from ._patch_format import PatchFormat
 from ._patches import corners, cut_patches, known_means
+from ._units import check_data_range, known_data_range
 
 # The side of patches of a prior that is learned from the image itself.
 LEARNED_SIZE = 8
@@ -24,7 +25,14 @@ LEARNED_SIZE = 8
 
 @one_blas_thread()
 def fit_patch_prior(
-    images, estimator, *, size=8, n_patches=200_000, remove_mean=True, random_state=None
+    images,
+    estimator,
+    *,
+    size=8,
+    n_patches=200_000,
+    remove_mean=True,
+    data_range=None,
+    random_state=None,
 ):
     """Learn a prior for patches from images.
 
@@ -46,18 +54,26 @@ def fit_patch_prior(
     remove_mean : bool, default=True
         Whether to take the mean out of each patch (and channel).
 
+    data_range : float, default=None
+        The distance from black to white, in units of the images. None takes 255 for uint8, 65535
+        for uint16, and 1 for floats within about [-0.5, 1.5]; of others, or where images differ,
+        none is known.
+
     random_state : int, RandomState instance or None, default=None
         Controls which patches are drawn.
 
     Returns
     -------
     prior : estimator
-        A fitted clone.
+        A fitted clone. It knows the size and channels of its patches and their `data_range`:
+        `denoise` and `inpaint` convert images of another one. A prior of no known range is for
+        images in the same units.
 
     Raises
     ------
     ValueError
-        If there are no images, one is smaller than a patch, or none has a complete patch.
+        If there are no images, one is smaller than a patch or boolean, `data_range` is not
+        positive, or no image has a complete patch.
 
     Examples
     --------
@@ -68,7 +84,10 @@ def fit_patch_prior(
     >>> fit_patch_prior(images, MVNDenoiser(), size=4, random_state=0).n_features_in_
     16
     """
-    images = [as_float(image) for image in images]
+    data_range = check_data_range(data_range)
+    given, images = list(images), [as_float(image) for image in images]
+    if data_range is None:
+        data_range = _common_data_range(given, images)
     if not images:
         raise ValueError("images is empty: a prior needs at least one image.")
     random_state = check_random_state(random_state)
@@ -88,7 +107,19 @@ def fit_patch_prior(
         X = X - known_means(X)
     prior = clone(estimator)
     with prior._fitting_patches() if isinstance(prior, Denoiser) else nullcontext():
-        return prior.fit(X.reshape(len(X), -1))
+        prior.fit(X.reshape(len(X), -1))
+    if isinstance(prior, Denoiser):
+        prior.patch_format_ = PatchFormat(int(size), X.shape[2], data_range, bool(remove_mean))
+    return prior
+
+
+def _common_data_range(given: list[Any], images: list[np.ndarray]) -> float | None:
+    """The distance from black to white that all images have; None where it is not known."""
+    found = {
+        known_data_range(getattr(image, "dtype", values.dtype), values)
+        for image, values in zip(given, images, strict=True)
+    }
+    return found.pop() if len(found) == 1 else None
 
 
 def learn_patch_prior(image: np.ndarray, noise_std: float, *, remove_mean: bool) -> GMMDenoiser:
@@ -130,10 +161,3 @@ def learn_patch_prior(image: np.ndarray, noise_std: float, *, remove_mean: bool)
     covariances = [less_noise(matrix, noise_variance) for matrix in noisy.covariances_]
     covariances += reg_covar * np.eye(fitted.n_features_in_)
     return GMMDenoiser.from_parameters(noisy.weights_, noisy.means_, covariances)
-
-
-def patch_side(prior: Any, n_channels: int) -> int | None:
-    """Side of the patches that a prior is for; None if they are no squares."""
-    check_is_fitted(prior)
-    size = int(np.sqrt(prior.n_features_in_ / n_channels) + 0.5)
-    return size if size * size * n_channels == prior.n_features_in_ else None

@@ -4,6 +4,7 @@ import dataclasses
 import io
 import itertools
 import pickle
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skmix.image import CompressedImage, _arrays, _bits, compress
+from skmix.image._bits import pack, unpack
 
 DTYPES = (np.bool_, np.uint8, np.uint16, np.int16, np.int64, np.float16, np.float32, np.float64)
 
@@ -250,7 +252,11 @@ def changed(compressed, **parts):
         ({"shape": [0, 9, 3]}, "shape"),
         ({"block_size": 2}, "codebook"),
         ({"block_size": 0}, "blocks of 0 pixels"),
-        ({"codebook": np.zeros((3, 3), dtype=object)}, "pickle"),
+        ({"codebook": np.zeros((3, 3), dtype=object)}, "dtype object"),
+        ({"shape": 7}, "holds no compressed image"),
+        ({"shape": [10**6, 10**6, 3]}, "more than max_pixels=134217728 pixels"),
+        ({"channel_axis": 5}, "holds no compressed image"),
+        ({"channel_axis": [1, 2]}, "holds no compressed image"),
         ({"codebook": np.full((3, 3), np.nan)}, "NaN"),
     ],
 )
@@ -287,6 +293,52 @@ def test_file_cut_short_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(ValueError, match="holds no compressed image"):
         CompressedImage.load(path)
+
+
+def test_files_that_promise_much_are_refused_early(tmp_path):
+    """A file of one code says that its image is large; others are compressed or encrypted."""
+    path = tmp_path / "image.npz"
+    compressed = compress(np.zeros((40, 40, 1)), 1)
+    path.write_bytes(changed(compressed, shape=[10**5, 10**4, 1]))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="max_pixels"):
+        CompressedImage.load(path)
+    assert tracemalloc.get_traced_memory()[1] < 10**6
+    tracemalloc.stop()
+    small = changed(compressed)
+    path.write_bytes(small)
+    assert CompressedImage.load(path, max_pixels=1600).shape == (40, 40, 1)
+    with pytest.raises(ValueError, match="max_pixels=1599"):
+        CompressedImage.load(path, max_pixels=1599)
+    with zipfile.ZipFile(path) as stored, zipfile.ZipFile(tmp_path / "bomb", "w", 8) as deflated:
+        for name in stored.namelist():
+            deflated.writestr(name, stored.read(name))
+    with pytest.raises(ValueError, match="compressed or encrypted"):
+        CompressedImage.load(tmp_path / "bomb")
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_files_with_any_byte_changed_load_or_are_refused(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    content = bytearray(changed(compress(rng.integers(9, size=(9, 9)), 3, random_state=0)))
+    for place in rng.integers(len(content), size=3):
+        content[place] = rng.integers(256)
+    (tmp_path / "image").write_bytes(content)
+    try:
+        CompressedImage.load(tmp_path / "image")
+    except ValueError as error:
+        assert "holds no compressed image" in str(error)
+
+
+def test_large_images_unpack_piece_by_piece():
+    rng = np.random.default_rng(0)
+    for length in (1, 3, 8, 11):
+        codes = rng.integers(1 << length, size=600_001)
+        packed = pack(codes, length)
+        tracemalloc.start()
+        np.testing.assert_array_equal(unpack(packed, len(codes), length), codes)
+        assert tracemalloc.get_traced_memory()[1] < 12 * 2**20
+        tracemalloc.stop()
 
 
 # Bad input -----------------------------------------------------------------------------------
