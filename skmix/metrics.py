@@ -279,8 +279,8 @@ class _PSNRScorer:
         if hasattr(X, "columns"):  # fitted with names
             noisy = type(X)(noisy, columns=X.columns, index=X.index)
         options = {}
-        if "noise_std" in inspect.signature(estimator.transform).parameters:
-            options["noise_std"] = self.noise_std
+        if "row_noise_std" in inspect.signature(estimator.transform).parameters:
+            options["row_noise_std"] = self.noise_std
         restored = estimator.transform(noisy, **options)
         if hasattr(estimator, "steps"):
             restored = estimator.inverse_transform(restored)

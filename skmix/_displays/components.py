@@ -264,6 +264,7 @@ class ComponentsDisplay:
         components = _check_components(mixture, components)
         options: dict[str, Any] = {"kind": kind, "labels": components}
         family, params = family_in_units(mixture)
+        params = params._replace(covariances=np.asarray(mixture.covariances_))
         if kind == "images":
             options["image_shape"] = _check_image_shape(image_shape, n_features)
             means = mixture.means_

@@ -99,7 +99,7 @@ class DiagonalGaussian(GaussianFamily):
         return 1.0 / params.precisions_cholesky**2
 
     def variances(self, params):
-        return self.pivots(params)
+        return self.covariances(params)
 
     def rescale(self, params: GaussianParams, scale):
         covariances = params.covariances

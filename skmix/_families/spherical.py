@@ -72,7 +72,7 @@ class SphericalGaussian(DiagonalGaussian):
         return 1.0 / params.precisions_cholesky[:, None] ** 2
 
     def variances(self, params):
-        return np.broadcast_to(self.pivots(params), params.means.shape)
+        return np.broadcast_to(self.covariances(params)[:, None], params.means.shape)
 
     def rescale(self, params: GaussianParams, scale):
         covariances = params.covariances

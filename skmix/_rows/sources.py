@@ -300,7 +300,8 @@ class ArraySource:
         return self._chunk(rows)
 
     def _chunk(self, rows: Any) -> Chunk:
-        if isinstance(rows, slice) and rows == slice(0, self.n_samples):
+        everything = isinstance(rows, slice) and rows == slice(0, self.n_samples)
+        if everything and isinstance(self.X, np.ndarray):
             return Chunk(rows, self.X, self.sample_weight)  # the same objects in every pass
         weight = None if self.sample_weight is None else self.sample_weight[rows]
         return Chunk(rows, self.X[rows], weight)

@@ -55,7 +55,7 @@ def everything(estimator, X, y):
             continue
         if name in ("transform", "posterior") and hasattr(fitted, "posterior"):
             noise = np.linspace(0.1, 1.0, len(Z))
-            found[name] = [method(Z), method(Z, noise_std=noise)]
+            found[name] = [method(Z), method(Z, row_noise_std=noise)]
         elif name in ROWWISE:
             found[name] = method(Z)
         elif name == "score":

@@ -62,7 +62,7 @@ def test_mmse_averages_denoised_patches(prior, stride, remove_mean):
     noisy = noisy_version(waves())
     patches = extract_patches(noisy, 6, stride).reshape(-1, 36)
     means = patches.mean(axis=1, keepdims=True) if remove_mean else 0.0
-    restored = prior.transform(patches - means, noise_std=0.2) + means
+    restored = prior.transform(patches - means, row_noise_std=0.2) + means
     expected = reconstruct(restored.reshape(-1, 6, 6), noisy.shape, stride)
     actual = denoise(noisy, prior, 0.2, stride=stride, remove_mean=remove_mean)
     # Components of which a patch has less than 1e-6 are left out.

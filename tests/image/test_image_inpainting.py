@@ -122,7 +122,7 @@ def test_std_averages_posterior_variances(make, stride):
     noisy = noisy_version(waves())
     patches = extract_patches(noisy, 6, stride).reshape(-1, 36)
     patches -= patches.mean(axis=1, keepdims=True)
-    variance = learned.posterior(patches, noise_std=0.2).variance.reshape(-1, 6, 6)
+    variance = learned.posterior(patches, row_noise_std=0.2).variance.reshape(-1, 6, 6)
     expected = reconstruct(variance, noisy.shape, stride) + 0.2**2 / 36
     std = denoise(noisy, learned, 0.2, stride=stride, return_std=True)[1]
     np.testing.assert_allclose(std**2, expected, atol=1e-10)

@@ -19,7 +19,7 @@ def test_psnr_is_that_of_the_restored_rows():
     X = load_digits().data[:500] / 16
     denoiser = MVNDenoiser(noise_std=7.0).fit(X)
     noisy = X + 0.3 * np.random.RandomState(5).standard_normal(X.shape)
-    error = np.mean((denoiser.transform(noisy, noise_std=0.3) - X) ** 2)
+    error = np.mean((denoiser.transform(noisy, row_noise_std=0.3) - X) ** 2)
     score = psnr_scorer(0.3, random_state=5)(denoiser, X)
     assert score == pytest.approx(-10 * np.log10(error), abs=1e-9)
     wider = psnr_scorer(0.3, data_range=255.0, random_state=5)(denoiser, X)
