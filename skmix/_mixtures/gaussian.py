@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral, Real
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._engine import em
+from .._engine import em, few_rows
 from .._families import (
     DiagonalGaussian,
     Frame,
@@ -32,6 +33,10 @@ FAMILIES: dict[str, type[GaussianFamily]] = {
     family.covariance_type: family
     for family in (FullGaussian, TiedGaussian, DiagonalGaussian, SphericalGaussian)
 }
+
+
+# BLAS leaves products of no more than twice this many numbers on one thread anyway.
+SMALL_PRODUCT = 2**17
 
 
 class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
@@ -405,9 +410,10 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
                 "warm_start=False to start afresh."
             )
 
-    def _make_family(self, source):
+    def _make_family(self, source, frame=None):
         family_type = FAMILIES[self.covariance_type]
-        frame = Frame.of_source(source, common_scale=family_type.common_scale)
+        if frame is None:
+            frame = Frame.of_source(source, common_scale=family_type.common_scale)
         family = family_type(
             frame,
             reg_covar=self.reg_covar,
@@ -484,14 +490,14 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
         few = search.few_rows(source, self.n_components, random_state)
         with few.source:
             if "means" in given:
-                few_family = self._make_family(few.filled)
+                few_family = self._family_of_some(few.filled, family)
                 means = given["means"] * family.frame.scale + family.frame.reference
                 means = (means - few_family.frame.reference) / few_family.frame.scale
                 params = search.start_near(few, few_family, means)
                 return family.to_frame(few_family.from_frame(params))
             params = search.search(
                 few,
-                self._make_family,
+                lambda some: self._family_of_some(some, family),
                 search.peer_centres(few, self.n_components, peer_state),
                 self.n_components,
                 random_state,
@@ -502,12 +508,17 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
         more = search.more_rows(source, few.source.n_samples, random_state)
         if more is not None and self.max_iter > 0:
             with more:
-                more_family = search.forgiving(self._make_family(more))
+                more_family = search.forgiving(self._family_of_some(more, family))
                 params = more_family.to_frame(params)
                 options = {"tol": self.tol, "max_iter": self.max_iter, "hard": hard}
                 params = em.em(more, more_family, params, **options).params
                 params = more_family.from_frame(params)
         return family.to_frame(params)
+
+    def _family_of_some(self, source, family):
+        """Return a family for some of the rows that `family` was made for."""
+        known = np.isfinite(family.frame.radius).all() and not family.incomplete
+        return self._make_family(source, family.frame if known else None)
 
     def _few_rows(self, source):
         return search.few_rows(source, self.n_components, np.random.RandomState(0))
@@ -516,7 +527,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
         if self.n_components == 1:
             return True, result.lower_bound
         few, hard = self._few_rows(source), self.assignment == "hard"
-        few_family = self._make_family(few.filled)
+        few_family = self._family_of_some(few.filled, family)
         params = few_family.to_frame(family.from_frame(result.params))
         taken, spikes = search.verdict(few, few_family, params, hard)
         return not spikes.any(), result.lower_bound + taken
@@ -540,7 +551,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
             return None
         few, hard = self._few_rows(source), self.assignment == "hard"
         with few.filled:
-            few_family = self._make_family(few.filled)
+            few_family = self._family_of_some(few.filled, family)
             params = few_family.to_frame(family.from_frame(params))
             if not search.too_few(few, few_family, self.n_components):
                 bad |= search.verdict(few, few_family, params, hard)[1]
@@ -587,17 +598,36 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
         dense = GaussianParams(params.weights, params.means, covariances, factors)
         return FullGaussian(family.frame), dense
 
-    def _fitted_family(self):
-        family_type = FAMILIES[self.covariance_type]
-        params = GaussianParams(
+    def _learned(self) -> GaussianParams:
+        """Return the learned attributes as they are now."""
+        return GaussianParams(
             np.asarray(self.weights_, dtype=np.float64),
             np.asarray(self.means_, dtype=np.float64),
             None,
             np.asarray(self.precisions_cholesky_, dtype=np.float64),
         )
-        variances = family_type(Frame.identity(params.means.shape[1])).pivots(params)
+
+    def _log_prob_of_few(self, X):
+        n_rows, n_features = X.shape
+        if n_rows * self.means_.shape[0] * n_features > few_rows.FEW:
+            return None
+        family, params = _plain_family(FAMILIES[self.covariance_type], n_features), self._learned()
+        if n_rows * n_features**2 > SMALL_PRODUCT:
+            with one_blas_thread():
+                return family.log_prob_of_few(params, X)
+        return family.log_prob_of_few(params, X)
+
+    def _fitted_family(self):
+        family_type, params = FAMILIES[self.covariance_type], self._learned()
+        variances = _plain_family(family_type, params.means.shape[1]).pivots(params)
         frame = Frame.of_components(
             params.weights, params.means, variances, common_scale=family_type.common_scale
         )
         family = family_type(frame)
         return family, family.to_frame(params)
+
+
+@functools.lru_cache(maxsize=16)
+def _plain_family(family_type: type[GaussianFamily], n_features: int) -> GaussianFamily:
+    """Return a family in the coordinates of the rows; it knows of no fit."""
+    return family_type(Frame.identity(n_features))
