@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from families import FAMILIES
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
@@ -11,7 +12,6 @@ from skmix import GaussianMixture
 from skmix._engine import em, few_rows
 from skmix._families import rounding
 from skmix._rows.sources import ArraySource, Scratch
-from tests.families import FAMILIES
 
 METHODS = ("predict", "predict_proba", "score_samples")
 every_family = pytest.mark.parametrize("case", FAMILIES, ids=lambda case: case.covariance_type)
