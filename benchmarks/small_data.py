@@ -122,7 +122,7 @@ def many_features(n_pairs):
     n_pairs = min(n_pairs, 3)
     for n, d, k in ((4000, 600, 4), (4000, 784, 4), (100, 2000, 1)):
         X = rng.normal(size=(k, d))[rng.integers(k, size=n)] + rng.normal(size=(n, d))
-        one = options(k, "full", max_iter=3, random_state=0)
+        one = options(k, "full", tol=0.0, max_iter=3, random_state=0)
 
         def fit(library, X=X, one=one):
             return library(**one).fit(X)

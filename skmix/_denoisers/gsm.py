@@ -14,7 +14,8 @@ from .._interface import validation
 from .._interface.callbacks import Task
 from .._linalg import matrices as matrices
 from .._mixtures.gaussian import GaussianMixture
-from .._rows.sources import ArraySource, Chunk, Scratch
+from .._rows.sources import ArraySource, Chunk, Scratch, one_blas_thread
+from . import eigenbasis
 from .gaussian import GaussianPrior
 from .scales import Moments, ScaleMixtureDenoiser
 
@@ -221,6 +222,18 @@ class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
             self._warn(result)
             task.end(dict)
         return self
+
+    @one_blas_thread()
+    def _posterior(self, X, noise_variance, *, with_variance):
+        if len(noise_variance) > 1:
+            family, params = self.mixture_._dense_family()
+            params = params._replace(covariances=family.covariances(params))
+            per_row = noise_variance[:, 0]
+            shared = eigenbasis.shared_shape(family.from_frame(params), per_row)
+            if shared is not None:
+                with ArraySource(X) as source:
+                    return eigenbasis.denoise(source, shared, per_row, with_variance=with_variance)
+        return super()._posterior(X, noise_variance, with_variance=with_variance)
 
     def _fit_in_turns(self, moments, fit_scales):
         """Fit the scales, with `learn_covariance` in turns with the shape.

@@ -32,6 +32,9 @@ class DiagonalGaussian(GaussianFamily):
     def log_det_precision_cholesky(self, params):
         return np.log(params.precisions_cholesky).sum(axis=1)
 
+    def whiten(self, precisions_cholesky, diff):
+        return diff * precisions_cholesky[:, None]
+
     def mahalanobis(self, params, k, diff, scratch):
         diff *= params.precisions_cholesky[k].astype(diff.dtype)[:, None]
         np.multiply(diff, diff, out=diff)

@@ -62,6 +62,9 @@ class FullGaussian(GaussianFamily):
     def log_det_precision_cholesky(self, params):
         return np.log(np.diagonal(params.precisions_cholesky, axis1=1, axis2=2)).sum(axis=1)
 
+    def whiten(self, precisions_cholesky, diff):
+        return diff @ precisions_cholesky
+
     def mahalanobis(self, params, k, diff, scratch):
         return matrices.squared_norms(params.precisions_cholesky[k], diff, scratch)
 

@@ -19,7 +19,13 @@ import numpy as np
 from .._rows.sources import Scratch
 from . import rounding
 from .frame import Frame
-from .gaussian_form import GaussianForm, GaussianParams, GaussianStatistics
+from .gaussian_form import (
+    LOG_2PI,
+    GaussianForm,
+    GaussianParams,
+    GaussianStatistics,
+    log_of_weights,
+)
 from .penalties import concession, magnitude
 
 # Where a component's own rows are: at its mean, and so many standard deviations of each feature
@@ -119,9 +125,12 @@ class GaussianFamily(ABC):
         return self
 
     def for_rows(self, source: Any) -> Self:
-        """Return this family in the frame of some rows, bound to them."""
+        """Return this family bound to some of the rows that it was made for."""
+        frame = self.frame
+        if self.incomplete or not np.all(np.isfinite(frame.radius)):
+            frame = Frame.of_source(source, common_scale=self.common_scale)
         family = type(self)(
-            Frame.of_source(source, common_scale=self.common_scale),
+            frame,
             reg_covar=self.reg_covar,
             shrinkage=self.shrinkage,
             incomplete=source.incomplete,
@@ -151,6 +160,10 @@ class GaussianFamily(ABC):
     @abstractmethod
     def log_det_precision_cholesky(self, params: GaussianParams) -> np.ndarray:
         """Half the log-determinant of the precisions, (K,) or scalar."""
+
+    @abstractmethod
+    def whiten(self, precisions_cholesky: np.ndarray, diff: np.ndarray) -> np.ndarray:
+        """Map deviations (K, n, n_features) from the means to coordinates of unit variance."""
 
     @abstractmethod
     def mahalanobis(
@@ -313,18 +326,23 @@ class GaussianFamily(ABC):
     def prepare(self, params: GaussianParams, dtype) -> GaussianForm:
         """Choose type and form for the rows of the fit."""
         params = self.with_noise(params)
-        if not self.incomplete and self._surely_small(params, dtype):
-            return GaussianForm(self, params, dtype=dtype)
+        if not self.incomplete and len(self.frame.scale) <= self.max_moment_features:
+            if self._bound(params) < rounding.surely_small(self.coarse, np.dtype(dtype)):
+                return GaussianForm(self, params, dtype=dtype)
+        elif not self.incomplete and self._bound(params) < rounding.rows_surely_exact(dtype):
+            everything = np.ones(len(params.weights), dtype=bool)
+            return GaussianForm(self, params, dtype=dtype, centred=everything, about=params.means)
         units = rounding.of_sums(params.weights * self.n_rows, self.coarse)
         return self._prepare(params, dtype, self.frame.radius, self.incomplete, units)
 
-    def _surely_small(self, params: GaussianParams, dtype) -> bool:
-        """Whether rounding is small for all components, by a bound that costs next to nothing."""
-        if len(self.frame.scale) > self.max_moment_features:
-            return False
+    def _bound(self, params: GaussianParams, distance: float | None = None) -> float:
+        """Bound the ratios of all components, at next to no cost: precision times distance².
+
+        `distance` is the largest from any origin in any feature, that of the rows if None.
+        """
         factors = params.precisions_cholesky.ravel()
-        largest = float(factors @ factors) * self.radius2
-        return largest < rounding.surely_small(self.coarse, np.dtype(dtype))
+        distance2 = self.radius2 if distance is None else distance**2
+        return float(factors @ factors) * distance2
 
     def _prepare(
         self, params: GaussianParams, dtype, radius, incomplete, units: Any = 0.0
@@ -392,9 +410,8 @@ class GaussianFamily(ABC):
         """
         if new_params is not None:
             noisy = self.with_noise(new_params)
-            if not (self.incomplete or len(form.centred)) and self._surely_small(
-                noisy, form.dtype
-            ):
+            distance = float(np.abs(new_params.means - statistics.about).max())
+            if self._bound(noisy, distance) < rounding.surely_small(self.coarse, form.dtype):
                 return None
         means = self._means(params, statistics, _dead(statistics))
         shift = np.abs(means - statistics.about)
@@ -430,6 +447,20 @@ class GaussianFamily(ABC):
             return forms[incomplete]
 
         return form_for
+
+    def log_prob_of_few(self, params: GaussianParams, X: np.ndarray) -> np.ndarray | None:
+        """Log weight + log density (n_components, n_rows) of complete rows, all at once.
+
+        In the coordinates of the parameters, whatever the frame; None where some are not finite,
+        as with missing cells.
+        """
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            whitened = self.whiten(params.precisions_cholesky, X - params.means[:, None])
+            log_prob = np.einsum("knd,knd->kn", whitened, whitened)
+            log_prob *= -0.5
+            constant = self.log_det_precision_cholesky(params) - 0.5 * LOG_2PI * X.shape[1]
+            log_prob += (constant + log_of_weights(params.weights, np.float64))[:, None]
+            return log_prob if np.isfinite(log_prob.sum()) else None
 
     def n_components(self, params: GaussianParams) -> int:
         """Return the number of components."""
@@ -535,6 +566,8 @@ class GaussianFamily(ABC):
         pivots = self.pivots(params)
         rounding = 100 * pivots.shape[1] * np.finfo(np.float64).eps * pivots.max(axis=1)
         singular = pivots.min(axis=1) <= rounding
+        if self._bound(params, float(np.sqrt(self.reg_variances.max()))) < COLLAPSED_SHARE:
+            return singular
         return singular | (self.largest_share(params, self.reg_variances) > COLLAPSED_SHARE)
 
     def to_frame(self, params: GaussianParams) -> GaussianParams:

@@ -49,6 +49,11 @@ def surely_small(coarse: bool, dtype: np.dtype) -> float:
     return float(1.0 / (np.finfo(dtype).eps * share))
 
 
+def rows_surely_exact(dtype: Any) -> float:
+    """Return the squared ratio up to which rounding of the rows is small in the centred form."""
+    return float(MAX_ROW_ERROR / np.finfo(dtype).eps) ** 2
+
+
 def is_coarse(source: Any) -> bool:
     """Whether the values of some column, or the weights, repeat within few rows."""
     if source.n_samples <= COARSE_SAMPLE:

@@ -27,6 +27,9 @@ class SphericalGaussian(DiagonalGaussian):
     def log_det_precision_cholesky(self, params):
         return params.means.shape[1] * np.log(params.precisions_cholesky)
 
+    def whiten(self, precisions_cholesky, diff):
+        return diff * precisions_cholesky[:, None, None]
+
     def mahalanobis(self, params, k, diff, scratch):
         diff *= diff.dtype.type(params.precisions_cholesky[k])
         np.multiply(diff, diff, out=diff)

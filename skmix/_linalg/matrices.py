@@ -14,6 +14,8 @@ BLOCK = 128
 
 # Up to here numpy's inverse of a stack is faster than one call per matrix.
 LARGEST_STACKED = 8
+# Up to here all eigenvalues cost less than iterations for the largest.
+LARGEST_SOLVED = 32
 # Stacks of small matrices are worked on together, in at most so many numbers.
 BATCH_VALUES = 16_384
 
@@ -124,9 +126,11 @@ def raise_eigenvalues(covariances: np.ndarray) -> np.ndarray:
 
 
 def largest_eigenvalues(factors: np.ndarray, n_iter: int = 30) -> np.ndarray:
-    """Largest eigenvalues of U U' by power iteration, from below, for U of shape (..., n, n)."""
+    """Largest eigenvalues of U U' for U (..., n, n); of large ones by power iteration."""
     n = factors.shape[-1]
     factors = factors.reshape(-1, n, n)
+    if n <= LARGEST_SOLVED:
+        return np.linalg.eigvalsh(factors @ factors.swapaxes(1, 2))[:, -1]
     vectors = np.random.default_rng(0).standard_normal((len(factors), n, 1))
     for _ in range(n_iter):
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral, Real
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._engine import em
+from .._engine import em, few_rows
 from .._families import (
     DiagonalGaussian,
     Frame,
@@ -33,6 +34,10 @@ FAMILIES: dict[str, type[GaussianFamily]] = {
     family.covariance_type: family
     for family in (FullGaussian, TiedGaussian, DiagonalGaussian, SphericalGaussian)
 }
+
+
+# BLAS leaves products of no more than twice this many numbers on one thread anyway.
+SMALL_PRODUCT = 2**17
 
 
 class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
@@ -633,6 +638,16 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
         params = params._replace(covariances=covariances)
         return dense, params._replace(precisions_cholesky=dense.precisions_cholesky(covariances))
 
+    def _log_prob_of_few(self, X):
+        n_rows, n_features = X.shape
+        if n_rows * self.means_.shape[0] * n_features > few_rows.FEW:
+            return None
+        family, params = family_in_units(self)
+        if n_rows * n_features**2 > SMALL_PRODUCT:
+            with one_blas_thread():
+                return family.log_prob_of_few(params, X)
+        return family.log_prob_of_few(params, X)
+
     def _fitted_family(self):
         in_units, params = family_in_units(self)
         variances, common_scale = in_units.pivots(params), in_units.common_scale
@@ -651,4 +666,10 @@ def family_in_units(mixture: Any) -> tuple[GaussianFamily, GaussianParams]:
         None,
         np.asarray(mixture.precisions_cholesky_, dtype=np.float64),
     )
-    return FAMILIES[mixture.covariance_type](Frame.identity(params.means.shape[1])), params
+    return _plain_family(FAMILIES[mixture.covariance_type], params.means.shape[1]), params
+
+
+@functools.lru_cache(maxsize=16)
+def _plain_family(family_type: type[GaussianFamily], n_features: int) -> GaussianFamily:
+    """Return a family in the coordinates of the rows; it knows of no fit."""
+    return family_type(Frame.identity(n_features))

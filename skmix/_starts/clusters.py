@@ -7,6 +7,8 @@ same for any rotation, shear or unit, and hide clusters in a line.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .._engine.short_runs import draw_by_weight
@@ -22,6 +24,7 @@ PAIR_ROUNDS = 3
 PAIR_FLOOR = 1e-4  # smallest variance between near rows, as a share of the largest
 MIN_ROWS_PER_FEATURE = 4  # below, whitened rows are all equally far from each other
 LLOYD_ITERATIONS = 8
+NOWHERE = 1e100  # a coordinate of centres that no row is near
 SHAPE_FEATURES = 8  # coordinates of directions
 # A dense cluster is where this share of the drawn rows are nearest to one of them, and it reaches
 # so many times as far.
@@ -171,9 +174,11 @@ def shapes(
 
 
 def cluster(
-    z: np.ndarray, weight: np.ndarray, n_clusters: int, random_state: np.random.RandomState
+    z: np.ndarray, weight: np.ndarray, n_clusters: Any, random_state: np.random.RandomState
 ) -> np.ndarray:
     """Return labels (n_starts, n_rows) by k-means from k-means++ seeds in z (n_starts, n_rows, .).
+
+    `n_clusters` is one number, or one for every start.
 
     D. Arthur, S. Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007.
     """
@@ -181,8 +186,10 @@ def cluster(
     norms = np.einsum("snd,snd->sn", z, z)
     order = np.argsort(np.round(norms, 6), axis=1, kind="stable")
     starts = np.arange(len(z))[:, None]
-    rows = far_rows(z[starts, order], weight[order], n_clusters, random_state)
+    rows = far_rows(z[starts, order], weight[order], int(np.max(n_clusters)), random_state)
     centres = z[starts, np.take_along_axis(order, rows, axis=1)]
+    unused = np.arange(rows.shape[1]) >= np.reshape(n_clusters, (-1, 1))
+    centres[np.broadcast_to(unused, rows.shape)] = NOWHERE
     return lloyd(z, weight, centres, LLOYD_ITERATIONS)
 
 
@@ -223,20 +230,21 @@ def far_rows(
 
 def lloyd(z: np.ndarray, weight: np.ndarray, centres: np.ndarray, n_iter: int) -> np.ndarray:
     """Return labels (n_starts, n_rows) after some rounds of k-means, fewer where nothing moves."""
-    n_starts, n_clusters = centres.shape[:2]
-    components = np.arange(n_clusters)[:, None]
-    labels: np.ndarray = np.zeros((n_starts, z.shape[1]), dtype=np.int64)
+    rows = z.swapaxes(1, 2)
+    own: np.ndarray | None = None
     for i in range(n_iter + 1):
-        nearness = centres @ z.swapaxes(1, 2)
+        nearness = centres @ rows
         nearness -= 0.5 * np.einsum("skd,skd->sk", centres, centres)[:, :, None]
-        before, labels = labels, np.argmax(nearness, axis=1)
-        if i == n_iter or (i and np.array_equal(before, labels)):
+        if i == n_iter:
             break
-        shares = np.equal(labels[:, None], components) * weight
+        before, own = own, nearness == nearness.max(axis=1, keepdims=True)
+        if before is not None and np.array_equal(before, own):
+            break
+        shares = own * weight
         counts = shares.sum(axis=2)[:, :, None]
         means = (shares @ z) / np.where(counts > 0, counts, 1.0)
         centres = np.where(counts > 0, means, centres)
-    return labels
+    return nearness.argmax(axis=1)
 
 
 def different(labels: np.ndarray, n_clusters: int) -> np.ndarray:

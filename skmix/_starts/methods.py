@@ -151,13 +151,7 @@ def break_ties(
     A step of a fraction of a standard deviation is not enough: EM leaves the saddle so slowly
     that it stops there. Returns the parameters and the indices of the components moved.
     """
-    n_components = len(params.weights)
-    rows = params.means
-    if not family.shared_covariance:
-        factors = params.precisions_cholesky.reshape(n_components, -1)
-        rows = np.concatenate([rows, factors], axis=1)
-    _, first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)
-    tied = first[inverse.ravel()] != np.arange(n_components)
+    tied = _repeats(params.means, None if family.shared_covariance else params.precisions_cholesky)
     moved = np.flatnonzero(tied & (params.weights > 0))
     if len(moved):
         means = params.means.copy()
@@ -166,6 +160,18 @@ def break_ties(
         means[moved] = np.where(np.isnan(moved_to), 0.0, moved_to)  # 0 is the mean of all rows
         params = params._replace(means=means)
     return params, moved
+
+
+def _repeats(means: np.ndarray, factors: np.ndarray | None) -> np.ndarray:
+    """Mask of components with the mean, and the factor if given, of an earlier one."""
+    repeats = np.zeros(len(means), dtype=bool)
+    first: dict[bytes, list[int]] = {}
+    for k, mean in enumerate(means + 0.0):  # one zero
+        same = first.setdefault(mean.tobytes(), [])
+        repeats[k] = any(factors is None or np.array_equal(factors[j], factors[k]) for j in same)
+        if not repeats[k]:
+            same.append(k)
+    return repeats
 
 
 def _draw_rows(n_samples: int, n_rows: int, random_state) -> np.ndarray:

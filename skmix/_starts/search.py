@@ -39,7 +39,7 @@ ROUNDED_ROWS = 2000  # that tell the resolution of the columns
 LEAST_VARIANCE = 1e-12  # added in short runs, in units of the frame
 # Starts beside scikit-learn's: as many as make a pass over their rows so many products, within
 # bounds.
-PRODUCTS, MIN_STARTS, MAX_STARTS, STARTS_PER_COMPONENT = 2e6, 3, 16, 2
+PRODUCTS, MIN_STARTS, MAX_STARTS, STARTS_BESIDE = 2e6, 3, 16, 5
 # Rows that starts and first runs look at, at least, per component, and per parameter of each.
 FIRST_ROWS, FIRST_ROWS_PER_COMPONENT, FIRST_ROWS_PER_PARAMETER = 300, 30, 2
 FIRST_SHARE, MOST_FIRST_ROWS = 0.2, 2000
@@ -49,6 +49,7 @@ FINALISTS = 2
 ROUND = 5  # iterations of the finalists between two looks at who can still win
 SEARCH_TOL = 1e-5
 PATIENCE = 100.0
+SAME_SIZE = 1e-3  # difference between weights of components that are the same
 DIGITS = 8  # of a bound (nats per row) that no rounding reaches
 NEGLIGIBLE = 1e-4  # share of rounding in a variance that changes no rank
 INCOMPLETE_ITERATIONS = 30  # of finalists by the observed cells
@@ -227,41 +228,49 @@ def search_filled(
     family = forgiving(make_family(few.filled))
     k, (n_rows, n_features) = n_components, few.filled.X.shape
     runs_of = RunsOfRows(few.filled, family, k, few.rounding, few.share, hard)
-    own = nearest_centre(few.filled.X, peer)
-    peers = runs_of.start(own[None], np.zeros(1))
+    own = nearest_centre(few.filled.X, peer)[None]
     if n_rows <= k or too_few(few, family, k):
         # The likelihood of so few rows would favour the worst of several.
-        return [family.from_frame(runs_of.params(peers, 0))]
+        return [family.from_frame(runs_of.params(runs_of.start(own, np.zeros(1)), 0))]
     n_parameters = 1 + n_features + family.n_quadratic(n_features)
     per_component = FIRST_ROWS_PER_COMPONENT + FIRST_ROWS_PER_PARAMETER * n_parameters
     few_enough = min(FIRST_SHARE * n_rows, MOST_FIRST_ROWS)
     first = few.first(int(max(FIRST_ROWS, per_component * k, few_enough)))
-    if first is few:
-        first_runs = runs_of
+    tol_search = max(SEARCH_TOL, tol)
+    if first is few and few.complete:
+        finalists = climb(runs_of, starts_beside(few, runs_of, own, random_state), tol_search)
     else:
+        finalists = runs_of.start(own, np.zeros(1))
         first_family = forgiving(make_family(first.filled))
         first_runs = RunsOfRows(first.filled, first_family, k, first.rounding, first.share, hard)
-        own = nearest_centre(first.filled.X, peer)
-    n_starts = number_of_starts(first_runs)
-    labels = start_labels(first, first_runs.family, k, n_starts, random_state)
-    labels = np.concatenate([own[None], labels])
-    labels = labels[different(labels, k)][1:]
-    tol_search = max(SEARCH_TOL, tol)
-    finalists = peers
-    if len(labels):
-        pseudo_rows = np.full(len(labels), n_features + 1.0)
-        runs = first_runs.start(labels, pseudo_rows)
-        runs = climb(first_runs, runs, tol_search)
-        if first_runs is not runs_of:
-            params = first_runs.family.from_frame(runs.params)
-            runs = runs._replace(params=runs_of.family.to_frame(params))
+        own = nearest_centre(first.filled.X, peer)[None]
+        runs = starts_beside(first, first_runs, own, random_state)
+        if few.complete:
+            runs = climb(first_runs, runs, tol_search)
+        if runs.n_runs > 1:
+            runs = runs.take(range(1, runs.n_runs))
+            if not few.complete:  # what looks alike now may part by the observed cells
+                runs = climb(first_runs, runs, tol_search, beside=0)
+            params = family.to_frame(first_family.from_frame(runs.params))
             unknown = np.full(runs.n_runs, -np.inf)
-            runs = runs._replace(bounds=unknown, gains=-unknown)
-        finalists = join([peers, runs])
+            finalists = join([finalists, Runs(params, unknown, -unknown)])
     if few.complete:
         finalists = carry_on(runs_of, finalists, tol_search, max_iter)
     every = range(finalists.n_runs)
     return [family.from_frame(runs_of.params(finalists, i)) for i in every]
+
+
+def starts_beside(
+    few: FewRows, runs_of: RunsOfRows, own: np.ndarray, random_state: np.random.RandomState
+) -> Runs:
+    """Return the run from the labels `own` (1, n_rows), and those from other starts."""
+    k = runs_of.n_components
+    labels = start_labels(few, runs_of.family, k, number_of_starts(runs_of), random_state)
+    labels = np.concatenate([own, labels])
+    labels = labels[different(labels, k)]
+    pseudo_rows = np.full(len(labels), few.filled.X.shape[1] + 1.0)
+    pseudo_rows[0] = 0.0
+    return runs_of.start(labels, pseudo_rows)
 
 
 def number_of_starts(runs_of: RunsOfRows) -> int:
@@ -269,7 +278,7 @@ def number_of_starts(runs_of: RunsOfRows) -> int:
     n_values, n_rows = runs_of.source.X.shape[1], runs_of.source.n_samples
     # An exponential costs about as much as so many products.
     products = n_rows * runs_of.n_components * (n_values + 20)
-    most = min(MAX_STARTS, 4 + STARTS_PER_COMPONENT * runs_of.n_components)
+    most = min(MAX_STARTS, STARTS_BESIDE + runs_of.n_components)
     return int(np.clip(PRODUCTS / products, MIN_STARTS, most))
 
 
@@ -288,29 +297,36 @@ def start_labels(
     which = np.resize(np.arange(len(maps)), n_starts)
     # Several starts at once hide the overhead of small data; of large ones memory counts.
     together = max(1, CLUSTERED // (z.size + n_seeds * len(z)))
+    n_clusters = np.full(n_starts, n_seeds)
+    if spot is not None:  # which is a cluster beside the others
+        which, n_clusters = np.append(which, WHITENED), np.append(n_clusters, n_seeds - 1)
     labels = [
-        cluster(z @ maps[which[first : first + together]], weight, n_seeds, random_state)
-        for first in range(0, n_starts, together)
+        cluster(z @ maps[which[some]], weight, n_clusters[some], random_state)
+        for some in (slice(i, i + together) for i in range(0, len(which), together))
     ]
-    if spot is not None and n_components > 1:
-        rest = np.zeros(len(weight), dtype=np.int64)
-        if n_components > 2:
-            rest = cluster(z @ maps[[WHITENED]], weight, n_seeds - 1, random_state)[0]
-        labels.append(np.where(spot, n_components - 1, rest)[None])
+    if spot is not None:
+        labels[-1][-1, spot] = n_components - 1
         if family.own_matrices and n_seeds >= SHAPES:
             labels.append(shapes(z @ maps[NEAR], weight, n_seeds, random_state)[0][None])
     return np.concatenate(labels)
 
 
-def climb(runs_of: RunsOfRows, runs: Runs, tol: float) -> Runs:
-    """Make short runs and drop the worse, rung by rung; return the best."""
-    n_starts = runs.n_runs
+def climb(runs_of: RunsOfRows, runs: Runs, tol: float, *, beside: int = 1) -> Runs:
+    """Make short runs and drop the worse, rung by rung; return the best.
+
+    The first so many are not dropped; they come first. Where no more others are left than shall
+    go on, there is nothing to climb for.
+    """
+    n_starts = runs.n_runs - beside
     for n_iter, share in RUNGS:
+        if runs.n_runs - beside <= FINALISTS:
+            break
         runs = runs_of.advance(runs, n_iter, tol)
         bounds, spikes = runs_of.judge(runs)
         order = _best_first(runs, bounds, spikes, tol)
-        runs = runs.take(order[: max(FINALISTS, round(share * n_starts))])
-    return runs.take(range(min(FINALISTS, runs.n_runs)))
+        order = [*range(beside), *(i for i in order if i >= beside)]
+        runs = runs.take(order[: beside + max(FINALISTS, round(share * n_starts))])
+    return runs.take(range(min(beside + FINALISTS, runs.n_runs)))
 
 
 def carry_on(runs_of: RunsOfRows, runs: Runs, tol: float, max_iter: int) -> Runs:
@@ -346,7 +362,7 @@ def _distinct(runs: Runs, bounds: np.ndarray, order: np.ndarray, tol: float) -> 
     for i in order:
         if not any(
             abs(bounds[other] - bounds[i]) <= 10 * tol
-            and np.allclose(sizes[other], sizes[i], atol=1e-3)
+            and np.abs(sizes[other] - sizes[i]).max() <= SAME_SIZE
             for other in kept
         ):
             kept.append(int(i))
@@ -418,7 +434,9 @@ def reseed(
         starts.append(new_labels)
     runs_of = RunsOfRows(few.filled, forgiving(family), len(heirs), few.rounding, few.share, hard)
     runs = runs_of.start(np.array(starts), np.full(len(starts), z.shape[1] + 1.0))
-    best = carry_on(runs_of, climb(runs_of, runs, SEARCH_TOL), SEARCH_TOL, RESEEDING_RUNGS[-1])
+    best = carry_on(
+        runs_of, climb(runs_of, runs, SEARCH_TOL, beside=0), SEARCH_TOL, RESEEDING_RUNGS[-1]
+    )
     return runs_of.params(best, 0)
 
 

@@ -30,22 +30,41 @@ def rounding_variances(X: np.ndarray, weight: np.ndarray) -> np.ndarray:
     weight : ndarray of shape (n_samples,)
         Their weights.
     """
+    if len(weight) and np.all(weight == weight[0]):
+        return np.array([_even_spacing(column) for column in X.T]) ** 2 / 12.0
     return np.array([_spacing(column, weight) for column in X.T]) ** 2 / 12.0
+
+
+def _even_spacing(column: np.ndarray) -> float:
+    """Return the spacing of rows of equal weight; sorting is quicker than ordering."""
+    values = np.sort(column).astype(np.float64, copy=False)  # NaN last
+    if np.isnan(values[-1]):
+        values = values[: len(values) - int(np.isnan(values).sum())]
+    return _finest(values, None)
 
 
 def _spacing(column: np.ndarray, weight: np.ndarray) -> float:
     order = np.argsort(column, kind="stable")  # NaN last
     values = column[order].astype(np.float64)
     n_seen = len(values) - int(np.isnan(values).sum())
-    values, weight = values[:n_seen], weight[order[:n_seen]]
-    gaps = np.diff(values)
+    return _finest(values[:n_seen], weight[order[:n_seen]])
+
+
+def _finest(values: np.ndarray, weight: np.ndarray | None) -> float:
+    """Return the distance of sorted values from others that all but the finer rows keep."""
+    gaps = values[1:] - values[:-1]
     new = gaps > SAME * (values[-1] - values[0])
     if not new.any():
         return 0.0
-    starts = np.concatenate([[0], np.flatnonzero(new) + 1])
-    mass = np.add.reduceat(weight, starts)
     gaps = gaps[new]
     nearest = np.minimum(np.append(gaps, np.inf), np.append(np.inf, gaps))
+    if weight is None and len(nearest) == len(values):
+        last = int(np.ceil(FINER * len(values))) - 1  # of the finer rows
+        return float(np.partition(nearest, last)[last])
+    starts = np.concatenate([[0], np.flatnonzero(new) + 1])
+    mass = (
+        np.diff(starts, append=len(values)) if weight is None else np.add.reduceat(weight, starts)
+    )
     order = np.argsort(nearest, kind="stable")
     finer = np.cumsum(mass[order])
     return float(nearest[order[np.searchsorted(finer, FINER * finer[-1])]])

@@ -13,6 +13,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skmix import GaussianMixture, GMMDenoiser, GSMDenoiser, ICADenoiser, MVNDenoiser
+from skmix._denoisers import eigenbasis
+from skmix._families import GaussianParams
 
 EVERY = [
     MVNDenoiser(),
@@ -155,6 +157,39 @@ def test_metadata_routing_of_noise(denoiser):
 
 
 # Training rows that carry noise
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("offset", [0.0, 1e4])
+def test_noise_per_row_in_the_basis_of_a_shared_shape(monkeypatch, offset, dtype):
+    rng = np.random.default_rng(0)
+    clean = rng.choice([0.3, 4.0], size=(300, 1)) * rng.normal(size=(300, 5))
+    clean = clean @ rng.normal(size=(5, 5)) + offset
+    levels = rng.uniform(0.1, 2.0, size=300)
+    levels[::50] = 0.0
+    noisy = (clean + levels[:, None] * rng.normal(size=clean.shape)).astype(dtype)
+    denoiser = GSMDenoiser(3).fit(clean)
+    quick = denoiser.posterior(noisy, noise_std=levels)
+    calls = []
+    monkeypatch.setattr(eigenbasis, "shared_shape", lambda *args: calls.append(args))
+    slow = denoiser.posterior(noisy, noise_std=levels)
+    assert len(calls) == 1
+    tolerance = 1e-8 if dtype == np.float64 else 1e-3
+    for one, other in zip(quick, slow, strict=True):
+        assert one.dtype == other.dtype == dtype
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
+    np.testing.assert_array_equal(quick.mean[::50], noisy[::50])
+
+
+def test_shapes_that_differ_or_vanish_in_rounding_are_not_shared():
+    params = GaussianParams(np.full(2, 0.5), np.zeros((2, 2)), np.array([np.eye(2)] * 2), None)
+    noise = np.full(3, 0.1)
+    assert eigenbasis.shared_shape(params, noise) is not None
+    stretched = np.array([np.eye(2), np.diag([1.0, 1.0 + 1e-6])])
+    assert eigenbasis.shared_shape(params._replace(covariances=stretched), noise) is None
+    thin = np.array([np.diag([1.0, 1e-13])] * 2)
+    assert eigenbasis.shared_shape(params._replace(covariances=thin), noise) is not None
+    assert eigenbasis.shared_shape(params._replace(covariances=thin), 1e-12 * noise) is None
 
 
 @pytest.mark.parametrize(
