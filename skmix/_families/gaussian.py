@@ -575,6 +575,10 @@ class GaussianFamily(ABC):
         params = params._replace(means=params.means - self.frame.reference)
         return self.rescale(params, 1.0 / self.frame.scale)
 
+    def entered_from(self, other: GaussianFamily, params: GaussianParams) -> GaussianParams:
+        """Go from the coordinates of another family's frame to those of this one's."""
+        return self.to_frame(other.from_frame(params))
+
     def from_frame(self, params: GaussianParams) -> GaussianParams:
         """Go from the coordinates of the frame to the units of the rows."""
         params = self.rescale(params, self.frame.scale)

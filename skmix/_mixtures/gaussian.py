@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._engine import em, few_rows
+from .._engine import few_rows
 from .._families import (
     DiagonalGaussian,
     Frame,
@@ -24,7 +23,8 @@ from .._families import (
 )
 from .._interface import validation
 from .._rows.sources import one_blas_thread
-from .._starts import methods, search
+from .._starts import methods
+from .._starts.gaussian import GaussianStarts
 from . import regularisation
 from .base import BaseMixture, names
 from .conditioning import ConditioningMixin
@@ -492,23 +492,12 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
             given["covariances"] = None  # not needed until asked for
         return given
 
+    def _starts(self) -> GaussianStarts:
+        hard = self.assignment == "hard"
+        return GaussianStarts(self.n_components, self.init_params, self.tol, self.max_iter, hard)
+
     def _start(self, source, family, given, random_state):
-        if len(given) == len(GaussianParams._fields):
-            params = GaussianParams(**given)
-        elif self._competes(family, source):
-            params = self._search(source, family, given, random_state)._replace(**given)
-        else:
-            X, sample_weight = source.X, source.sample_weight
-            if source.incomplete:
-                X, sample_weight = methods.complete(
-                    X, sample_weight, self.n_components, random_state
-                )
-            init_params = "kmeans" if self.init_params == "auto" else self.init_params
-            start = methods.make_start(
-                X, sample_weight, self.n_components, init_params, random_state
-            )
-            params = methods.start_params(start, family)._replace(**given)
-        params, moved = methods.break_ties(params, family, source.X, random_state)
+        params, moved = self._starts().start(source, family, given, random_state)
         if len(moved) == 0:
             return params, []
         return params, [
@@ -516,58 +505,11 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
             "were moved to random rows."
         ]
 
-    def _competes(self, family, source):
-        """Whether several starts are worth their while."""
-        affordable = search.searchable(family, source.X.shape[1])
-        return self.init_params == "auto" and self.n_components > 1 and affordable
-
-    def _search(self, source, family, given, random_state):
-        """Return where runs on a few rows, and for many rows a run on more of them, led."""
-        hard = self.assignment == "hard"
-        peer_state = copy.deepcopy(random_state)  # draws what scikit-learn draws
-        source.release()
-        few = search.few_rows(source, self.n_components, random_state)
-        with few.source:
-            if "means" in given:
-                few_family = family.for_rows(few.filled)
-                means = given["means"] * family.frame.scale + family.frame.reference
-                means = (means - few_family.frame.reference) / few_family.frame.scale
-                params = search.start_near(few, few_family, means)
-                return family.to_frame(few_family.from_frame(params))
-            params = search.search(
-                few,
-                family.for_rows,
-                search.peer_centres(few, self.n_components, peer_state),
-                self.n_components,
-                random_state,
-                tol=self.tol,
-                max_iter=self.max_iter,
-                hard=hard,
-            )
-        more = search.more_rows(source, few.source.n_samples, random_state)
-        if more is not None and self.max_iter > 0:
-            with more:
-                more_family = search.forgiving(family.for_rows(more))
-                params = more_family.to_frame(params)
-                options = {"tol": self.tol, "max_iter": self.max_iter, "hard": hard}
-                params = em.em(more, more_family, params, **options).params
-                params = more_family.from_frame(params)
-        return family.to_frame(params)
-
-    def _few_rows(self, source):
-        return search.few_rows(source, self.n_components, np.random.RandomState(0))
+    def _reseed(self, source, family, given, params, random_state):
+        return self._starts().second_try(source, family, given, params, random_state)
 
     def _rank(self, source, family, result):
-        return self._judge(source, family, result.params, result.lower_bound)
-
-    def _judge(self, source, family, params, lower_bound):
-        if self.n_components == 1:
-            return True, lower_bound
-        few, hard = self._few_rows(source), self.assignment == "hard"
-        few_family = family.for_rows(few.filled)
-        params = few_family.to_frame(family.from_frame(params))
-        taken, spikes = search.verdict(few, few_family, params, hard)
-        return not spikes.any(), lower_bound + taken
+        return self._starts().rank(source, family, result.params, result.lower_bound)
 
     def _rank_of_fit(self, X, sample_weight):
         """Return what compares this fit with others to the same rows, as `_rank` does."""
@@ -575,28 +517,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
         fitted, params = self._fitted_family()
         with source:
             family = self._family_in(fitted.frame, source, self.reg_covar_)
-            return self._judge(source, family, params, self.lower_bound_)
-
-    def _reseed(self, source, family, given, params, random_state):
-        if self.init_params != "auto" or "means" in given or self.n_components == 1:
-            return None
-        bad = params.weights == 0
-        few_enough = 3 * (1 + params.means.shape[1])
-        if not bad.any() and params.weights.min() * source.n_samples > few_enough:
-            return None
-        if not search.searchable(family, params.means.shape[1]):
-            return None
-        few, hard = self._few_rows(source), self.assignment == "hard"
-        with few.filled:
-            few_family = family.for_rows(few.filled)
-            params = few_family.to_frame(family.from_frame(params))
-            if not search.too_few(few, few_family, self.n_components):
-                bad |= search.verdict(few, few_family, params, hard)[1]
-            if not bad.any() or bad.all() or few.source.n_samples <= 2 * self.n_components:
-                return None
-            bad = np.flatnonzero(bad)
-            params = search.reseed(few, few_family, params, bad, random_state, hard=hard)
-            return family.to_frame(few_family.from_frame(params))
+            return self._starts().rank(source, family, params, self.lower_bound_)
 
     def _repairs(self, family, params):
         repairs = super()._repairs(family, params)
