@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -9,7 +10,7 @@ from sklearn.base import _fit_context
 
 from .._engine import em
 from .._families import ScaleFamily, ScaleParams, spread_scales
-from .._families.scales import SMALLEST_VARIANCE
+from .._families.scales import SMALLEST_VARIANCE, ScaleForm
 from .._interface import validation
 from .._interface.callbacks import Task
 from .._linalg import matrices as matrices
@@ -269,10 +270,13 @@ class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
         bound = result.lower_bound + np.log(np.diagonal(factor)).sum()
 
         def shape_given(params):
-            with ArraySource(distances) as of_distances:
-                resp = em.predict_proba(of_distances, family, params)
-            per_row = resp @ (1.0 / params.variances[:, 0])
-            (total,) = _second_moments(source, moments.location, per_row[:, None])
+            form = family.prepare(params, distances.dtype)
+
+            def factor_of(chunk: Chunk, scratch: Scratch) -> np.ndarray:
+                resp = _responsibilities(form, distances[chunk.rows], scratch)
+                return (1.0 / params.variances.T) @ resp
+
+            _, (total,) = _second_moments(source, moments.location, factor_of, 1, form)
             return total / source.total_weight
 
         return result._replace(lower_bound=bound), shape_given
@@ -292,11 +296,14 @@ class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
         result = self._fit_scales(source, family, params, task, max_iter)
 
         def shape_given(params):
-            resp = em.predict_proba(source, family, params)
-            counts = resp.sum(axis=0)
-            if source.sample_weight is not None:
-                counts = source.sample_weight @ resp
-            noisy = _second_moments(source, moments.location, resp)
+            form = family.prepare(params, np.dtype(np.float64))
+
+            def factors_of(chunk: Chunk, scratch: Scratch) -> np.ndarray:
+                return _responsibilities(form, chunk.X, scratch)
+
+            counts, noisy = _second_moments(
+                source, moments.location, factors_of, self.n_components, form
+            )
             noisy = family.rotation.T @ noisy @ family.rotation
             observed = family.observed_variances(params)
             gain = (observed - 1.0) / observed
@@ -340,20 +347,40 @@ def _factor(covariance: np.ndarray) -> np.ndarray:
         ) from None
 
 
-def _second_moments(source: ArraySource, location: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Weighted sums of squares about the location, for every column of `factors`."""
-    n_features, n_sums = len(location), factors.shape[1]
-    if source.sample_weight is not None:
-        factors = factors * source.sample_weight[:, None]
+def _responsibilities(form: ScaleForm, X: np.ndarray, scratch: Scratch) -> np.ndarray:
+    """Responsibilities of the scales for a chunk, (n_components, n_chunk)."""
+    _, _, resp, norm, _ = em.exp_log_prob(form, X, scratch)
+    return np.divide(resp, norm, out=resp)
+
+
+def _second_moments(
+    source: ArraySource,
+    location: np.ndarray,
+    factors_of: Callable[[Chunk, Scratch], np.ndarray],
+    n_sums: int,
+    form: ScaleForm,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of factors, and of squares about the location times factors (n_sums, n_chunk).
+
+    `form` is what makes the factors of a chunk, so that no array has a factor per row.
+    """
+    n_features = len(location)
+
+    def zeros() -> list[np.ndarray]:
+        return [np.zeros(n_sums), *matrices.zeros_lower(n_features, n_sums)]
 
     def add(chunk: Chunk, totals, scratch: Scratch) -> None:
-        z = scratch.array("features", (n_features, len(chunk.X)), np.float64)
+        factors = factors_of(chunk, scratch)
+        if chunk.sample_weight is not None:
+            factors = factors * chunk.sample_weight
+        totals[0] += factors.sum(axis=1, dtype=np.float64)
+        z = scratch.array("deviations", (n_features, len(chunk.X)), np.float64)
         np.subtract(chunk.X.T, location[:, None], out=z)
-        for k in range(n_sums):
-            matrices.add_lower(totals, k, z, factors[chunk.rows, k], scratch)
+        for k, factor in enumerate(factors):
+            matrices.add_lower(totals[1:], k, z, factor, scratch)
 
-    totals = source.reduce(add, lambda: matrices.zeros_lower(n_features, n_sums), 16 * n_features)
-    return matrices.from_lower(totals)
+    sums, *totals = source.reduce(add, zeros, 24 * n_features + form.bytes_per_row)
+    return sums, matrices.from_lower(totals)
 
 
 def _distances(source: ArraySource, location: np.ndarray, factor: np.ndarray) -> np.ndarray:

@@ -17,6 +17,8 @@ from .._rows.sources import ArraySource, Chunk, Scratch
 
 # Components that a row has less of than this, beside its most probable one, are left out.
 NEGLIGIBLE = 1e-10
+# Rows with noise of their own are conditioned so many at a time, or as many as a chunk holds.
+MIN_NOISY_ROWS = 64
 
 
 def denoise(
@@ -50,7 +52,9 @@ def denoise(
             z, resp = _all_responsibilities(form, chunk, scratch, negligible)
             _write(chunk.rows, *filters.posterior(z, resp, with_variance))
             return
-        for piece in chunk.pieces(form.bytes_per_row, form.min_chunk_rows):
+        # Noise of its own makes every row its own block, which shares no factor with others.
+        min_rows = form.min_chunk_rows if one_noise else MIN_NOISY_ROWS
+        for piece in chunk.pieces(form.bytes_per_row, min_rows):
             if one_noise:
                 _, features, resp = responsibilities(form, piece, scratch)
                 mean, variance = filters.posterior_given(features, resp, with_variance)

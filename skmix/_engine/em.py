@@ -227,6 +227,27 @@ def predict(source: ArraySource, family: Family, params: Any) -> np.ndarray:
     return labels
 
 
+def observed_shares(source: ArraySource, family: Family, params: Any) -> np.ndarray:
+    """Share of the cells that are not missing, (n_components, n_features)."""
+    form = family.prepare(params, source.dtype)
+    shape = form.n_components, source.X.shape[1]
+
+    def zeros() -> list[np.ndarray]:
+        return [np.zeros(shape[0]), np.zeros(shape)]
+
+    def add(chunk: Chunk, totals: list[np.ndarray], scratch: Scratch) -> None:
+        _, _, resp, norm, _ = exp_log_prob(form, chunk.X, scratch)
+        resp = resp / norm
+        if chunk.sample_weight is not None:
+            resp *= chunk.sample_weight
+        totals[0] += resp.sum(axis=1, dtype=np.float64)
+        totals[1] += resp @ ~np.isnan(chunk.X)
+
+    counts, observed = source.reduce(add, zeros, form.bytes_per_row, form.min_chunk_rows)
+    tiny = np.finfo(np.float64).tiny
+    return np.maximum(observed, tiny) / np.maximum(counts, tiny)[:, None]
+
+
 def visit_rows(
     source: ArraySource,
     family: Family,

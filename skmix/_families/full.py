@@ -126,7 +126,7 @@ class FullGaussian(GaussianFamily):
         return matrices.spectral_bound(params.precisions_cholesky * radius[..., None])
 
     def largest_share(self, params, variances):
-        factors = params.precisions_cholesky * np.sqrt(variances)[:, None]
+        factors = params.precisions_cholesky * np.sqrt(variances)[..., None]
         return matrices.largest_eigenvalues(factors)
 
     def trace_with_precisions(self, params, others):

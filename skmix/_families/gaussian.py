@@ -37,6 +37,8 @@ REACH = 0.5
 DEAD_SHARE = 10 * float(np.finfo(np.float64).eps)
 # A component in which regularisation makes up more of some variance than this has collapsed.
 COLLAPSED_SHARE = 0.99
+# Missing cells count with the variance that they lend themselves, which is at most so much larger.
+COLLAPSED_SHARE_OF_INCOMPLETE = 0.5
 
 ILL_DEFINED_COVARIANCE = (
     "Fitting the mixture model failed because some components have ill-defined empirical "
@@ -232,7 +234,10 @@ class GaussianFamily(ABC):
 
     @abstractmethod
     def largest_share(self, params: GaussianParams, variances: np.ndarray) -> np.ndarray:
-        """Largest share (K,), over all directions, of `variances` in those of a component."""
+        """Largest share (K,), over all directions, of `variances` in those of a component.
+
+        `variances` have shape (n_features,) or (n_components, n_features).
+        """
 
     @abstractmethod
     def trace_with_precisions(self, params: GaussianParams, others: np.ndarray) -> np.ndarray:
@@ -559,16 +564,24 @@ class GaussianFamily(ABC):
             return self.invert_factors(params.precisions_cholesky)
         return params.covariances
 
-    def collapsed(self, params: GaussianParams) -> np.ndarray:
-        """Mask of components with a direction in which regularisation is all that there is."""
+    def collapsed(self, params: GaussianParams, observed: Any = 1.0) -> np.ndarray:
+        """Mask of components with a direction in which regularisation is all that there is.
+
+        `observed` (n_components, n_features) is the share of the cells that are not missing.
+        Missing cells repeat the variance of the pass before, so that all regularisation adds up to
+        is as many times larger.
+        """
         if not self.regularised:
             return np.zeros(len(params.weights), dtype=bool)
         pivots = self.pivots(params)
         rounding = 100 * pivots.shape[1] * np.finfo(np.float64).eps * pivots.max(axis=1)
         singular = pivots.min(axis=1) <= rounding
-        if self._bound(params, float(np.sqrt(self.reg_variances.max()))) < COLLAPSED_SHARE:
+        complete = np.all(np.asarray(observed) == 1.0)
+        most = COLLAPSED_SHARE if complete else COLLAPSED_SHARE_OF_INCOMPLETE
+        variances = np.broadcast_to(self.reg_variances, params.means.shape) / observed
+        if self._bound(params, float(np.sqrt(variances.max()))) < most:
             return singular
-        return singular | (self.largest_share(params, self.reg_variances) > COLLAPSED_SHARE)
+        return singular | (self.largest_share(params, variances) > most)
 
     def to_frame(self, params: GaussianParams) -> GaussianParams:
         """Go from the units of the rows to the coordinates of the frame."""

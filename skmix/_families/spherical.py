@@ -66,7 +66,10 @@ class SphericalGaussian(DiagonalGaussian):
         return (params.precisions_cholesky * np.max(radius, axis=-1)) ** 2
 
     def largest_share(self, params, variances):
-        return params.precisions_cholesky**2 * variances[0]
+        added = variances[0]
+        if variances.ndim > 1:  # all features share one variance, and observe some of it each
+            added = 1.0 / np.mean(1.0 / variances, axis=1)
+        return params.precisions_cholesky**2 * added
 
     def trace_with_precisions(self, params, others):
         return params.means.shape[1] * params.precisions_cholesky**2 * others

@@ -113,7 +113,10 @@ class TiedGaussian(FullGaussian):
         return (n_features, n_features)
 
     def largest_share(self, params, variances):
-        return np.full(len(params.means), super().largest_share(params, variances)[0])
+        if variances.ndim > 1:
+            variances = params.weights @ variances
+        share = super().largest_share(params, variances)
+        return np.full(len(params.means), share[0])
 
     def pivots(self, params):
         return np.broadcast_to(super().pivots(params), params.means.shape)

@@ -108,7 +108,7 @@ class BaseMixture(
         """Return parameters to go on from, or None where a run needs no second try."""
         return None
 
-    def _repairs(self, family: Any, params: Any) -> list[str]:
+    def _repairs(self, source: ArraySource, family: Any, params: Any) -> list[str]:
         """Return sentences about components that the fit had to repair."""
         dead = np.flatnonzero(params.weights == 0)
         if len(dead) == 0:
@@ -208,12 +208,13 @@ class BaseMixture(
                 family = self._make_family(source)
                 result, repairs = self._best_run(source, family, n_init, task)
                 attributes = self._attributes(family, result.params, source.dtype)
+                repairs = repairs + self._repairs(source, family, result.params)
             vars(self).update(attributes)
             self.converged_ = result.converged
             self.n_iter_ = result.n_iter
             self.lower_bound_ = result.lower_bound
             self.lower_bounds_ = result.lower_bounds
-            self._warn(result, repairs + self._repairs(family, result.params))
+            self._warn(result, repairs)
             task.end(dict)
         return rows
 

@@ -322,8 +322,8 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
         )
         return best.params
 
-    def _repairs(self, family, params):
-        return super()._repairs(family, _by_size(params))
+    def _repairs(self, source, family, params):
+        return super()._repairs(source, family, _by_size(params))
 
     def _attributes(self, family, params, dtype):
         params = _by_size(params)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._engine import few_rows
+from .._engine import em, few_rows
 from .._families import (
     DiagonalGaussian,
     Frame,
@@ -519,16 +519,23 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
             family = self._family_in(fitted.frame, source, self.reg_covar_)
             return self._starts().rank(source, family, params, self.lower_bound_)
 
-    def _repairs(self, family, params):
-        repairs = super()._repairs(family, params)
+    def _repairs(self, source, family, params):
+        repairs = super()._repairs(source, family, params)
         alive = params.weights > 0
-        collapsed = np.flatnonzero(family.collapsed(params) & alive)
-        expected = self._flat_directions_expected and len(collapsed) == alive.sum()
-        if len(collapsed) and not expected:
+        observed = 1.0
+        if source.incomplete and family.regularised:
+            observed = em.observed_shares(source, family, params)
+        collapsed = np.flatnonzero(family.collapsed(params, observed) & alive)
+        everywhere = len(collapsed) == alive.sum()
+        if len(collapsed) and not (everywhere and self._flat_directions_expected):
+            remedy = "Drop constant columns and those that others determine, or raise reg_covar."
+            if not everywhere:
+                remedy = (
+                    "Use fewer components or shrinkage, or drop constant and duplicate columns."
+                )
             repairs.append(
                 f"{names(collapsed)} collapsed: in some direction the rows have next to no "
-                f"spread of their own, and {self._described(family)} stands in for it. Use "
-                "fewer components or shrinkage, or drop constant and duplicate columns."
+                f"spread of their own, and {self._described(family)} stands in for it. {remedy}"
             )
         return repairs
 

@@ -28,8 +28,10 @@ CHUNK_BYTES = 6 * 2**20
 MIN_CHUNK_ROWS = 1024
 MAX_LANES = 16
 MIN_LANES = 4
-# All lanes keep their sums until the end of a pass.
+# Lanes keep their sums until those before them are added up: a few where sums are large, two where
+# they are as large as the parameters of the largest models.
 LANE_BYTES = 32 * 2**20
+LARGE_LANE_BYTES = 256 * 2**20
 
 
 class Chunk(NamedTuple):
@@ -280,10 +282,11 @@ class ArraySource:
                 add(self._chunk(rows), sums, self.scratch)
             return sums
 
-        _, *others = self._run(add_lane, lanes)
-        for other in others:
-            for total, partial in zip(totals, other, strict=True):
-                np.add(total, partial, out=total)
+        sums = self._run(add_lane, lanes)
+        next(sums)  # those of the first lane are the totals
+        for other in sums:
+            _add_up(totals, other)
+            del other  # before the next lane makes its own
         return totals
 
     def for_each(self, visit: Callable[[Chunk, Scratch], None], bytes_per_row: int) -> None:
@@ -293,7 +296,8 @@ class ArraySource:
             for rows in lane:
                 visit(self._chunk(rows), self.scratch)
 
-        self._run(visit_lane, _lanes(self.n_samples, bytes_per_row, 0))
+        for _ in self._run(visit_lane, _lanes(self.n_samples, bytes_per_row, 0)):
+            pass
 
     def take(self, rows: Any) -> Chunk:
         """Return the rows at these indices, or of this slice, with their weights."""
@@ -307,9 +311,10 @@ class ArraySource:
         return Chunk(rows, self.X[rows], weight)
 
     def _run(self, task, lanes):
+        """Yield the results of all lanes in order, as soon as they are there."""
         if self._pool is None or len(lanes) == 1:
-            return [_quiet(task, lane) for lane in lanes]
-        return list(self._pool.map(functools.partial(_quiet, task), lanes))
+            return (_quiet(task, lane) for lane in lanes)
+        return self._pool.map(functools.partial(_quiet, task), lanes)
 
 
 class SampledSource(ArraySource):
@@ -341,6 +346,11 @@ class SampledSource(ArraySource):
         return Chunk(rows, self.X[self.indices[rows]], self.weights[rows])
 
 
+def _add_up(totals: list[np.ndarray], others: list[np.ndarray]) -> None:
+    for total, other in zip(totals, others, strict=True):
+        np.add(total, other, out=total)
+
+
 def _quiet(task, lane):
     # Responsibilities that underflow to zero are exact to rounding; error states are per thread.
     with np.errstate(under="ignore"):
@@ -359,6 +369,8 @@ def _lanes(
         return [[slice(0, n_rows)]]
     n_chunks = max(1, -(-n_rows // _chunk_rows(bytes_per_row, min_rows)))
     n_lanes = max(MIN_LANES, min(MAX_LANES, LANE_BYTES // max(lane_bytes, 1)))
+    if lane_bytes > LARGE_LANE_BYTES:
+        n_lanes = 2
     if n_chunks < n_lanes:
         n_lanes = n_chunks
     else:  # every lane the same number of chunks
