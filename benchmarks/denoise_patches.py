@@ -65,7 +65,7 @@ def compare(train, held_out):
         _, seconds = timed(model.fit, train)
         errors = []
         for level, noise in zip(LEVELS, noises, strict=True):
-            restored = model.transform(held_out + noise, noise_std=level)
+            restored = model.transform(held_out + noise, row_noise_std=level)
             errors.append(np.sum((restored - held_out) ** 2) / (len(held_out) * SIZE**2))
         cells = " | ".join(f"{1e4 * error:.3f}" for error in errors)
         print(f"| {name} | {model.score(held_out):.2f} | {cells} | {seconds:.2f} |", flush=True)

@@ -78,15 +78,15 @@ errors = {name: [] for name in models}
 for level in levels:
     noisy = test + level * rng.normal(size=test.shape)
     for name, model in models.items():
-        restored = model.transform(noisy, noise_std=level)
+        restored = model.transform(noisy, row_noise_std=level)
         errors[name].append(np.mean((restored - test) ** 2))
 
 # %%
 # Denoising once is enough: what is left after it is no white noise any more.
 noisy = test + 0.1 * rng.normal(size=test.shape)
 for name, model in models.items():
-    once = model.transform(noisy, noise_std=0.1)
-    twice = model.transform(once, noise_std=0.1)
+    once = model.transform(noisy, row_noise_std=0.1)
+    twice = model.transform(once, row_noise_std=0.1)
     print(
         f"{name}: mean squared error {np.mean((once - test) ** 2):.5f} after one pass, "
         f"{np.mean((twice - test) ** 2):.5f} after two"
@@ -128,7 +128,7 @@ busy = np.argsort(-test.var(axis=1))[: len(test) // 2]  # half of the patches ar
 shown = rng.permutation(busy)[:40]
 pictures = {"clean": test[shown], "noisy": noisy[shown]}
 for name, model in models.items():
-    pictures[name] = model.transform(noisy[shown], noise_std=0.1)
+    pictures[name] = model.transform(noisy[shown], row_noise_std=0.1)
 for cell, (title, rows) in zip(above.subplots(2, 3).flat, pictures.items(), strict=True):
     cell.imshow(mosaic(rows @ to_coordinates.T + means[shown]), cmap="gray", vmin=0, vmax=1)
     error = np.mean((rows - test[shown]) ** 2)

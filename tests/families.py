@@ -81,9 +81,7 @@ class Case(NamedTuple):
         """An open source of the rows and a family in their frame."""
         with ArraySource(X, sample_weight) as source:
             frame = Frame.of_source(source, common_scale=self.family.common_scale)
-            family = self.family(frame, **options)
-            family.bind(source)
-            yield source, family
+            yield source, self.family(frame, **options).for_rows(source)
 
     def fit(self, X, start, n_iter, sample_weight=None, **options):
         """Run EM for a fixed number of iterations."""

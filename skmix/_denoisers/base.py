@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -24,7 +24,12 @@ class Posterior(NamedTuple):
 
 
 class Denoiser(
-    CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, VersionedMixin, BaseEstimator
+    CallbackSupportMixin,
+    OneToOneFeatureMixin,
+    TransformerMixin,
+    VersionedMixin,
+    BaseEstimator,
+    metaclass=ABCMeta,
 ):
     """Interface of a denoiser; subclasses learn the density of clean rows."""
 
@@ -69,7 +74,7 @@ class Denoiser(
 
     # Using a fit ------------------------------------------------------------------------------
 
-    def transform(self, X, *, noise_std=None):
+    def transform(self, X, *, row_noise_std=None):
         """Return the posterior mean of the clean rows.
 
         Parameters
@@ -77,9 +82,9 @@ class Denoiser(
         X : array-like of shape (n_samples, n_features)
             Noisy rows, NaN where a cell is missing.
 
-        noise_std : float or array-like of shape (n_samples,), default=None
+        row_noise_std : float or array-like of shape (n_samples,), default=None
             Standard deviation of the noise in units of `X`, one for all or one per row; None
-            takes that of the constructor.
+            takes `noise_std`, which is one for all or one per feature.
 
         Returns
         -------
@@ -89,7 +94,7 @@ class Denoiser(
         Raises
         ------
         ValueError
-            If `noise_std` is negative or not finite, or has the wrong shape.
+            If `row_noise_std` is negative or not finite, or has the wrong shape.
 
         Examples
         --------
@@ -97,14 +102,14 @@ class Denoiser(
         >>> denoiser = MVNDenoiser(noise_std=1.0).fit([[-1.0], [1.0]])
         >>> denoiser.transform([[2.0]]).round(3)
         array([[1.]])
-        >>> denoiser.transform([[2.0], [2.0]], noise_std=[0.0, 7.0]).round(2)
+        >>> denoiser.transform([[2.0], [2.0]], row_noise_std=[0.0, 7.0]).round(2)
         array([[2.  ],
                [0.04]])
         """
-        X, noise_variance = self._check_noisy(X, noise_std)
+        X, noise_variance = self._check_noisy(X, row_noise_std)
         return self._posterior(X, noise_variance, with_variance=False)[0]
 
-    def posterior(self, X, *, noise_std=None):
+    def posterior(self, X, *, row_noise_std=None):
         """Return the posterior mean and variance of the clean rows.
 
         Parameters
@@ -112,7 +117,7 @@ class Denoiser(
         X : array-like of shape (n_samples, n_features)
             Noisy rows, NaN where a cell is missing.
 
-        noise_std : float or array-like of shape (n_samples,), default=None
+        row_noise_std : float or array-like of shape (n_samples,), default=None
             Standard deviation of the noise in units of `X`, as in `transform`.
 
         Returns
@@ -129,7 +134,7 @@ class Denoiser(
         >>> mean.round(3), variance.round(3)
         (array([[1.]]), array([[0.5]]))
         """
-        X, noise_variance = self._check_noisy(X, noise_std)
+        X, noise_variance = self._check_noisy(X, row_noise_std)
         return Posterior(*self._posterior(X, noise_variance, with_variance=True))
 
     def inverse_transform(self, X):
@@ -208,15 +213,15 @@ class Denoiser(
 
     def _restore(self, X: np.ndarray, noise_std: float, *, best: bool) -> np.ndarray:
         """Denoise rows for an image, by the most probable component alone where it is `best`."""
-        return self.transform(X, noise_std=noise_std)
+        return self.transform(X, row_noise_std=noise_std)
 
-    def _check_noisy(self, X, noise_std):
+    def _check_noisy(self, X, row_noise_std):
         check_is_fitted(self)
         X = self._validate(X, reset=False)
-        if noise_std is None:
+        if row_noise_std is None:
             noise_std = validation.check_noise_std(self.noise_std, X.shape[1], "noise_std")
             return X, noise_std[None] ** 2
-        noise_std = validation.check_noise_std(noise_std, len(X), "noise_std", of="row")
+        noise_std = validation.check_noise_std(row_noise_std, len(X), "row_noise_std", of="row")
         shape = (1 if np.all(noise_std == noise_std[0]) else len(X), X.shape[1])
         return X, np.broadcast_to(noise_std[: shape[0], None] ** 2, shape)
 

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._interface import validation
 from .._interface.callbacks import Task
-from .._mixtures.gaussian import GaussianMixture
+from .._mixtures.gaussian import FAMILIES, GaussianMixture
 from .._mixtures.wrapping import MixtureBased
 from .._rows.sources import ArraySource, one_blas_thread
 from . import wiener
@@ -399,7 +399,7 @@ class GMMDenoiser(GaussianPrior, MixtureBased):
             X = validation.validate_rows(self, X, ensure_min_samples=2)
             noise_variance = self._training_noise_variance(X.shape[1])
             validation.check_noise_std(self.noise_std, X.shape[1], "noise_std")
-            if noise_variance is not None and self.covariance_type == "spherical":
+            if noise_variance is not None and FAMILIES[self.covariance_type].common_scale:
                 validation.check_one_value(self.training_noise_std, "training_noise_std")
             self._fit_mixture(X, sample_weight, noise_variance)
         return self

@@ -60,8 +60,7 @@ class ScaleMixtureDenoiser(Denoiser):
         frame = Frame.of_source(source)
         regularisation.warn_if_large(self, frame)
         reg_covar = regularisation.resolve(self.reg_covar, source, frame, 1, alike=alike)
-        family = TiedGaussian(frame)
-        family.bind(source)
+        family = TiedGaussian(frame).for_rows(source)
         location = frame.reference
         covariance = family.total_scatter / family.total_weight
         covariance *= np.outer(frame.scale, frame.scale)

@@ -46,7 +46,7 @@ def denoise(
 
     def visit(chunk: Chunk, scratch: Scratch) -> None:
         form: Any = forms(chunk.X) if one_noise else conditional
-        if one_noise and not isinstance(form, ConditionalForm):
+        if one_noise and not form.incomplete:
             z, resp = _all_responsibilities(form, chunk, scratch, negligible)
             _write(chunk.rows, *filters.posterior(z, resp, with_variance))
             return

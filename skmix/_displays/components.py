@@ -262,12 +262,14 @@ class ComponentsDisplay:
         kind, features = _check_kind(mixture, kind, image_shape, features)
         components = _check_components(mixture, components)
         options: dict[str, Any] = {"kind": kind, "labels": components}
+        family, params = mixture._family_in_units()
         if kind == "images":
             options["image_shape"] = _check_image_shape(image_shape, n_features)
-            means, covariances = mixture.means_, _as_images(mixture)
+            means = mixture.means_
+            covariances = family.matrices(params) if family.dense else family.variances(params)
         else:
             means = mixture.means_[:, features]
-            covariances = _of_features(mixture, features)
+            covariances = family.matrices(params)[:, features][:, :, features]
             names = getattr(mixture, "feature_names_in_", None)
             options["feature_names"] = [
                 f"feature {j}" if names is None else str(names[j]) for j in features
@@ -329,25 +331,6 @@ def _check_image_shape(image_shape: Any, n_features: int) -> tuple[int, int]:
             "height and width, whose product is the number of features."
         )
     return shape
-
-
-def _as_images(mixture: Any) -> np.ndarray:
-    """Return matrices for full and tied covariances, variances of all features for others."""
-    covariances = np.asarray(mixture.covariances_)
-    if mixture.covariance_type == "spherical":
-        covariances = covariances[:, None]
-    n_components, n_features = mixture.means_.shape
-    dense = mixture.covariance_type in ("full", "tied")
-    shape = (n_components, n_features, n_features) if dense else (n_components, n_features)
-    return np.broadcast_to(covariances, shape)
-
-
-def _of_features(mixture: Any, features: np.ndarray) -> np.ndarray:
-    """Return covariances of some features, (n_components, len(features), len(features))."""
-    covariances = _as_images(mixture)[:, features]
-    if covariances.ndim == 3:
-        return covariances[:, :, features]
-    return covariances[:, :, None] * np.eye(len(features))
 
 
 def _plot_ellipses(ax: Any, display: ComponentsDisplay, coverage: Any) -> None:

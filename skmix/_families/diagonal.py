@@ -13,6 +13,7 @@ class DiagonalGaussian(GaussianFamily):
     """Each component has its own variances, (n_components, n_features). Features: 1, z, z²."""
 
     covariance_type = "diag"
+    dense = False
 
     @staticmethod
     def incomplete_form():
@@ -109,6 +110,14 @@ class DiagonalGaussian(GaussianFamily):
     def marginal_covariances(self, covariances, features):
         return covariances[:, features]
 
+    def longest_axis(self, params, k, spread):
+        variances = self.variances(params)[k]
+        return along_largest(variances, variances)
+
+    def narrowed(self, covariances, k, step):
+        covariances[k] -= step**2
+        return covariances
+
     def conditional(self, params):
         covariances = self.invert_factors(params.precisions_cholesky)
 
@@ -130,3 +139,11 @@ class DiagonalGaussian(GaussianFamily):
     def draw_noise(self, params, component, n_samples, rng):
         deviations = 1.0 / params.precisions_cholesky[component]
         return rng.standard_normal((n_samples, len(deviations))) * deviations
+
+
+def along_largest(variances: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Return the axis where `spread` is largest, times the deviation there."""
+    axis = np.zeros(len(variances))
+    j = int(np.argmax(np.nan_to_num(spread)))
+    axis[j] = np.sqrt(variances[j])
+    return axis

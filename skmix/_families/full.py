@@ -24,6 +24,7 @@ class FullGaussian(GaussianFamily):
     """
 
     covariance_type = "full"
+    dense = True
     max_moment_features: ClassVar[float] = 96
 
     @staticmethod
@@ -147,6 +148,14 @@ class FullGaussian(GaussianFamily):
 
     def marginal_covariances(self, covariances, features):
         return covariances[..., features, :][..., features]
+
+    def longest_axis(self, params, k, spread):
+        variances, axes = np.linalg.eigh(self.matrices(params)[k])
+        return np.sqrt(variances[-1]) * axes[:, -1]
+
+    def narrowed(self, covariances, k, step):
+        covariances[k] -= np.outer(step, step)
+        return covariances
 
     def conditional(self, params):
         conditioner = self.conditioner(params)

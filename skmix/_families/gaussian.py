@@ -9,6 +9,7 @@ mix the two.
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
@@ -73,7 +74,8 @@ class GaussianFamily(ABC):
         fit. Parameters are those of the rows without it.
     """
 
-    covariance_type: ClassVar[str]
+    covariance_type: ClassVar[str]  # for messages
+    dense: ClassVar[bool]  # whether covariances are matrices
     common_scale: ClassVar[bool] = False  # whether the frame must scale all columns alike
     shared_covariance: ClassVar[bool] = False  # whether there is one for all components
     # Above this the quadratic features outgrow the cache and the centred form is faster.
@@ -101,12 +103,33 @@ class GaussianFamily(ABC):
         self.resolution = (np.finfo(np.float64).eps * radius) ** 2
         self.n_rows, self.coarse = 1, False
 
-    def bind(self, source: Any) -> None:
-        """Compute what is constant over a fit to the rows of a source."""
-        self.n_rows, self.coarse = source.n_samples, _is_coarse(source)
-
     def for_rows(self, source: Any) -> Self:
-        """Return this family in the frame of some rows, bound to them."""
+        """Return the family that knows what is constant over a fit to the rows of a source."""
+        family = copy.copy(self)
+        family.n_rows, family.coarse = source.n_samples, _is_coarse(source)
+        return family
+
+    def forgiving(self, least_variance: float) -> Self:
+        """Return a family in which a component that collapses is no error.
+
+        `least_variance` is the least that regularisation then adds, in the coordinates.
+        """
+        family = copy.copy(self)
+        family.regularised = True
+        family.reg_variances = np.maximum(self.reg_variances, least_variance)
+        return family
+
+    @property
+    def own_matrices(self) -> bool:
+        """Whether every component has a matrix of its own."""
+        return self.dense and not self.shared_covariance
+
+    def side_by_side(self, n_components: int) -> GaussianFamily:
+        """Return the family of several mixtures of so many components, one after the other."""
+        return self
+
+    def in_frame_of(self, source: Any) -> Self:
+        """Return this family for other rows, in their frame."""
         family = type(self)(
             Frame.of_source(source, common_scale=self.common_scale),
             reg_covar=self.reg_covar,
@@ -114,8 +137,7 @@ class GaussianFamily(ABC):
             incomplete=source.incomplete,
             noise_variance=self.noise_variance,
         )
-        family.bind(source)
-        return family
+        return family.for_rows(source)
 
     # What a structure defines ------------------------------------------------------------
 
@@ -230,6 +252,17 @@ class GaussianFamily(ABC):
         """Return the covariances of some of the features."""
 
     @abstractmethod
+    def longest_axis(self, params: GaussianParams, k: int, spread: np.ndarray) -> np.ndarray:
+        """Return the direction in which component k is longest, times its deviation there.
+
+        `spread` (n_features,), the variances of its own rows, decides where all are alike.
+        """
+
+    @abstractmethod
+    def narrowed(self, covariances: np.ndarray, k: int, step: np.ndarray) -> np.ndarray:
+        """Take the square of a step off component k, where it has a covariance of its own."""
+
+    @abstractmethod
     def conditional(
         self, params: GaussianParams
     ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
@@ -260,6 +293,18 @@ class GaussianFamily(ABC):
         self, params: GaussianParams, component: int, n_samples: int, rng: np.random.RandomState
     ) -> np.ndarray:
         """Draw rows of one component, less its mean."""
+
+    def matrices(self, params: GaussianParams) -> np.ndarray:
+        """Return the covariances as matrices (n_components, n_features, n_features)."""
+        n_features = params.means.shape[1]
+        if self.dense:
+            shape = (len(params.means), n_features, n_features)
+            return np.broadcast_to(self.covariances(params), shape)
+        return self.variances(params)[:, :, None] * np.eye(n_features)
+
+    def from_seeds(self, params: GaussianParams) -> GaussianParams:
+        """Mend parameters whose components stand on a single row each."""
+        return params
 
     def row_term(self, params: GaussianParams, z: np.ndarray, scratch: Scratch):
         """Part of the log density that all components share, left out of the moment form."""
@@ -428,6 +473,35 @@ class GaussianFamily(ABC):
         return GaussianStatistics(
             statistics.counts, counts * params.means + deviation, second, params.means
         )
+
+    def take(self, params: GaussianParams, components: np.ndarray) -> GaussianParams:
+        """Return some of the components as a mixture; one may come more than once."""
+        covariances, factors = self.covariances(params), params.precisions_cholesky
+        if not self.shared_covariance:
+            covariances, factors = covariances[components], factors[components]
+        weights = params.weights[components]
+        return GaussianParams(
+            weights / weights.sum(), params.means[components], covariances, factors
+        )
+
+    def split(self, params: GaussianParams, k: int, spread: np.ndarray, step: float):
+        """Replace component k by two halves along its longest axis, `step` deviations apart.
+
+        The second one comes last. Where the component has a covariance of its own, the first two
+        moments of both together are as before.
+        """
+        n_components = len(params.weights)
+        shift = step * self.longest_axis(params, k, spread)
+        covariances = self.narrowed(self.covariances(params).copy(), k, shift)
+        doubled = self.take(
+            GaussianParams(params.weights, params.means, *self.factor(covariances)),
+            np.append(np.arange(n_components), k),
+        )
+        weights = np.append(params.weights, params.weights[k]) / params.weights.sum()
+        weights[[k, -1]] /= 2
+        doubled.means[k] += shift
+        doubled.means[-1] -= shift
+        return doubled._replace(weights=weights)
 
     def covariances(self, params: GaussianParams) -> np.ndarray:
         """Return the covariances, also where only precisions were given."""

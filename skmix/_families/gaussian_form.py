@@ -58,6 +58,7 @@ class GaussianForm:
 
     min_chunk_rows = MIN_CHUNK_ROWS
     parts_per_row = 1
+    incomplete = False  # whether it is for rows with missing cells
 
     def __init__(self, family: GaussianFamily, params, *, dtype, centred, about):
         self.family = family

@@ -33,6 +33,8 @@ class MaskedForm(GaussianForm):
     observed cell, which carries the part of the log density that does not depend on z.
     """
 
+    incomplete = True
+
     def _count_features(self) -> int:
         n_quadratic = self.family.n_quadratic(self.n_features)
         return 1 + 2 * self.n_features + n_quadratic
@@ -116,6 +118,7 @@ class ConditionalForm(GaussianForm):
     its own way.
     """
 
+    incomplete = True
     family: Any
 
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .diagonal import DiagonalGaussian
+from .diagonal import DiagonalGaussian, along_largest
 from .gaussian_form import GaussianParams, GaussianStatistics
 
 
@@ -69,7 +69,7 @@ class SphericalGaussian(DiagonalGaussian):
         return 1.0 / params.precisions_cholesky[:, None] ** 2
 
     def variances(self, params):
-        return self.pivots(params)
+        return np.broadcast_to(self.pivots(params), params.means.shape)
 
     def rescale(self, params: GaussianParams, scale):
         covariances = params.covariances
@@ -83,6 +83,12 @@ class SphericalGaussian(DiagonalGaussian):
         return n_components
 
     def marginal_covariances(self, covariances, features):
+        return covariances
+
+    def longest_axis(self, params, k, spread):
+        return along_largest(self.variances(params)[k], spread)
+
+    def narrowed(self, covariances, k, step):
         return covariances
 
     def shift_second(self, second, counts, lag, moved):

@@ -28,8 +28,14 @@ class TiedGaussian(FullGaussian):
         self.total_scatter = None
         self.total_weight = 0.0
 
-    def bind(self, source):
-        super().bind(source)
+    def for_rows(self, source):
+        family = super().for_rows(source)
+        family.total_weight = source.total_weight
+        family.total_scatter = self._scatter_of_all(source)
+        return family
+
+    def _scatter_of_all(self, source):
+        """Scatter of the rows about the origin."""
         n_features = len(self.frame.scale)
 
         def zeros():
@@ -46,16 +52,18 @@ class TiedGaussian(FullGaussian):
                 z[missing] = 0.0
             matrices.add_lower(totals[1:], 0, z, weight, scratch)
 
-        missing, *scatter = source.reduce(add, zeros, 16 * n_features)
-        self.total_weight = source.total_weight
-        self.total_scatter = matrices.from_lower(scatter)[0]
+        missing, *sums = source.reduce(add, zeros, 16 * n_features)
+        scatter = matrices.from_lower(sums)[0]
         # Missing cells count with the variance of the observed ones; only a start reads this.
         diagonal = np.arange(n_features)
-        share = self.total_weight / (self.total_weight - missing)
-        self.total_scatter[diagonal, diagonal] *= share
+        scatter[diagonal, diagonal] *= source.total_weight / (source.total_weight - missing)
+        return scatter
 
-    def with_total_covariance(self, params):
-        """Replace the shared covariance by that of all rows bound to this family."""
+    def side_by_side(self, n_components):
+        return TiedRuns(self, n_components)
+
+    def from_seeds(self, params):
+        # Single rows say nothing about a shared covariance; that of all rows is a fair guess.
         covariance = self.total_scatter / self.total_weight
         covariance = self.add_to_variances(covariance, self.reg_variances)
         return GaussianParams(params.weights, params.means, *self.factor(covariance))
@@ -117,6 +125,9 @@ class TiedGaussian(FullGaussian):
 
     def n_covariance_parameters(self, n_components, n_features):
         return n_features * (n_features + 1) // 2
+
+    def narrowed(self, covariances, k, step):
+        return covariances
 
     def shift_second(self, second, counts, lag, moved):
         cross = lag.T @ (moved - 0.5 * counts * lag)

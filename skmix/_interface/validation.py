@@ -187,7 +187,7 @@ def check_matrices(
     name = f"{family.covariance_type} {what}"
     _check_shape(matrices, family.covariance_shape(n_components, n_features), name)
     matrices = matrices.astype(np.float64)
-    if family.covariance_type in ("diag", "spherical"):
+    if not family.dense:
         if np.any(matrices <= 0.0):
             raise ValueError(f"'{name}' should be positive, but the smallest is {matrices.min()}")
         return matrices

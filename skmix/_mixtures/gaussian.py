@@ -413,10 +413,12 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
 
     def _check_fit_parameters(self, X, sample_weight):
         super()._check_fit_parameters(X, sample_weight)
-        if self.shrinkage > 0 and self.covariance_type == "tied":
+        family_type = FAMILIES[self.covariance_type]
+        if self.shrinkage > 0 and family_type.shared_covariance:
             raise ValueError(
-                f"shrinkage={self.shrinkage} has no effect with covariance_type='tied', which "
-                "pools the covariances already; use shrinkage=0 or another covariance_type."
+                f"shrinkage={self.shrinkage} has no effect with covariance_type="
+                f"{self.covariance_type!r}, which pools the covariances already; use shrinkage=0 "
+                "or another covariance_type."
             )
         shape = (self.n_components, X.shape[1])
         if self._continues() and self.means_.shape != shape:
@@ -425,7 +427,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
                 f"n_components={self.n_components} and X has {X.shape[1]} features. Set "
                 "warm_start=False to start afresh."
             )
-        expected = FAMILIES[self.covariance_type].covariance_shape(*shape)
+        expected = family_type.covariance_shape(*shape)
         if self._continues() and self.covariances_.shape != expected:
             raise ValueError(
                 f"warm_start=True continues from covariances_ of shape {self.covariances_.shape}, "
@@ -453,8 +455,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
             incomplete=source.incomplete,
             noise_variance=self._noise_variance,
         )
-        family.bind(source)
-        return family
+        return family.for_rows(source)
 
     def _given_start(self, family, n_features) -> dict[str, Any]:
         """Starting values from the constructor or the last fit, in the frame; None: derive."""
@@ -522,14 +523,14 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
         few = search.few_rows(source, self.n_components, random_state)
         with few.source:
             if "means" in given:
-                few_family = family.for_rows(few.filled)
+                few_family = family.in_frame_of(few.filled)
                 means = given["means"] * family.frame.scale + family.frame.reference
                 means = (means - few_family.frame.reference) / few_family.frame.scale
                 params = search.start_near(few, few_family, means)
                 return family.to_frame(few_family.from_frame(params))
             params = search.search(
                 few,
-                family.for_rows,
+                family.in_frame_of,
                 search.peer_centres(few, self.n_components, peer_state),
                 self.n_components,
                 random_state,
@@ -540,7 +541,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
         more = search.more_rows(source, few.source.n_samples, random_state)
         if more is not None and self.max_iter > 0:
             with more:
-                more_family = search.forgiving(family.for_rows(more))
+                more_family = search.forgiving(family.in_frame_of(more))
                 params = more_family.to_frame(params)
                 options = {"tol": self.tol, "max_iter": self.max_iter, "hard": hard}
                 params = em.em(more, more_family, params, **options).params
@@ -557,7 +558,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
         if self.n_components == 1:
             return True, lower_bound
         few, hard = self._few_rows(source), self.assignment == "hard"
-        few_family = family.for_rows(few.filled)
+        few_family = family.in_frame_of(few.filled)
         params = few_family.to_frame(family.from_frame(params))
         taken, spikes = search.verdict(few, few_family, params, hard)
         return not spikes.any(), lower_bound + taken
@@ -581,7 +582,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
             return None
         few, hard = self._few_rows(source), self.assignment == "hard"
         with few.filled:
-            few_family = family.for_rows(few.filled)
+            few_family = family.in_frame_of(few.filled)
             params = few_family.to_frame(family.from_frame(params))
             if not search.too_few(few, few_family, self.n_components):
                 bad |= search.verdict(few, few_family, params, hard)[1]
@@ -623,26 +624,29 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, BaseMixture):
 
     def _dense_family(self):
         """Return the fit as a family of full or tied covariances, and its parameters."""
-        if self.covariance_type in ("full", "tied"):
-            return self._fitted_family()
         family, params = self._fitted_family()
-        variances = np.broadcast_to(family.pivots(params), params.means.shape)
-        covariances = variances[:, :, None] * np.eye(variances.shape[1])
-        factors = np.sqrt(1.0 / variances)[:, :, None] * np.eye(variances.shape[1])
-        dense = GaussianParams(params.weights, params.means, covariances, factors)
-        return FullGaussian(family.frame), dense
+        if family.dense:
+            return family, params
+        dense = FullGaussian(family.frame)
+        covariances = family.matrices(params)
+        params = params._replace(covariances=covariances)
+        return dense, params._replace(precisions_cholesky=dense.precisions_cholesky(covariances))
 
-    def _fitted_family(self):
-        family_type = FAMILIES[self.covariance_type]
+    def _family_in_units(self):
+        """Return the fit as a family, and its parameters, in the units of the rows."""
         params = GaussianParams(
             np.asarray(self.weights_, dtype=np.float64),
             np.asarray(self.means_, dtype=np.float64),
             None,
             np.asarray(self.precisions_cholesky_, dtype=np.float64),
         )
-        variances = family_type(Frame.identity(params.means.shape[1])).pivots(params)
+        return FAMILIES[self.covariance_type](Frame.identity(params.means.shape[1])), params
+
+    def _fitted_family(self):
+        in_units, params = self._family_in_units()
+        variances, common_scale = in_units.pivots(params), in_units.common_scale
         frame = Frame.of_components(
-            params.weights, params.means, variances, common_scale=family_type.common_scale
+            params.weights, params.means, variances, common_scale=common_scale
         )
-        family = family_type(frame)
+        family = type(in_units)(frame)
         return family, family.to_frame(params)

@@ -10,15 +10,13 @@ import joblib
 import numpy as np
 from sklearn.base import clone
 
+from .._families.gaussian import COLLAPSED_SHARE
 from .._mixtures.gaussian import GaussianMixture
 from .candidates import Fit
 
 # How far the halves of a split move apart, in standard deviations: their variance along the
 # split is that of the whole less its square, so that the first two moments stay as they were.
 STEP = 0.7
-
-# A variance below this multiple of the regularisation is nothing else.
-COLLAPSED = 1.01
 
 STARTS = ("weights_init", "means_init", "precisions_init")
 
@@ -73,16 +71,8 @@ def added(mixture: Any) -> np.ndarray:
 
 def collapsed(mixture: Any) -> bool:
     """Whether some variance is what regularisation puts there."""
-    covariances: np.ndarray = np.asarray(mixture.covariances_, dtype=np.float64)
-    unit: Any = added(mixture)
-    if not np.any(unit):
-        return False
-    if mixture.covariance_type == "spherical":
-        unit = unit[0]
-    elif mixture.covariance_type != "diag":
-        covariances = np.linalg.eigvalsh(covariances / np.sqrt(np.outer(unit, unit)))
-        unit = 1.0
-    return bool(np.any(covariances <= COLLAPSED * unit))
+    family, params = GaussianMixture._family_in_units(mixture)
+    return bool(family.largest_share(params, added(mixture)).max() > COLLAPSED_SHARE)
 
 
 def refit(larger: Any, smaller: Any, X: Any, sample_weight: Any) -> Any:
@@ -111,54 +101,33 @@ def refit(larger: Any, smaller: Any, X: Any, sample_weight: Any) -> Any:
     return trial.set_params(**dict.fromkeys(STARTS), n_init=larger.n_init)
 
 
-def _split_best(mixture: Any, n_splits: int, X: Any, sample_weight: Any) -> GaussianMixture:
+def _split_best(mixture: Any, n_splits: int, X: Any, sample_weight: Any) -> Any:
     """Return the mixture with those components split whose own rows gain most."""
     labels = mixture.predict(X)
-    rows = np.asarray(X, dtype=np.float64)
+    rows: np.ndarray = np.asarray(X, dtype=np.float64)
+    family, params = mixture._family_in_units()
     gains = np.full(len(mixture.weights_), -np.inf)
     for k in np.flatnonzero(mixture.weights_ > 0):
         own = labels == k
         if np.any(own):
             weight = np.ones(own.sum()) if sample_weight is None else sample_weight[own]
-            halves = _split(_of_one(mixture, k), 0, rows[own])
-            gain = halves.score_samples(rows[own]) - _of_one(mixture, k).score_samples(rows[own])
-            gains[k] = weight @ gain
+            whole = family.take(params, [k])
+            halves = family.split(whole, 0, _spread(rows[own]), STEP)
+            before, after = (_mixture_of(family, params) for params in (whole, halves))
+            gains[k] = weight @ (after.score_samples(rows[own]) - before.score_samples(rows[own]))
     for k in np.argsort(-gains)[:n_splits]:
-        mixture = _split(mixture, k, rows[labels == k])
-    return mixture
+        params = family.split(params, k, _spread(rows[labels == k]), STEP)
+    return _mixture_of(family, params)
 
 
-def _of_one(mixture: Any, k: Any) -> GaussianMixture:
-    """Return one component as a mixture."""
-    kind = mixture.covariance_type
-    covariances = mixture.covariances_ if kind == "tied" else mixture.covariances_[k : k + 1]
+def _mixture_of(family: Any, params: Any) -> GaussianMixture:
+    """Return parameters in the units of the rows as a mixture."""
+    covariances = family.covariances(params)
     return GaussianMixture.from_parameters(
-        [1.0], mixture.means_[k : k + 1], covariances, covariance_type=kind
+        params.weights, params.means, covariances, covariance_type=family.covariance_type
     )
 
 
-def _split(mixture: Any, k: Any, rows: np.ndarray) -> GaussianMixture:
-    """Return the mixture with component k replaced by two halves along its longest axis."""
-    covariances: np.ndarray = np.array(mixture.covariances_, dtype=np.float64)
-    kind = mixture.covariance_type
-    if kind in ("full", "tied"):
-        variances, axes = np.linalg.eigh(covariances if kind == "tied" else covariances[k])
-        step: np.ndarray = STEP * np.sqrt(variances[-1]) * axes[:, -1]
-    else:
-        step = np.zeros(mixture.means_.shape[1])
-        spread = np.nanvar(rows, axis=0) if len(rows) > 1 else step
-        j = int(np.argmax(covariances[k] if kind == "diag" else np.nan_to_num(spread)))
-        step[j] = STEP * np.sqrt(covariances[k, j] if kind == "diag" else covariances[k])
-    if kind == "full":
-        covariances[k] -= np.outer(step, step)
-    elif kind == "diag":
-        covariances[k] -= step**2
-    if kind != "tied":
-        covariances = np.concatenate([covariances, covariances[k : k + 1]])
-    means = np.concatenate([mixture.means_, mixture.means_[k : k + 1] - step])
-    means[k] += step
-    weights = np.append(mixture.weights_, mixture.weights_[k] / 2).astype(np.float64)
-    weights[k] /= 2
-    return GaussianMixture.from_parameters(
-        weights / weights.sum(), means, covariances, covariance_type=kind
-    )
+def _spread(rows: np.ndarray) -> np.ndarray:
+    """Return the variances of the observed cells of some rows."""
+    return np.nanvar(rows, axis=0) if len(rows) > 1 else np.zeros(rows.shape[1])

@@ -16,7 +16,6 @@ from .._families import (
     GaussianFamily,
     GaussianForm,
     GaussianParams,
-    TiedGaussian,
 )
 from .._rows.sources import ArraySource, one_openmp_thread
 
@@ -136,9 +135,8 @@ def start_params(start: Start, family: GaussianFamily) -> GaussianParams:
         precisions_cholesky=family.unit_covariances(n_components),
     )
     params = family.maximize(fallback, statistics)
-    if start.seeds and isinstance(family, TiedGaussian):
-        # Single rows say nothing about a shared covariance; that of all rows is a fair guess.
-        params = family.with_total_covariance(params)
+    if start.seeds:
+        params = family.from_seeds(params)
     return params._replace(weights=statistics.counts / start.total_weight)
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._engine.em import expect_runs, statistics_of
-from .._families import GaussianFamily, GaussianForm, GaussianParams, TiedGaussian, TiedRuns
+from .._families import GaussianFamily, GaussianForm, GaussianParams
 from .._rows.sources import ArraySource
 from .spikes import on_few_rows
 
@@ -87,10 +87,8 @@ class RunsOfRows:
         share: float,
         hard: bool,
     ):
-        self.shared = isinstance(family, TiedGaussian)
-        self.family = family
-        if isinstance(family, TiedGaussian):
-            self.family = TiedRuns(family, n_components)
+        self.shared = family.shared_covariance
+        self.family = family.side_by_side(n_components)
         self.n_components, self.share, self.hard = n_components, share, hard
         self.n_features = source.X.shape[1]
         self.rounding = rounding / family.frame.scale**2

@@ -8,7 +8,6 @@ decides (`spikes.py`).
 
 from __future__ import annotations
 
-import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -298,7 +297,7 @@ def start_labels(
         if n_components > 2:
             rest = cluster(z @ maps[[WHITENED]], weight, n_seeds - 1, random_state)[0]
         labels.append(np.where(spot, n_components - 1, rest)[None])
-        if family.covariance_type == "full" and n_seeds >= SHAPES:
+        if family.own_matrices and n_seeds >= SHAPES:
             labels.append(shapes(z @ maps[NEAR], weight, n_seeds, random_state)[0][None])
     return np.concatenate(labels)
 
@@ -368,10 +367,10 @@ def start_near(few: FewRows, family: GaussianFamily, means: np.ndarray) -> Gauss
     """
     z, weight = _framed(few.filled, family)
     z = z.T
-    if family.covariance_type != "spherical":
+    if not family.common_scale:
         moved = z - (weight @ z) / weight.sum()
         scatter = (moved * weight[:, None]).T @ moved / weight.sum()
-        free = family.covariance_type != "diag" and len(z) >= 4 * z.shape[1]
+        free = family.dense and len(z) >= 4 * z.shape[1]
         change = whitening(scatter, SINGULAR_SHARE, free)
         z, means = z @ change, means @ change
     labels = lloyd(z[None], weight, means[None], 0)
@@ -425,10 +424,7 @@ def reseed(
 
 def forgiving(family: GaussianFamily) -> GaussianFamily:
     """Return a family in which a run that collapses is no error: it is dropped."""
-    family = copy.copy(family)
-    family.regularised = True
-    family.reg_variances = np.maximum(family.reg_variances, LEAST_VARIANCE)
-    return family
+    return family.forgiving(LEAST_VARIANCE)
 
 
 def _framed(source: ArraySource, family: GaussianFamily) -> tuple[np.ndarray, np.ndarray]:
@@ -461,7 +457,7 @@ def verdict(
 def too_few(few: FewRows, family: GaussianFamily, n_components: int) -> bool:
     """Whether the rows say little about each of the covariances."""
     n_rows, n_features = few.source.X.shape
-    return family.covariance_type == "full" and n_rows < 2 * n_components * n_features
+    return family.own_matrices and n_rows < 2 * n_components * n_features
 
 
 def searchable(family: GaussianFamily, n_features: int) -> bool:

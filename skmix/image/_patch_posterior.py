@@ -62,8 +62,8 @@ class PatchPosterior:
 
     def _complete(self, rows):
         if not self.with_variance:
-            return self.prior.transform(rows, noise_std=self.noise_std), None
-        mean, variance = self.prior.posterior(rows, noise_std=self.noise_std)
+            return self.prior.transform(rows, row_noise_std=self.noise_std), None
+        mean, variance = self.prior.posterior(rows, row_noise_std=self.noise_std)
         if self.remove_mean:  # the noise of the mean stays
             variance = variance + self.noise_std**2 / (rows.shape[1] // self.n_channels)
         return mean, variance

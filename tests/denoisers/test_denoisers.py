@@ -76,7 +76,7 @@ def test_gmm_blends_wiener_filters(covariance_type):
     ]
     expected = sum(resp[:, [k]] * parts[k][0] for k in range(2))
     square = sum(resp[:, [k]] * (parts[k][1] + parts[k][0] ** 2) for k in range(2))
-    mean, variance = denoiser.posterior(Y, noise_std=noise_std)
+    mean, variance = denoiser.posterior(Y, row_noise_std=noise_std)
     np.testing.assert_allclose(mean, expected, atol=1e-9)
     np.testing.assert_allclose(variance, square - expected**2, atol=1e-8)
 
@@ -85,9 +85,9 @@ def test_gmm_blends_wiener_filters(covariance_type):
 def test_no_noise_changes_nothing_and_much_leaves_the_mean(denoiser):
     X = correlated()
     fitted = sklearn.clone(denoiser).fit(X)
-    np.testing.assert_array_equal(fitted.transform(X, noise_std=0.0), X)
-    np.testing.assert_allclose(fitted.transform(X, noise_std=1e-6), X, atol=1e-6)
-    mean, variance = fitted.posterior(X, noise_std=1e7)
+    np.testing.assert_array_equal(fitted.transform(X, row_noise_std=0.0), X)
+    np.testing.assert_allclose(fitted.transform(X, row_noise_std=1e-6), X, atol=1e-6)
+    mean, variance = fitted.posterior(X, row_noise_std=1e7)
     center = np.zeros(6) if getattr(denoiser, "assume_centered", False) else X.mean(axis=0)
     np.testing.assert_allclose(mean, np.tile(center, (len(X), 1)), atol=1e-3)
     draws, _ = fitted.sample(20_000)
@@ -99,10 +99,10 @@ def test_noise_per_row(denoiser):
     X = with_noise(correlated(200), 0.5)
     fitted = sklearn.clone(denoiser).fit(X)
     levels = np.random.default_rng(0).choice([0.0, 0.1, 0.5, 2.0], size=200)
-    mean, variance = fitted.posterior(X, noise_std=levels)
+    mean, variance = fitted.posterior(X, row_noise_std=levels)
     for level in np.unique(levels):
         rows = levels == level
-        expected = fitted.posterior(X[rows], noise_std=level)
+        expected = fitted.posterior(X[rows], row_noise_std=level)
         np.testing.assert_allclose(mean[rows], expected.mean, atol=1e-9)
         np.testing.assert_allclose(variance[rows], expected.variance, atol=1e-9)
 
@@ -112,7 +112,7 @@ def test_posterior_variance_is_calibrated(denoiser):
     """Clean rows drawn from the model itself."""
     fitted = sklearn.clone(denoiser).set_params(random_state=0).fit(correlated())
     clean = fitted.sample(6000)[0]
-    mean, variance = fitted.posterior(with_noise(clean, 0.5), noise_std=0.5)
+    mean, variance = fitted.posterior(with_noise(clean, 0.5), row_noise_std=0.5)
     assert np.mean((mean - clean) ** 2) == pytest.approx(np.mean(variance), rel=0.05)
     assert np.mean((mean - clean) ** 2) < 0.9 * 0.5**2
 
@@ -121,8 +121,8 @@ def test_posterior_variance_is_calibrated(denoiser):
 def test_denoising_twice_does_not_help(denoiser):
     X = correlated()
     fitted = sklearn.clone(denoiser).fit(X)
-    once = fitted.transform(with_noise(X, 0.5), noise_std=0.5)
-    twice = fitted.transform(once, noise_std=0.5)
+    once = fitted.transform(with_noise(X, 0.5), row_noise_std=0.5)
+    twice = fitted.transform(once, row_noise_std=0.5)
     assert np.mean((twice - X) ** 2) > np.mean((once - X) ** 2)
 
 
@@ -148,10 +148,10 @@ def test_metadata_routing_of_noise(denoiser):
     X = correlated(300)
     levels = np.linspace(0.1, 1.0, 300)
     with sklearn.config_context(enable_metadata_routing=True):
-        routed = sklearn.clone(denoiser).set_transform_request(noise_std=True)
+        routed = sklearn.clone(denoiser).set_transform_request(row_noise_std=True)
         pipeline = make_pipeline(PCA(), routed).fit(X)
-        expected = pipeline[1].transform(pipeline[0].transform(X), noise_std=levels)
-        np.testing.assert_array_equal(pipeline.transform(X, noise_std=levels), expected)
+        expected = pipeline[1].transform(pipeline[0].transform(X), row_noise_std=levels)
+        np.testing.assert_array_equal(pipeline.transform(X, row_noise_std=levels), expected)
 
 
 # Training rows that carry noise
@@ -376,7 +376,7 @@ def test_ica_equals_a_loop_over_sources():
         shrunk[:, j] = (resp * means).sum(axis=1)
         squares = variances * 0.16 / (variances + 0.16) + means**2
         spread[:, j] = (resp * squares).sum(axis=1) - shrunk[:, j] ** 2
-    mean, variance = denoiser.posterior(X, noise_std=0.4)
+    mean, variance = denoiser.posterior(X, row_noise_std=0.4)
     np.testing.assert_allclose(
         mean, shrunk @ denoiser.rotation_.T + denoiser.location_, atol=1e-10
     )
@@ -430,7 +430,7 @@ def test_bad_noise_of_rows(denoiser):
         ([0.1] * 3, r"shape \(50,\)"),
     ]:
         with pytest.raises(ValueError, match=message):
-            fitted.transform(X, noise_std=bad)
+            fitted.transform(X, row_noise_std=bad)
 
 
 def test_refused_combinations():
@@ -454,7 +454,7 @@ def test_flat_rows_give_finite_answers(denoiser):
     X -= X.mean(axis=1, keepdims=True)
     X[:30] = 0.0
     fitted = sklearn.clone(denoiser).fit(X)
-    mean, variance = fitted.posterior(with_noise(X, 0.1), noise_std=0.1)
+    mean, variance = fitted.posterior(with_noise(X, 0.1), row_noise_std=0.1)
     assert np.all(np.isfinite(mean)) and np.all(np.isfinite(variance)) and np.all(variance >= 0)
     assert np.all(np.isfinite(fitted.score_samples(X)))
 

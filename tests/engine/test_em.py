@@ -59,8 +59,7 @@ def test_statistics_of_the_parts_add_up(case, seed, shape, share, weighted):
     parts = []
     for rows in [slice(0, cut), slice(cut, None)]:
         with ArraySource(X[rows], None if weight is None else weight[rows]) as source:
-            family = case.family(frame)
-            family.bind(source)
+            family = case.family(frame).for_rows(source)
             parts.append(expect(source, family.prepare(framed, X.dtype)))
     # 200 terms that are at most 1e2 times their mean.
     log_likelihood = parts[0][0] + parts[1][0]

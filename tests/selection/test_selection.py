@@ -322,15 +322,17 @@ def test_neighbours_differ_in_the_number_of_components_only():
 
 def test_a_split_keeps_the_first_two_moments():
     fit = GaussianMixture(2, random_state=0).fit(X)
-    halves = neighbours._split(fit, 0, X)
-    for mixture in (fit, halves):
-        mean = mixture.weights_ @ mixture.means_
-        centred = mixture.means_ - mean
-        total = np.einsum("k,kij->ij", mixture.weights_, mixture.covariances_)
-        total += (mixture.weights_[:, None] * centred).T @ centred
+    family, params = fit._family_in_units()
+    halves = family.split(params, 0, X.var(axis=0), 0.7)
+    for mixture in (params, halves):
+        mean = mixture.weights @ mixture.means
+        centred = mixture.means - mean
+        total = np.einsum("k,kij->ij", mixture.weights, family.covariances(mixture))
+        total += (mixture.weights[:, None] * centred).T @ centred
         np.testing.assert_allclose(mean, fit.weights_ @ fit.means_, rtol=1e-12)
-        if mixture is fit:
+        if mixture is params:
             expected = total
+    assert len(halves.weights) == 3
     np.testing.assert_allclose(total, expected, rtol=1e-12)
 
 
