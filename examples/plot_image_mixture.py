@@ -30,7 +30,6 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 
 from skmix import ComponentsDisplay, GaussianMixture
-from skmix.exceptions import DegenerateComponentWarning
 
 plt.switch_backend("agg")  # the figures go to files, no display is needed
 started = time.perf_counter()
@@ -82,7 +81,7 @@ mixture = GaussianMixture(
     random_state=0,
 )
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DegenerateComponentWarning)
+    warnings.simplefilter("ignore", UserWarning)
     components = mixture.fit_predict(X)
 ended = "converged" if mixture.converged_ else "stopped"
 print(f"EM {ended} after {mixture.n_iter_} iterations: {mixture.lower_bound_:.1f} nats per image")

@@ -80,7 +80,7 @@ class ComponentsDisplay:
     --------
     >>> from sklearn.datasets import load_digits
     >>> from skmix import ComponentsDisplay, DiagonalGMM
-    >>> mixture = DiagonalGMM(3, reg_covar=0.1, random_state=0).fit(load_digits().data)
+    >>> mixture = DiagonalGMM(3, random_state=0).fit(load_digits().data)
     >>> display = ComponentsDisplay.from_estimator(mixture, image_shape=(8, 8))
     >>> display.axes_.shape
     (2, 3)

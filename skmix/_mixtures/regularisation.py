@@ -26,8 +26,8 @@ SHARE = 1e-6  # of the variance of a column
 MOST = 0.01  # of its variance within components
 WARN_ABOVE = 0.1  # of its variance
 # Rows, and rows per component, that tell whether a column may vary on a far smaller scale within
-# components. Columns that may are sorted, in so many rows, and cut at so many values.
-SCREENED, SCREENED_PER_COMPONENT, SORTED, CUT = 1024, 8, 2**20, 2**13
+# components. Columns that may are sorted, in so many rows, and cut between as many quantiles.
+SCREENED, SCREENED_PER_COMPONENT, SORTED = 1024, 8, 2**20
 
 
 def resolve(
@@ -107,10 +107,14 @@ def _within(source: ArraySource, variances: np.ndarray, n_components: int) -> np
     within = _screen(source, n_components)
     may = within < SHARE / MOST * variances
     for j in np.flatnonzero(may & (variances > 0)).tolist():
-        values, weight = _observed(source, j)
+        values, weight = _observed(source, j, _n_screened(n_components))
         rounding = rounding_variances(values[:, None], weight)[0]
         within[j] = max(_of_intervals(values, weight, n_components), rounding)
     return within
+
+
+def _n_screened(n_components: int) -> int:
+    return max(SCREENED, SCREENED_PER_COMPONENT * n_components)
 
 
 def _screen(source: ArraySource, n_components: int) -> np.ndarray:
@@ -119,7 +123,7 @@ def _screen(source: ArraySource, n_components: int) -> np.ndarray:
     Of 2 K blocks of equal mass at most K - 1 are cut by the ends of K intervals: the variance
     within the others, the K + 1 that vary least, is within intervals.
     """
-    n_rows = max(SCREENED, SCREENED_PER_COMPONENT * n_components)
+    n_rows = _n_screened(n_components)
     rows: Any = slice(None)
     if source.sample_weight is not None:
         edges = np.cumsum(source.sample_weight)
@@ -141,8 +145,8 @@ def _screen(source: ArraySource, n_components: int) -> np.ndarray:
     return bounds
 
 
-def _observed(source: ArraySource, j: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return sorted values of a column and their weights; evenly spaced ones of many."""
+def _observed(source: ArraySource, j: int, n_values: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return sorted values of a column and their weights; `n_values` quantiles of more."""
     rows: Any = slice(None)
     if source.n_samples > SORTED:
         rows = np.linspace(0, source.n_samples - 1, SORTED).astype(int)
@@ -151,11 +155,11 @@ def _observed(source: ArraySource, j: int) -> tuple[np.ndarray, np.ndarray]:
     weight = np.ones(len(values)) if chunk.sample_weight is None else chunk.sample_weight
     order = np.argsort(values, kind="stable")[: len(values) - int(np.isnan(values).sum())]
     values, weight = values[order], weight[order]
-    if len(values) > CUT:
+    if weight.sum() > n_values * weight.min():
         edges = np.cumsum(weight)
-        levels = (np.arange(CUT) + 0.5) / CUT * edges[-1]
+        levels = (np.arange(n_values) + 0.5) / n_values * edges[-1]
         values = values[np.minimum(np.searchsorted(edges, levels), len(edges) - 1)]
-        weight = np.ones(CUT)
+        weight = np.ones(n_values)
     return values, weight
 
 
