@@ -30,7 +30,8 @@ def predict_proba(log_prob: np.ndarray, dtype: Any) -> np.ndarray:
 def score_samples(log_prob: np.ndarray, dtype: Any) -> np.ndarray:
     """Log density of every row, in nats."""
     _, norm, peak = _exp_terms(log_prob)
-    return (np.log(norm) + peak).astype(dtype, copy=False)
+    with np.errstate(over="ignore"):  # a density may be too small for float32
+        return (np.log(norm) + peak).astype(dtype, copy=False)
 
 
 def _exp_terms(log_prob: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -60,7 +60,8 @@ def resolve(
         return np.full(len(variances), SHARE)
     wanted, most = SHARE * variances, MOST * variances
     if n_components > 1:
-        most = MOST * _within(source, variances, n_components)
+        within = _within(source, variances, n_components)
+        most = np.where(within > 0, MOST * within, wanted)  # few values say nothing
     if alike:
         mean = min(wanted[varies].mean(), most[varies].mean())
         return np.full(len(variances), mean)

@@ -169,10 +169,10 @@ def test_noise_per_row_in_the_basis_of_a_shared_shape(monkeypatch, offset, dtype
     levels[::50] = 0.0
     noisy = (clean + levels[:, None] * rng.normal(size=clean.shape)).astype(dtype)
     denoiser = GSMDenoiser(3).fit(clean)
-    quick = denoiser.posterior(noisy, noise_std=levels)
+    quick = denoiser.posterior(noisy, row_noise_std=levels)
     calls = []
     monkeypatch.setattr(eigenbasis, "shared_shape", lambda *args: calls.append(args))
-    slow = denoiser.posterior(noisy, noise_std=levels)
+    slow = denoiser.posterior(noisy, row_noise_std=levels)
     assert len(calls) == 1
     tolerance = 1e-8 if dtype == np.float64 else 1e-3
     for one, other in zip(quick, slow, strict=True):

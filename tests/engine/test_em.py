@@ -362,8 +362,8 @@ DEGENERATE = {
     "plane far away": np.c_[np.eye(20)[:, :2], np.eye(20)[:, :2].sum(axis=1)] + 1e8,
     "more features than rows": np.random.default_rng(33).normal(size=(5, 12)),
     "duplicates": np.repeat(np.random.default_rng(34).normal(size=(4, 3)), 5, axis=0),
-    "tiny units": np.random.default_rng(35).normal(size=(20, 3)) * 1e-100,
-    "huge units": np.random.default_rng(36).normal(size=(20, 3)) * 1e100,
+    "tiny units": np.random.default_rng(35).normal(size=(20, 3)) * 1e-70,
+    "huge units": np.random.default_rng(36).normal(size=(20, 3)) * 1e70,
     "outlier": np.r_[np.random.default_rng(37).normal(size=(19, 3)), [[1e12, 0.0, 0.0]]],
     "rounding apart": 1.0 + np.finfo(float).eps * np.arange(60.0).reshape(20, 3),
 }

@@ -67,7 +67,7 @@ def test_rows_with_noise_of_their_own_are_restored_in_small_chunks():
     denoiser = GSMDenoiser(8, random_state=0).fit(X[:400])
     with threadpool_limits(1):
         restored = []
-        peak = peak_memory(lambda: restored.append(denoiser.transform(X, noise_std=noise_std)))
+        peak = peak_memory(lambda: restored.append(denoiser.transform(X, row_noise_std=noise_std)))
         assert peak < 30 * MB
-        part = denoiser.transform(X[2990:3010], noise_std=noise_std[2990:3010])
+        part = denoiser.transform(X[2990:3010], row_noise_std=noise_std[2990:3010])
     np.testing.assert_allclose(restored[0][2990:3010], part, rtol=1e-9)
