@@ -39,7 +39,7 @@ ROUNDED_ROWS = 2000  # that tell the resolution of the columns
 LEAST_VARIANCE = 1e-12  # added in short runs, in units of the frame
 # Starts beside scikit-learn's: as many as make a pass over their rows so many products, within
 # bounds.
-PRODUCTS, MIN_STARTS, MAX_STARTS, STARTS_BESIDE = 2e6, 3, 16, 5
+PRODUCTS, MIN_STARTS, MAX_STARTS, STARTS_BESIDE = 2e6, 3, 16, 7
 # Rows that starts and first runs look at, at least, per component, and per parameter of each.
 FIRST_ROWS, FIRST_ROWS_PER_COMPONENT, FIRST_ROWS_PER_PARAMETER = 300, 30, 2
 FIRST_SHARE, MOST_FIRST_ROWS = 0.2, 2000
