@@ -21,6 +21,9 @@ from ..exceptions import user_level
 from .base import Denoiser
 from .gaussian import less_noise
 
+# So many scales need no rows of their own: most of them end up alike, or with weight 0.
+FEW_SCALES = 100
+
 
 class Moments(NamedTuple):
     """Location and second moments about it."""
@@ -51,6 +54,11 @@ class ScaleMixtureDenoiser(Denoiser):
             raise ValueError(
                 f"X contains NaN, but {type(self).__name__} takes no missing cells. Use a "
                 "GMMDenoiser or an MVNDenoiser, or fill X by a ConditionalGMMInpainter first."
+            )
+        if options.get("reset", True) and self.n_components > max(len(X), FEW_SCALES):
+            raise ValueError(
+                f"n_components={self.n_components} are more scales than X has rows, {len(X)}. Use "
+                "fewer."
             )
         return X
 

@@ -20,6 +20,9 @@ from .masked import masked_as_missing, refuse_masked
 # Weights that were float32, or text of seven digits, sum to 1 within this.
 ROUNDED_SUM = 1e-6 * (1 + 1e-6)
 
+# Sums of weights times squares of rows overflow or underflow beyond this.
+SMALLEST_WEIGHT = 1e-75
+
 NON_NEGATIVE = Interval(Real, 0.0, None, closed="left")
 
 
@@ -114,6 +117,13 @@ def check_sample_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
             f"sample_weight[{row}] is {sample_weight[row]}. Weights count how often a row was "
             "seen; give 0 to leave a row out."
         )
+    largest = float(sample_weight.max())
+    if not SMALLEST_WEIGHT <= largest <= 1.0 / SMALLEST_WEIGHT:
+        raise ValueError(
+            f"sample_weight reaches {largest:.3g} at most; for sums of weighted squares to fit "
+            f"into float64, its largest entry must be between {SMALLEST_WEIGHT:.0e} and "
+            f"{1.0 / SMALLEST_WEIGHT:.0e}. Divide all weights by their largest."
+        )
     return sample_weight
 
 
@@ -135,7 +145,12 @@ def check_n_samples(n_samples: int, name: str = "n_samples") -> None:
 
 def check_noise_std(noise_std: Any, n: int, name: str, *, of: str = "feature") -> np.ndarray:
     """Return standard deviations of noise (n,), one per feature or per row."""
-    noise_std = np.asarray(noise_std, dtype=np.float64)
+    try:
+        noise_std = np.asarray(noise_std, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name} must be a number or have one entry per {of}, but is {noise_std!r}."
+        ) from None
     if noise_std.ndim > 1 or (noise_std.ndim == 1 and len(noise_std) != n):
         raise ValueError(
             f"{name} must be a number or have one entry per {of}, shape ({n},), but has shape "

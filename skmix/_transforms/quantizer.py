@@ -204,7 +204,7 @@ class KMeansQuantizer(
             batch_size = MINI_BATCH if n_rows * self.n_codes > MAX_DISTANCES else None
         if batch_size is None:
             return KMeans(self.n_codes, **options)
-        return MiniBatchKMeans(self.n_codes, batch_size=batch_size, **options)
+        return MiniBatchKMeans(self.n_codes, batch_size=int(batch_size), **options)
 
     def transform(self, X):
         """Return the index of the nearest code of every row.

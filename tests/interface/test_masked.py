@@ -125,7 +125,9 @@ def test_masked_pixels_are_missing_pixels():
             expected = restore(missing, *arguments)
             assert type(actual) is np.ndarray
             assert actual.dtype == dtype
-            np.testing.assert_array_equal(actual, expected.round() if dtype == np.uint8 else expected)
+            np.testing.assert_array_equal(
+                actual, expected.round() if dtype == np.uint8 else expected
+            )
         np.testing.assert_array_equal(extract_patches(masked, 3), extract_patches(missing, 3))
         assert estimate_noise_std(masked, size=3) == estimate_noise_std(missing, size=3)
         with pytest.raises(ValueError, match="Fill such pixels first"):
