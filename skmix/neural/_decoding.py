@@ -10,7 +10,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._interface import validation
-from ._autoencoder import Autoencoder, by_chunks, evidence_bound, importance_bound
+from ._autoencoder import Autoencoder, by_chunks, evidence_bound, importance_bound, latent_draws
 from ._base import BaseNetworks
 from ._imputation import fill
 
@@ -202,7 +202,7 @@ class DecodingNetworks(
         X = self._fitted_rows(X)
         validation.check_n_samples(n_draws, "n_draws")
         rng = check_random_state(random_state)
-        noise = rng.standard_normal((n_draws, self._n_features_out)).astype(X.dtype)
+        noise = latent_draws(n_draws, self._n_features_out, rng).astype(X.dtype)
         return self._apply(lambda model, rows: bound(model, rows, noise), X)
 
     def score(self, X, y=None):
