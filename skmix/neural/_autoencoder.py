@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import expit, logsumexp
+from scipy.special import expit, logsumexp, ndtri
+from scipy.stats.qmc import Sobol
 
 from .._rows.sources import ArraySource
 from ._networks import Network, Units
@@ -67,6 +68,18 @@ class Autoencoder(NamedTuple):
         scale = np.where(self.units.scale > 0, self.units.scale, 1.0)
         noise = np.asarray(self.noise_variance, dtype=np.float64)
         return np.asarray(np.sum(LOG_2PI + np.log(noise * scale**2)), dtype=dtype)[()]
+
+
+def latent_draws(n_draws: int, n_latent: int, random_state: np.random.RandomState) -> np.ndarray:
+    """Return standard normal draws, (n_draws, n_latent), spread evenly (scrambled Sobol points).
+
+    Each is standard normal by itself, so that bounds stay bounds. Rows share them and with them
+    their error, which does not average out over rows: even draws have a smaller one.
+    """
+    rng = np.random.default_rng(random_state.randint(2**31 - 1))
+    points = Sobol(n_latent, rng=rng).random_base2(max(0, n_draws - 1).bit_length())[:n_draws]
+    # Points are multiples of 2^-30 from 0 on; none may be 0, which would be infinite.
+    return ndtri(points + 2.0**-31)
 
 
 def log_weights(model: Autoencoder, rows: np.ndarray, noise: np.ndarray) -> np.ndarray:

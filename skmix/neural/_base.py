@@ -39,6 +39,7 @@ class BaseNetworks(CallbackSupportMixin, VersionedMixin, BaseEstimator, metaclas
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "validation_fraction": [Interval(Real, 0.0, 1.0, closed="neither"), None],
+        "averaging": [Interval(Real, 0.0, 1.0, closed="left")],
         "device": [str],
         "random_state": ["random_state"],
         "verbose": ["verbose"],

@@ -64,7 +64,7 @@ class GenerativeAdversarialNetwork(BaseNetworks):
 
     averaging : float, default=0.999
         The generator that is kept is a running mean of its parameters, of which each step keeps
-        this share. 0 keeps the parameters of the last step.
+        this share, and less in the first steps. 0 keeps the parameters of the last step.
 
     batch_size : int, default=128
         Rows of a step.
@@ -178,7 +178,6 @@ class GenerativeAdversarialNetwork(BaseNetworks):
         "dropout": [Interval(Real, 0.0, 1.0, closed="left")],
         "betas": [tuple, list],
         "label_smoothing": [Interval(Real, 0.0, 0.5, closed="left")],
-        "averaging": [Interval(Real, 0.0, 1.0, closed="left")],
     }
 
     _losses = ("generator_loss", "discriminator_loss")

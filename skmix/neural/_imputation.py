@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import softmax
 
 from ._autoencoder import Autoencoder, by_chunks
 
 # Draws of the model among which a row looks for a start.
 N_STARTS = 1000
+# A proposal follows the gradient for so many steps, the first ones of this size.
+N_LEAPS = 5
+FIRST_STEP = 0.1
+
+
+class Noise(NamedTuple):
+    """Random numbers of all turns, the same for all rows: neither others nor chunks matter."""
+
+    starts: np.ndarray  # (N_STARTS, n_latent)
+    momenta: np.ndarray  # (n_iter, n_latent)
+    log_uniform: np.ndarray  # (n_iter,)
+    lengths: np.ndarray  # (n_iter,), of steps: equal ones may lead round in circles
 
 
 def fill(model: Autoencoder, X: np.ndarray, n_iter: int, rng: np.random.RandomState) -> np.ndarray:
-    """Return a copy of the rows in which missing cells have their mean given the others.
-
-    The random numbers are the same for all rows, so that neither other rows nor chunks matter.
-    """
+    """Return a copy of the rows in which missing cells have their mean given the others."""
     model = model.astype(X.dtype)
-    starts = rng.standard_normal((N_STARTS, model.n_latent)).astype(X.dtype)
-    outputs = model.decoder(starts)
-    noise = rng.standard_normal((n_iter, model.n_latent)).astype(X.dtype)
-    n_units = 6 * max(model.encoder.sizes) + 2 * N_STARTS
+    noise = Noise(
+        rng.standard_normal((N_STARTS, model.n_latent)).astype(X.dtype),
+        rng.standard_normal((n_iter, model.n_latent)).astype(X.dtype),
+        np.log(1.0 - rng.random_sample(n_iter)).astype(X.dtype),
+        rng.uniform(0.5, 1.5, n_iter).astype(X.dtype),
+    )
 
     def filled(chunk):
         missing = np.isnan(chunk)
         rows = np.where(missing, 0.0, model.units.forth(chunk)).astype(X.dtype)
-        weights = softmax(observed_log_likelihood(model, rows, ~missing, outputs), axis=1)
-        rows = np.where(missing, weights @ model.means(outputs), rows)
-        means = pseudo_gibbs(model, rows, missing, noise)
+        means = posterior_means(model, rows, (~missing).astype(X.dtype), noise)
         return np.where(missing, model.units.back(means), chunk)
 
+    n_units = 8 * max(model.decoder.sizes) + 2 * N_STARTS
     return by_chunks(filled, X, n_units, X.shape[1])
 
 
@@ -40,25 +49,66 @@ def observed_log_likelihood(
 ) -> np.ndarray:
     """Return the log density of observed cells for each output of the decoder, up to a constant.
 
-    Missing cells of `rows` are 0. The result has shape (n_samples, n_outputs).
+    `observed` is 1 for observed cells and 0 for missing ones, which are 0 in `rows`. The result
+    has shape (n_samples, n_outputs).
     """
-    observed = observed.astype(rows.dtype)
     if model.noise_variance is None:
         return rows @ outputs.T - observed @ np.logaddexp(0.0, outputs).T
     scaled = outputs / model.noise_variance
     return rows @ scaled.T - 0.5 * (observed @ (outputs * scaled).T)
 
 
-def pseudo_gibbs(
-    model: Autoencoder, rows: np.ndarray, missing: np.ndarray, noise: Any
+def log_posterior(
+    model: Autoencoder, rows: np.ndarray, observed: np.ndarray, latents: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return log p(observed cells, latents) up to a constant, its gradient, and means of cells."""
+    layers = model.decoder.layers(latents)
+    outputs = layers[-1]
+    means = model.means(outputs)
+    slopes = (rows - means) * observed
+    if model.noise_variance is None:
+        cells = rows * outputs - np.logaddexp(0.0, outputs) * observed
+    else:
+        cells = -0.5 * slopes**2 / model.noise_variance
+        slopes /= model.noise_variance
+    log_prob = cells.sum(axis=1) - 0.5 * np.einsum("ij,ij->i", latents, latents)
+    return log_prob, model.decoder.gradient(layers, slopes) - latents, means
+
+
+def posterior_means(
+    model: Autoencoder, rows: np.ndarray, observed: np.ndarray, noise: Noise
 ) -> np.ndarray:
-    """Draw latents and set missing cells in turns; return the cells' means over the last half."""
-    total = np.zeros_like(rows)
-    n_burn_in = len(noise) // 2
-    for turn, standard in enumerate(noise):
-        means, log_variances = model.posterior(rows)
-        cells = model.means(model.decoder(means + np.exp(0.5 * log_variances) * standard))
-        rows = np.where(missing, cells, rows)
-        if turn >= n_burn_in:
-            total += cells
-    return total / (len(noise) - n_burn_in)
+    """Draw latents given the observed cells by Hamiltonian Monte Carlo; return means of cells.
+
+    Each row has a step of its own, which adapts in the first half of the turns; means are taken
+    over the second half.
+    """
+    outputs = model.decoder(noise.starts)
+    # Given no cell, all starts are as likely.
+    best = observed_log_likelihood(model, rows, observed, outputs).argmax(axis=1)
+    latents = noise.starts[best]
+    scale = np.full((len(rows), 1), FIRST_STEP, dtype=rows.dtype)
+    log_prob, gradient, means = log_posterior(model, rows, observed, latents)
+    total: Any = np.zeros_like(rows)
+    n_burn_in = len(noise.momenta) // 2
+    for turn, (momentum, log_uniform, length) in enumerate(
+        zip(noise.momenta, noise.log_uniform, noise.lengths, strict=True)
+    ):
+        step = scale * length
+        moved, velocity, slope = latents, momentum + 0.5 * step * gradient, gradient
+        for leap in range(N_LEAPS):
+            moved = moved + step * velocity
+            new_log_prob, slope, new_means = log_posterior(model, rows, observed, moved)
+            velocity = velocity + (1.0 if leap < N_LEAPS - 1 else 0.5) * step * slope
+        energy = 0.5 * (momentum @ momentum - np.einsum("ij,ij->i", velocity, velocity))
+        accepted = (log_uniform < new_log_prob - log_prob + energy)[:, None]
+        latents, gradient, means = (
+            np.where(accepted, new, old)
+            for new, old in ((moved, latents), (slope, gradient), (new_means, means))
+        )
+        log_prob = np.where(accepted[:, 0], new_log_prob, log_prob)
+        if turn < n_burn_in:
+            scale = scale * np.where(accepted, 1.05, 0.9).astype(rows.dtype)
+        else:
+            total += means
+    return total / (len(noise.momenta) - n_burn_in)

@@ -18,8 +18,10 @@ VALIDATION_SEED = 0
 class Trained:
     """Random numbers of a model: those of its steps, and those of its validations."""
 
-    def __init__(self, torch: Any, device: Any, seed: int):
+    def __init__(self, torch: Any, device: Any, seed: int, averaging: float):
         self._torch = torch
+        self._averaging = averaging
+        self._n_steps = 0
         self._device = device
         self._steps = torch.Generator(device=device)
         self._steps.manual_seed(seed)
@@ -31,6 +33,17 @@ class Trained:
 
     def epoch_ends(self) -> None:
         """Do what there is to do once an epoch."""
+
+    def _average(self, mean: Layers, layers: Layers) -> None:
+        """Move running means of parameters towards the parameters of this step.
+
+        The first steps count for more, so that the start is soon forgotten.
+        """
+        self._n_steps += 1
+        share = max(1.0 - self._averaging, min(1.0, 9.0 / (9.0 + self._n_steps)))
+        share = share if self._averaging > 0 else 1.0
+        with self._torch.no_grad():
+            self._torch._foreach_lerp_(mean.parameters, layers.parameters, share)
 
     def _normal(self, shape: tuple[int, ...], generator: Any) -> Any:
         return self._torch.randn(shape, generator=generator, device=self._device)
@@ -44,12 +57,21 @@ class AutoencoderModel(Trained):
     """A variational autoencoder in training: one loss, the negative evidence lower bound."""
 
     def __init__(
-        self, torch: Any, params: Autoencoder, device: Any, seed: int, learning_rate: float
+        self,
+        torch: Any,
+        params: Autoencoder,
+        device: Any,
+        seed: int,
+        *,
+        learning_rate: float,
+        averaging: float,
     ):
-        super().__init__(torch, device, seed)
+        super().__init__(torch, device, seed, averaging)
         self._params = params
         self._encoder = Layers(torch, params.encoder, device)
         self._decoder = Layers(torch, params.decoder, device)
+        self._mean_encoder = Layers(torch, params.encoder, device)
+        self._mean_decoder = Layers(torch, params.decoder, device)
         self._noise: Any = None
         if params.noise_variance is not None:
             self._noise = torch.tensor(params.noise_variance, device=device)
@@ -63,9 +85,11 @@ class AutoencoderModel(Trained):
     def step(self, x: Any) -> Any:
         """Learn from a batch; return its mean loss in nats."""
         self._optimizer.zero_grad()
-        loss, squares = self._loss(x, self._steps)
+        loss, squares = self._loss(x, self._encoder, self._decoder, self._steps)
         loss.backward()
         self._optimizer.step()
+        self._average(self._mean_encoder, self._encoder)
+        self._average(self._mean_decoder, self._decoder)
         if squares is not None:
             self._squares += squares.detach().sum(dim=0)
             self._n_rows += len(x)
@@ -73,15 +97,15 @@ class AutoencoderModel(Trained):
 
     def losses(self, x: Any) -> Any:
         """Return the mean loss of a batch in nats."""
-        return self._loss(x, self._validations)[0][None]
+        return self._loss(x, self._mean_encoder, self._mean_decoder, self._validations)[0][None]
 
-    def _loss(self, x: Any, generator: Any) -> tuple[Any, Any]:
+    def _loss(self, x: Any, encoder: Layers, decoder: Layers, generator: Any) -> tuple[Any, Any]:
         """Return the mean loss, and squared errors where the noise has a variance."""
         torch = self._torch
-        means, log_variances = self._encoder(x).chunk(2, dim=1)
+        means, log_variances = encoder(x).chunk(2, dim=1)
         log_variances = log_variances.clamp(-LOG_VARIANCE, LOG_VARIANCE)
         noise = self._normal(means.shape, generator)
-        outputs = self._decoder(means + torch.exp(0.5 * log_variances) * noise)
+        outputs = decoder(means + torch.exp(0.5 * log_variances) * noise)
         divergence = 0.5 * (means**2 + log_variances.exp() - log_variances - 1.0).sum()
         if self._noise is None:
             misfit = torch.nn.functional.binary_cross_entropy_with_logits(
@@ -104,8 +128,8 @@ class AutoencoderModel(Trained):
         """Return a copy of the parameters as they are now."""
         noise = None if self._noise is None else self._noise.cpu().numpy().copy()
         return self._params._replace(
-            encoder=self._encoder.to_numpy(),
-            decoder=self._decoder.to_numpy(),
+            encoder=self._mean_encoder.to_numpy(),
+            decoder=self._mean_decoder.to_numpy(),
             noise_variance=noise,
         )
 
@@ -146,7 +170,7 @@ class AdversarialModel(Trained):
         label_smoothing: float,
         averaging: float,
     ):
-        super().__init__(torch, device, seed)
+        super().__init__(torch, device, seed, averaging)
         self._params = params
         self._n_latent = params.generator.sizes[0]
         self._generator = Layers(torch, params.generator, device)
@@ -156,7 +180,6 @@ class AdversarialModel(Trained):
         self._d_optimizer = self._adam(self._discriminator.parameters, learning_rate, betas)
         self._dropout = dropout
         self._smoothed = 1.0 - label_smoothing
-        self._averaging = averaging
 
     def step(self, x: Any) -> Any:
         """Teach the discriminator, then the generator; return the mean losses of both."""
@@ -176,10 +199,7 @@ class AdversarialModel(Trained):
         g_loss = self._misfit(self._judge(generated), 1.0)
         g_loss.backward()
         self._g_optimizer.step()
-        with torch.no_grad():
-            torch._foreach_lerp_(
-                self._mean.parameters, self._generator.parameters, 1.0 - self._averaging
-            )
+        self._average(self._mean, self._generator)
         return torch.stack([g_loss.detach(), d_loss.detach()])
 
     def losses(self, x: Any) -> Any:

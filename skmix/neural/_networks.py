@@ -37,6 +37,15 @@ ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
+# Their slopes, in terms of the activated units.
+SLOPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "relu": lambda units: units > 0,
+    "leaky_relu": lambda units: np.where(units > 0, 1, LEAK).astype(units.dtype),
+    "tanh": lambda units: 1 - units**2,
+    "logistic": lambda units: units * (1 - units),
+}
+
+
 class Network(NamedTuple):
     """Layers of a network: rows times matrices, with an activation between them."""
 
@@ -59,13 +68,29 @@ class Network(NamedTuple):
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
         """Return the outputs, before any activation of theirs, (n_samples, n_outputs)."""
+        return self.layers(X)[-1]
+
+    def layers(self, X: np.ndarray) -> list[np.ndarray]:
+        """Return the inputs of every layer, that is activated units, and the outputs."""
         activate = ACTIVATIONS[self.activation]
+        found = [X]
         for layer, (coef, intercept) in enumerate(zip(self.coefs, self.intercepts, strict=True)):
             if layer > 0:
                 activate(X)  # an array of our own
             X = X @ coef
             X += intercept
-        return X
+            found.append(X)
+        return found
+
+    def gradient(self, layers: list[np.ndarray], slopes: np.ndarray) -> np.ndarray:
+        """Return the slopes of a function of the outputs, by the inputs that `layers` began with.
+
+        `slopes` are those by the outputs, (n_samples, n_outputs).
+        """
+        for coef, units in zip(self.coefs[:0:-1], layers[-2:0:-1], strict=True):
+            slopes = slopes @ coef.T
+            slopes *= SLOPES[self.activation](units)
+        return slopes @ self.coefs[0].T
 
 
 class Units(NamedTuple):

@@ -66,6 +66,10 @@ class VariationalAutoencoder(DecodingNetworks):
     n_iter_no_change : int, default=5
         Epochs that early stopping waits.
 
+    averaging : float, default=0.999
+        The parameters that are kept are running means, of which each step keeps this share, and
+        less in the first steps. 0 keeps the parameters of the last step.
+
     device : str, default='auto'
         Where to train: a device of PyTorch's, such as 'cpu' or 'cuda'. 'auto' takes a CUDA device
         where there is one.
@@ -140,6 +144,9 @@ class VariationalAutoencoder(DecodingNetworks):
 
     References
     ----------
+    B. T. Polyak, A. B. Juditsky, "Acceleration of stochastic approximation by averaging", SIAM
+    Journal on Control and Optimization 30(4), 1992. :doi:`10.1137/0330046` (`averaging`)
+
     D. P. Kingma, M. Welling, "Auto-encoding variational Bayes", International Conference on
     Learning Representations, 2014. :arxiv:`1312.6114`
 
@@ -189,6 +196,7 @@ class VariationalAutoencoder(DecodingNetworks):
         validation_fraction=None,
         early_stopping=False,
         n_iter_no_change=5,
+        averaging=0.999,
         device="auto",
         random_state=None,
         verbose=0,
@@ -204,6 +212,7 @@ class VariationalAutoencoder(DecodingNetworks):
         self.validation_fraction = validation_fraction
         self.early_stopping = early_stopping
         self.n_iter_no_change = n_iter_no_change
+        self.averaging = averaging
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -357,7 +366,14 @@ class VariationalAutoencoder(DecodingNetworks):
     def _make_model(self, torch, params, device, seed):
         from ._models import AutoencoderModel
 
-        return AutoencoderModel(torch, params, device, seed, self.learning_rate_init)
+        return AutoencoderModel(
+            torch,
+            params,
+            device,
+            seed,
+            learning_rate=self.learning_rate_init,
+            averaging=self.averaging,
+        )
 
     def _attributes(self, params):
         return {

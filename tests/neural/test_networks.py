@@ -7,10 +7,11 @@ import sys
 import numpy as np
 import pytest
 from scipy.special import expit
-from scipy.stats import multivariate_normal, norm
+from scipy.stats import kstest, multivariate_normal, norm
 from sklearn.exceptions import NotFittedError
 
 from skmix.neural import GenerativeAdversarialNetwork, VariationalAutoencoder
+from skmix.neural._autoencoder import latent_draws
 
 N_FEATURES, N_LATENT, N_HIDDEN = 6, 2, 5
 
@@ -74,7 +75,7 @@ def naive_forward(coefs, intercepts, row, activate):
 def test_bounds_are_those_of_a_loop(activation):
     vae, X = make_vae(activation), make_rows(5)
     activate = ACTIVATIONS[activation]
-    noise = np.random.RandomState(3).standard_normal((4, N_LATENT))
+    noise = latent_draws(4, N_LATENT, np.random.RandomState(3))
     for row, bound, elbo in zip(
         X,
         vae.score_samples(X, n_draws=4, random_state=3),
@@ -94,6 +95,19 @@ def test_bounds_are_those_of_a_loop(activation):
         assert bound == pytest.approx(np.log(np.mean(np.exp(log_weights))), rel=1e-10)
         assert elbo == pytest.approx(np.mean(log_likelihoods) - divergence, rel=1e-10)
         np.testing.assert_allclose(vae.transform(row[None])[0], mean, rtol=1e-10)
+
+
+def test_draws_are_standard_normal_and_spread_evenly():
+    seeds = range(400)
+    draws = np.array([latent_draws(5, 3, np.random.RandomState(seed)) for seed in seeds])
+    assert draws.shape == (400, 5, 3) and np.all(np.isfinite(draws))
+    for place in range(5):  # each by itself, over seeds
+        for column in range(3):
+            assert kstest(draws[:, place, column], "norm").pvalue > 1e-4
+    even = latent_draws(100, 20, np.random.RandomState(0))
+    # Independent draws have errors of 0.1 and 0.14.
+    assert np.sqrt(np.mean(even.mean(axis=0) ** 2)) < 0.03
+    assert np.sqrt(np.mean((even.var(axis=0) - 1) ** 2)) < 0.06
 
 
 @pytest.mark.parametrize("n_draws", [1, 7])
