@@ -13,7 +13,7 @@ import itertools
 import math
 import operator
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
@@ -158,6 +158,24 @@ def one_thread() -> Iterator[None]:
     """Context in which other libraries use one thread of BLAS and one of OpenMP."""
     with _blas_threads, one_openmp_thread():
         yield
+
+
+@contextmanager
+def worker_threads() -> Iterator[Callable[[Callable[[Any], None], Iterable[Any]], None]]:
+    """Context with a function that calls another with every item, on the threads of BLAS.
+
+    Items are many, and what they write does not overlap.
+    """
+    with ExitStack() as stack:
+        n_threads = stack.enter_context(_blas_threads)
+        pool = ThreadPoolExecutor(n_threads, thread_name_prefix="skmix")
+        stack.callback(pool.shutdown, cancel_futures=True)
+
+        def for_each(task: Callable[[Any], None], items: Iterable[Any]) -> None:
+            run = functools.partial(_quiet, task)
+            list(map(run, items) if n_threads == 1 else pool.map(run, items))
+
+        yield for_each
 
 
 class CastRows:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from ._patch_posterior import patch_filter
-from ._visitor import PatchVisitor
+from ._visitor import PatchVisitor, Restore
 
 # Zoran and Weiss: how much patches are trusted, pass by pass, in units of 1 / noise variance.
 WEIGHTS = (1.0, 4.0, 8.0, 16.0, 32.0)
@@ -25,21 +23,27 @@ def pass_offsets(stride: int) -> list[tuple[int, int]]:
     return [(0, 0), (half, half), (0, half), (half, 0), (0, 0)]
 
 
+def n_steps_of_passes(shape: tuple[int, ...], visitor: PatchVisitor) -> int:
+    """Return how many steps of progress `half_quadratic` takes."""
+    return sum(visitor.n_steps(shape, offset) for offset in pass_offsets(visitor.stride))
+
+
 def half_quadratic(
     image: np.ndarray,
-    prior: Any,
+    filter_for: Callable[[float], Restore],
     noise_std: float,
     visitor: PatchVisitor,
     towards_data: Callable[[np.ndarray, float], np.ndarray],
 ) -> np.ndarray:
     """Take turns between patches and data, from an image (n_rows, n_columns, n_channels).
 
-    As Zoran and Weiss do, a patch is restored by its most probable component.
+    `filter_for(noise_std)` restores patches; as Zoran and Weiss do, by their most probable
+    component.
     `towards_data(restored, weight)` returns the image of the smallest sum of its squared misfit
     to the data and `weight` times its squared distance from the restored one.
     """
     for weight, offset in zip(WEIGHTS, pass_offsets(visitor.stride), strict=True):
-        restore = patch_filter(prior, noise_std / np.sqrt(weight), best=True)
+        restore = filter_for(noise_std / weight**0.5)
         image = towards_data(visitor.average(image, restore, offset=offset).mean, weight)
     return image
 

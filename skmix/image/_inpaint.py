@@ -14,10 +14,10 @@ from ._restoration import Settings, restore
 def inpaint(
     image,
     mask,
-    prior=None,
+    prior="photo",
     *,
     noise_std=0.0,
-    method="mmse",
+    method="auto",
     stride=1,
     remove_mean=None,
     channel_axis=None,
@@ -36,18 +36,19 @@ def inpaint(
         True where a pixel is missing, whatever `image` holds there; pixels that are NaN or masked
         (numpy's masked arrays) are missing too. None for these alone.
 
-    prior : estimator, default=None
-        A fitted `MVNDenoiser`, `GSMDenoiser` or `GMMDenoiser` with size² features, or size² times
-        the number of channels. None learns one from those patches of the image that have no
-        missing pixel, as `denoise` does.
+    prior : 'photo', estimator or None, default='photo'
+        What clean patches look like, as in `denoise`. A fitted `MVNDenoiser`, `GSMDenoiser` or
+        `GMMDenoiser` has size² features, or size² times the number of channels. None learns one
+        from those patches of the image that have no missing pixel.
 
     noise_std : float or 'auto', default=0.0
         Standard deviation of the noise of the known pixels, in units of the image. With 0 they
         are returned as they are; otherwise they are denoised at the same time. 'auto' estimates
         it from patches without missing pixels.
 
-    method : {'mmse', 'epll'}, default='mmse'
-        How noise is removed, as in `denoise`; without noise both are the same.
+    method : {'auto', 'similar', 'epll', 'mmse'}, default='auto'
+        How noise is removed, as in `denoise`; without noise all are the same. Where pixels are
+        missing 'auto' and 'similar' are a fast 'epll'.
 
     stride : int, default=1
         Pixels from one patch to the next. With 2 it takes a quarter of the time, and filled

@@ -12,6 +12,7 @@ import numpy as np
 from .._denoisers.gaussian import GMMDenoiser
 from ._npz import read_npz
 from ._patch_format import PatchFormat, check_prior
+from ._patch_mixture import PatchMixture
 
 # A prior larger than this is not read: 20 000 components of 8 x 8 pixels in double precision.
 MAX_BYTES = 2**30
@@ -159,7 +160,29 @@ def _prior_of(parts: dict[str, np.ndarray]) -> GMMDenoiser:
     return prior
 
 
+def named_prior(name: str) -> GMMDenoiser:
+    """Return a prior that comes with the package."""
+    if name != "photo":
+        raise ValueError(
+            f"prior={name!r} is no prior that comes with skmix. Pass 'photo', a fitted denoiser, "
+            "or None to learn one from the image."
+        )
+    return photo_prior()
+
+
 @cache
-def photo_prior() -> Any:
+def photo_prior() -> GMMDenoiser:
     """The prior of photographs that comes with the package; read once, never changed."""
     return load_prior(Path(__file__).parent / "data" / "photo_prior.npz")
+
+
+@cache
+def _photo_mixture() -> PatchMixture:
+    return PatchMixture.of(photo_prior())
+
+
+def mixture_of(prior: Any) -> PatchMixture:
+    """Return the mixture of a denoiser; that of photographs is made once."""
+    if photo_prior.cache_info().currsize and prior is photo_prior():
+        return _photo_mixture()
+    return PatchMixture.of(prior)

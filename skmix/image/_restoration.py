@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._interface import validation
 from .._rows.sources import one_blas_thread
+from ._adaptive import n_steps_of_adaptation, restore_adaptively
 from ._arrays import as_dtype, as_float, channels_last, check_axes, undo_channels_last
 from ._colour import halved, in_basis, out_of_basis
 from ._filling import average_posteriors
-from ._half_quadratic import half_quadratic, pass_offsets, towards_pixels
+from ._half_quadratic import half_quadratic, n_steps_of_passes, towards_pixels
 from ._noise import noise_std_of_plane
 from ._patch_format import PatchFormat, check_prior, read_format
 from ._patch_posterior import PatchPosterior, patch_filter
 from ._patch_prior import LEARNED_SIZE, learn_patch_prior
+from ._prior_files import mixture_of, named_prior
 from ._progress import Progress
 from ._units import scale_for
 from ._visitor import PatchVisitor
+
+METHODS = ("auto", "similar", "epll", "mmse")
 
 
 class Settings(NamedTuple):
@@ -46,8 +52,8 @@ def restore(
     values = as_float(image)
     dtype = getattr(image, "dtype", np.asarray(image).dtype)
     check_axes(values, channel_axis)
-    if settings.method not in ("mmse", "epll"):
-        raise ValueError(f"method must be 'mmse' or 'epll', but is {settings.method!r}.")
+    if settings.method not in METHODS:
+        raise ValueError(f"method must be one of {METHODS}, but is {settings.method!r}.")
     if np.any(np.isinf(values)):
         raise ValueError("image has infinite pixels; write NaN for pixels that are missing.")
     if missing is not None:
@@ -55,7 +61,7 @@ def restore(
     planes = channels_last(values, channel_axis)
     patches = PatchFormat(LEARNED_SIZE, 1, None, None)
     if prior is not None:
-        prior = check_prior(prior)
+        prior = named_prior(prior) if isinstance(prior, str) else check_prior(prior)
         patches = read_format(prior, planes.shape[2])
     if settings.remove_mean is None:
         settings = settings._replace(remove_mean=patches.remove_mean is not False)
@@ -133,7 +139,13 @@ def _restore_planes(
     by_luminance = n_channels == 3
     parts = in_basis(planes) if by_luminance else [planes[..., c] for c in range(n_channels)]
     done = _restore_each(
-        [part[:, :, None] for part in parts], prior, noise, patches.size, settings, progress
+        [part[:, :, None] for part in parts],
+        prior,
+        noise,
+        patches.size,
+        settings,
+        progress,
+        by_luminance=by_luminance,
     )
     restored = np.concatenate([mean for mean, _ in done], axis=2)
     variance = None
@@ -154,59 +166,107 @@ def _restore_each(
     size: int,
     settings: Settings,
     progress: Progress,
+    *,
+    by_luminance: bool = False,
 ) -> list[tuple[np.ndarray, Any]]:
     """Restore images of one shape (n_rows, n_columns, n_channels), each all channels together.
 
     They are taken out of the list one by one.
     """
     visitor = PatchVisitor(size, settings.stride, bool(settings.remove_mean), progress)
-    progress.expect(
-        sum(
-            visitor.n_steps(image.shape, offset)
-            for image, std in zip(images, noise, strict=True)
-            for offset in _offsets(image, std, settings)
-        )
-    )
+    tasks = [
+        _Task(prior, std, settings, visitor, coarse=i > 0 and by_luminance)
+        for i, std in enumerate(noise)
+    ]
+    for task, image in zip(tasks, images, strict=True):
+        progress.expect(task.n_steps(image))
     # An image is let go when it is restored: memory holds one or the other.
-    return [_restore_one(images.pop(0), prior, std, settings, visitor) for std in noise]
+    return [task.restore(images.pop(0)) for task in tasks]
 
 
-def _offsets(image: np.ndarray, noise_std: float, settings: Settings) -> list[tuple[int, int]]:
-    """Where the grid of patches begins in each pass that `_restore_one` is sure to make."""
-    incomplete = bool(np.isnan(image).any())
-    if noise_std == 0.0 and not incomplete:
-        return []
-    if settings.method == "mmse" or noise_std == 0.0:
-        return [(0, 0)]
-    first = [(0, 0)] if settings.with_variance or incomplete else []
-    return first + pass_offsets(settings.stride)
+class _Task:
+    """One image to restore, all channels (n_rows, n_columns, n_channels) together."""
 
+    def __init__(
+        self,
+        prior: Any,
+        noise_std: float,
+        settings: Settings,
+        visitor: PatchVisitor,
+        *,
+        coarse: bool,
+    ) -> None:
+        self.prior = prior
+        self.noise_std = noise_std
+        self.with_variance = settings.with_variance
+        self.method = settings.method
+        if self.method in ("auto", "similar"):
+            if prior is not None and not hasattr(prior, "mixture_"):
+                self.method = "mmse"  # no mixture, no gates
+            elif coarse:
+                # Eyes and errors notice little of what is fine in differences of colours.
+                self.method = "auto"
+                visitor = replace(visitor, stride=max(visitor.stride, visitor.size // 2))
+        self.coarse = coarse
+        self.visitor = visitor
 
-def _restore_one(
-    image: np.ndarray, prior: Any, noise_std: float, settings: Settings, visitor: PatchVisitor
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Restore all channels (n_rows, n_columns, n_channels) together."""
-    known = ~np.isnan(image)
-    if noise_std == 0.0 and known.all():
-        return image.copy(), np.zeros_like(image) if settings.with_variance else None
-    remove_mean = bool(settings.remove_mean)
-    if prior is None:
-        prior = learn_patch_prior(image[:, :, 0], noise_std, remove_mean=remove_mean)
-    one_pass = settings.method == "mmse" or noise_std == 0.0
-    start, variance = image, None
-    if settings.with_variance or not known.all():
-        posterior = PatchPosterior(
-            prior,
-            noise_std,
-            remove_mean=remove_mean,
-            n_channels=image.shape[2],
-            with_variance=settings.with_variance,
+    @property
+    def _one_pass(self) -> bool:
+        return self.method == "mmse" or self.noise_std == 0.0
+
+    def n_steps(self, image: np.ndarray) -> int:
+        """Return how many steps of progress `restore` is sure to take."""
+        incomplete = bool(np.isnan(image).any())
+        if self.noise_std == 0.0 and not incomplete:
+            return 0
+        n_steps, shape = 0, image.shape
+        if self._one_pass or self.with_variance or incomplete:
+            n_steps = self.visitor.n_steps(shape)
+        if self._one_pass:
+            return n_steps
+        if self.method == "epll" or incomplete or self.coarse:
+            return n_steps + n_steps_of_passes(shape, self.visitor)
+        similar = self.method == "similar"
+        return n_steps + n_steps_of_adaptation(shape, self.visitor, similar=similar)
+
+    def restore(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the restored image, and variances or None."""
+        known = ~np.isnan(image)
+        if self.noise_std == 0.0 and known.all():
+            return image.copy(), np.zeros_like(image) if self.with_variance else None
+        remove_mean = self.visitor.remove_mean
+        if self.prior is None:
+            self.prior = learn_patch_prior(image[:, :, 0], self.noise_std, remove_mean=remove_mean)
+        start, variance = image, None
+        if self.with_variance or not known.all():
+            posterior = PatchPosterior(
+                self.prior,
+                self.noise_std,
+                remove_mean=remove_mean,
+                n_channels=image.shape[2],
+                with_variance=self.with_variance,
+            )
+            means, variance = average_posteriors(image, posterior, self.visitor)
+            if self._one_pass:
+                return means, variance
+            start = np.where(known, image, means)
+        elif self._one_pass:
+            restore = patch_filter(self.prior, self.noise_std, best=False)
+            return self.visitor.average(image, restore).mean, None
+        return self._take_turns(start, known), variance
+
+    def _take_turns(self, start: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """Take turns between patches and data, from an image without missing pixels."""
+        if self.method == "epll":
+            filter_for = partial(patch_filter, self.prior, best=True)
+            towards_data = towards_pixels(start, known)
+            return half_quadratic(start, filter_for, self.noise_std, self.visitor, towards_data)
+        return restore_adaptively(
+            start,
+            known,
+            mixture_of(self.prior),
+            self.noise_std,
+            self.visitor,
+            adapt=not self.coarse and bool(known.all()),
+            similar=self.method == "similar" and bool(known.all()),
         )
-        means, variance = average_posteriors(image, posterior, visitor)
-        if one_pass:
-            return means, variance
-        start = np.where(known, image, means)
-    elif one_pass:
-        return visitor.average(image, patch_filter(prior, noise_std, best=False)).mean, None
-    towards_data = towards_pixels(start, known)
-    return half_quadratic(start, prior, noise_std, visitor, towards_data), variance

@@ -87,10 +87,15 @@ class PatchVisitor:
 
     def _restored(self, image: np.ndarray, restore: Restore, at: Corners):
         """Means and variances of the patches at these corners."""
-        patches = cut_patches(image, self.size, *at)
-        shape = patches.shape
-        patches = patches.reshape(len(patches), self.size**2, -1)
-        means = known_means(patches) if self.remove_mean else 0.0
-        mean, variance = restore((patches - means).reshape(len(patches), -1), at)
-        mean = mean.reshape(patches.shape) + means
+        shape = (-1, self.size, self.size, image.shape[2])
+        rows, means = self.rows(image, at)
+        mean, variance = restore(rows, at)
+        mean = mean.reshape(len(rows), self.size**2, -1) + means
         return mean.reshape(shape), None if variance is None else variance.reshape(shape)
+
+    def rows(self, image: np.ndarray, at: Corners) -> tuple[np.ndarray, np.ndarray]:
+        """Patches at these corners as rows (n, size² n_channels), less means, and the means."""
+        patches = cut_patches(image, self.size, *at)
+        patches = patches.reshape(len(patches), self.size**2, -1)
+        means = known_means(patches) if self.remove_mean else np.zeros((1, 1, 1), image.dtype)
+        return (patches - means).reshape(len(patches), -1), means

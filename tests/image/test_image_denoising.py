@@ -64,7 +64,8 @@ def test_mmse_averages_denoised_patches(prior, stride, remove_mean):
     means = patches.mean(axis=1, keepdims=True) if remove_mean else 0.0
     restored = prior.transform(patches - means, row_noise_std=0.2) + means
     expected = reconstruct(restored.reshape(-1, 6, 6), noisy.shape, stride)
-    actual = denoise(noisy, prior, 0.2, stride=stride, remove_mean=remove_mean)
+    options = {"method": "mmse", "stride": stride, "remove_mean": remove_mean}
+    actual = denoise(noisy, prior, 0.2, **options)
     # Components of which a patch has less than 1e-6 are left out.
     np.testing.assert_allclose(actual, expected, atol=1e-5)
 
@@ -109,9 +110,9 @@ def test_epll_takes_turns_as_zoran_and_weiss_do(prior, stride):
 
 def test_strips_add_up(prior, monkeypatch):
     noisy = noisy_version(waves())
-    whole = denoise(noisy, prior, 0.2)
+    whole = denoise(noisy, prior, 0.2, method="mmse")
     monkeypatch.setattr(_patches, "STRIP_VALUES", 1)
-    np.testing.assert_allclose(denoise(noisy, prior, 0.2), whole, atol=1e-10)
+    np.testing.assert_allclose(denoise(noisy, prior, 0.2, method="mmse"), whole, atol=1e-10)
 
 
 def mse(restored, clean):
@@ -136,8 +137,8 @@ def test_every_denoiser_is_a_prior(make):
 def test_a_prior_from_the_noisy_image_itself():
     clean = waves((60, 50))
     noisy = noisy_version(clean)
-    assert mse(denoise(noisy, noise_std=0.2), clean) < 0.3 * mse(noisy, clean)
-    assert mse(denoise(noisy, noise_std=0.2, method="epll"), clean) < 0.3 * mse(noisy, clean)
+    assert mse(denoise(noisy, None, 0.2, method="mmse"), clean) < 0.3 * mse(noisy, clean)
+    assert mse(denoise(noisy, None, 0.2, method="epll"), clean) < 0.3 * mse(noisy, clean)
 
 
 @pytest.mark.parametrize("noise_std", [0.05, 0.3])
@@ -185,14 +186,15 @@ def test_missing_pixels_are_filled():
 def test_colour_by_luminance(prior, channel_axis):
     clean = np.stack([waves(), 0.8 * waves(), 0.5 * waves() + 0.2], axis=-1)
     noisy = noisy_version(clean)
-    restored = denoise(np.moveaxis(noisy, -1, channel_axis), prior, 0.2, channel_axis=channel_axis)
+    given = np.moveaxis(noisy, -1, channel_axis)
+    restored = denoise(given, prior, 0.2, channel_axis=channel_axis, method="mmse")
     restored = np.moveaxis(restored, channel_axis, -1)
     assert mse(restored, clean) < 0.2 * mse(noisy, clean)
     # A gray image in colour is restored as in gray, from three observations of equal noise; the
     # prior's own small mean is all that is seen of colour.
     gray = np.stack([noisy[..., 0]] * 3, axis=-1)
-    alone = denoise(noisy[..., 0], prior, 0.2 / np.sqrt(3))
-    in_colour = denoise(gray, prior, 0.2, channel_axis=-1).mean(axis=-1)
+    alone = denoise(noisy[..., 0], prior, 0.2 / np.sqrt(3), method="mmse")
+    in_colour = denoise(gray, prior, 0.2, channel_axis=-1, method="mmse").mean(axis=-1)
     np.testing.assert_allclose(in_colour, alone, atol=1e-9)
 
 
@@ -238,7 +240,7 @@ COLOUR = {"image": np.ones((9, 9, 3)), "channel_axis": -1}
         ({**COLOUR, "noise_std": [0.1, 0.2]}, r"must be one number, but has shape \(2,\)"),
         ({**COLOUR, "image": np.full((9, 9, 3), np.inf)}, "infinite pixels"),
         ({"noise_std": np.nan}, "noise_std must be finite"),
-        ({"method": "magic"}, "'mmse' or 'epll', but is 'magic'"),
+        ({"method": "magic"}, "method must be one of .*, but is 'magic'"),
         ({"stride": 0}, "must be at least 1, but are 6 and 0"),
         ({"stride": 7}, "stride=7 leaves out pixels"),
         ({"image": np.ones((9, 9), dtype=complex)}, "integers or floats.*complex128"),
@@ -271,7 +273,7 @@ def test_images_without_structure(prior, make, noise_std):
     """Constant ones, and nothing but noise: no warning, no NaN, next to no change of the mean."""
     image = 3.0 + 0.1 * make(np.random.default_rng(0))
     for given in (prior, None):
-        for method in ("mmse", "epll"):
+        for method in ("mmse", "epll", "auto"):
             restored, std = denoise(image, given, noise_std, method=method, return_std=True)
             assert np.all(np.isfinite(restored)) and np.all(np.isfinite(std))
             np.testing.assert_allclose(restored.mean(), image.mean(), atol=0.03)
