@@ -176,11 +176,18 @@ class CategoricalForm:
 
     def features(self, X: np.ndarray, scratch: Scratch) -> sparse.csc_array:
         """Return the one-hot coding of the states, (n_states, n_chunk)."""
+        made_of = (X, self._packing, self.dtype)
+        kept = scratch.value("ones", made_of)
+        if kept is not None:  # all rows are one chunk, which the last pass has seen
+            return kept
         n_rows, n_packs = X.shape
         ones = scratch.array("ones", (X.size,), self.dtype)
         ones.fill(1.0)
         starts = np.arange(0, X.size + 1, n_packs, dtype=X.dtype)
-        return sparse.csc_array((ones, X.ravel(), starts), shape=(self._packing.n_states, n_rows))
+        shape = (self._packing.n_states, n_rows)
+        features = sparse.csc_array((ones, X.ravel(), starts), shape=shape)
+        scratch.remember("ones", made_of, features)
+        return features
 
     def log_density(self, features: sparse.csc_array, out: np.ndarray, scratch: Scratch) -> None:
         """Write log weight + log probability of the observed answers."""

@@ -33,6 +33,9 @@ from .penalties import concession, magnitude
 # features are, and half as many as a mean that far out, as measured for up to 32 features.
 REACH = 0.5
 
+# Components evaluated one by one in float64 cost a few times as much as in one float32 product.
+MOST_ALONE = 0.25
+
 # A component with no more than this share of the rows has lost them all to rounding.
 DEAD_SHARE = 10 * float(np.finfo(np.float64).eps)
 # A component in which regularisation makes up more of some variance than this has collapsed.
@@ -354,18 +357,23 @@ class GaussianFamily(ABC):
     ) -> GaussianForm:
         ratio2 = self.largest_precision(params, self._reach(params, radius))
         n_features = len(self.frame.scale)
-        for work_dtype in dict.fromkeys([np.dtype(dtype), np.dtype(np.float64)]):
-            centred = ~rounding.is_small(ratio2, units, work_dtype)
-            if n_features > self.max_moment_features:
-                centred[:] = True
-                eps = np.finfo(work_dtype).eps
-                safe = bool(np.all(eps * np.sqrt(ratio2) < rounding.MAX_ROW_ERROR))
-            else:
-                safe = not centred.any()
-            if safe:
-                break
         form = self.incomplete_form() if incomplete else GaussianForm
-        return form(self, params, dtype=work_dtype, centred=centred, about=params.means)
+        options: dict[str, Any] = {}
+        for work_dtype in dict.fromkeys([np.dtype(dtype), np.dtype(np.float64)]):
+            centred = inexact = ~rounding.is_small(ratio2, units, work_dtype)
+            if n_features > self.max_moment_features:
+                centred = np.ones_like(inexact)
+                inexact = np.finfo(work_dtype).eps * np.sqrt(ratio2) >= rounding.MAX_ROW_ERROR
+            if not inexact.any():
+                break
+            if work_dtype != np.float64 and form is GaussianForm and self._are_few(inexact):
+                options = {"fine": inexact}
+                break
+        return form(self, params, dtype=work_dtype, centred=centred, about=params.means, **options)
+
+    def _are_few(self, components: np.ndarray) -> bool:
+        """Whether these cost less on their own than all with them; a tied covariance is one."""
+        return not self.shared_covariance and np.mean(components) <= MOST_ALONE
 
     def _reach(self, params: GaussianParams, radius) -> np.ndarray:
         # Rows far from a component have none of its responsibility, and a density whose error is
@@ -425,8 +433,15 @@ class GaussianFamily(ABC):
             ratio2 = self.largest_precision(noisy, shift)
             share = statistics.counts / statistics.counts.sum()
             units = rounding.of_sums(share * self.n_rows, self.coarse)
-            if np.all(rounding.is_small(ratio2, units, form.dtype)):
+            small = rounding.is_small(ratio2, units, form.dtype)
+            if len(form.fine):
+                small[form.fine] = rounding.is_small(ratio2, units, np.dtype(np.float64))[
+                    form.fine
+                ]
+            if np.all(small):
                 return None
+            if type(form) is GaussianForm and form.moment_form and self._are_few(~small):
+                return self._with_centred(params, form, ~small, means)
         everything = np.ones(len(means), dtype=bool)
         params = self.with_noise(params)
         return type(form)(self, params, dtype=np.float64, centred=everything, about=means)
@@ -439,6 +454,17 @@ class GaussianFamily(ABC):
         """Return the mean size of the terms of a log density (nats)."""
         params = self.with_noise(params)
         return magnitude(self, params, self._reach(params, self.frame.radius))
+
+    def _with_centred(
+        self, params: GaussianParams, form: GaussianForm, more: np.ndarray, about: np.ndarray
+    ) -> GaussianForm:
+        """Return the form with more components centred, in float64."""
+        centred, fine = more.copy(), more.copy()
+        centred[form.centred], fine[form.fine] = True, True
+        params = self.with_noise(params)
+        return GaussianForm(
+            self, params, dtype=form.dtype, centred=centred, about=about, fine=fine
+        )
 
     def forms_for_scoring(self, params: GaussianParams, dtype) -> Callable[..., GaussianForm]:
         """Return a function from a chunk to a form for its rows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -56,13 +56,17 @@ class GaussianForm:
     about : ndarray of shape (n_components, n_features), default=None
         Origins of the second moments of the centred components. Without them `params` tell the
         number of components.
+    fine : ndarray of bool, shape (n_components,), default=None
+        Centred components evaluated in float64 while the others are in `dtype`.
     """
 
     min_chunk_rows = MIN_CHUNK_ROWS
     parts_per_row = 1
     incomplete = False  # whether it is for rows with missing cells
 
-    def __init__(self, family: GaussianFamily, params, *, dtype, centred=None, about=None):
+    def __init__(
+        self, family: GaussianFamily, params, *, dtype, centred=None, about=None, fine=None
+    ):
         self.family = family
         self.params = params
         self.dtype = np.dtype(dtype)
@@ -73,12 +77,15 @@ class GaussianForm:
         if centred is not None:
             self.centred = np.flatnonzero(centred)
             self.about = np.where(np.asarray(centred)[:, None], about, 0.0)
+        self.fine = NONE if fine is None else np.flatnonzero(fine)
         self.moment_form = len(self.centred) < self.n_components
         self.n_features_out = self._count_features()
         n_values = self.n_features_out + self.n_components
         if len(self.centred):
             n_values += self.n_features
         self.bytes_per_row = self.dtype.itemsize * n_values
+        if len(self.fine):
+            self.bytes_per_row += 16 * self.n_features
         self.row_term_total = 0.0
         if params is not None:
             self._prepare_densities(params)
@@ -112,6 +119,7 @@ class GaussianForm:
         shape = (self.n_features_out, len(X))
         features = scratch.made("features", made_of, shape, self.dtype)
         if features is not None:  # all rows are one chunk, which the last pass has seen
+            self._enter_finely(features, X, scratch)
             return features
         features = scratch.array("features", shape, self.dtype)
         features[0] = 1.0
@@ -120,17 +128,29 @@ class GaussianForm:
         if self.moment_form:
             self.family.fill_quadratic(z, features[1 + self.n_features :])
         scratch.remember("features", made_of)
+        self._enter_finely(features, X, scratch)
         return features
+
+    def _enter_finely(self, features: np.ndarray, X: np.ndarray, scratch: Scratch) -> None:
+        """Keep the coordinates of the rows in float64 beside their features, where needed."""
+        if len(self.fine) and self.dtype != np.float64:
+            z = scratch.array("fine", X.shape[::-1], np.float64)
+            self.family.frame.enter(X, out=z)
+            scratch.remember("fine", (features,))
 
     def log_density(self, features: Any, out: np.ndarray, scratch: Scratch) -> None:
         """Write log weight + log density, less the row term."""
         if self.moment_form:
             np.matmul(self.coefficients, features, out=out)
+        fine = set(self.fine.tolist())
         for k in self.centred.tolist():
-            diff = self._diff(features, self.params.means[k], scratch)
+            diff = self._diff(features, self.params.means[k], scratch, fine=k in fine)
             distance = self.family.mahalanobis(self.params, k, diff, scratch)
-            np.multiply(distance, -0.5, out=out[k])
-            out[k] += self.dtype.type(self.log_density_at_mean[k])
+            np.multiply(distance, -0.5, out=distance)
+            distance += distance.dtype.type(self.log_density_at_mean[k])
+            if k in fine:  # which float32 may not hold
+                np.maximum(distance, -0.1 * np.finfo(self.dtype).max, out=distance)
+            out[k] = distance
 
     def finer(self, peak: np.ndarray) -> GaussianForm | None:
         """Return the form in float64 where rows are too far from all components for float32."""
@@ -146,8 +166,14 @@ class GaussianForm:
         """The same form in float64; its sums add to those of this one."""
         centred = np.zeros(self.n_components, dtype=bool)
         centred[self.centred] = True
+        fine = np.isin(np.arange(self.n_components), self.fine) if len(self.fine) else None
         return type(self)(
-            self.family, self.params, dtype=np.float64, centred=centred, about=self.about
+            self.family,
+            self.params,
+            dtype=np.float64,
+            centred=centred,
+            about=self.about,
+            fine=fine,
         )
 
     def row_term(self, features: Any, scratch: Scratch):
@@ -159,7 +185,9 @@ class GaussianForm:
     def zeros(self) -> list[np.ndarray]:
         """Return zeros for moments of the features and centred second moments."""
         moments = np.zeros((self.n_components, self.n_features_out))
-        return [moments, *self.family.zeros_centred(self.n_features, len(self.centred))]
+        deviations = [np.zeros((len(self.fine), self.n_features))] if len(self.fine) else []
+        centred = self.family.zeros_centred(self.n_features, len(self.centred))
+        return [moments, *deviations, *centred]
 
     def add(self, totals, features: Any, resp: np.ndarray, scratch: Scratch) -> None:
         """Add responsibilities times features, and centred squares."""
@@ -168,21 +196,33 @@ class GaussianForm:
             rows = slice(start, start + MAX_SUMMED_ROWS)
             np.matmul(resp[:, rows], features[:, rows].T, out=moments)
             np.add(totals[0], moments, out=totals[0])
-        for i, k in enumerate(self.centred):
-            diff = self._diff(features, self.about[k], scratch)
-            self.family.add_centred(totals[1:], i, diff, resp[k], scratch)
+        place = {k: i for i, k in enumerate(self.fine.tolist())}
+        squares = totals[2:] if place else totals[1:]
+        for i, k in enumerate(self.centred.tolist()):
+            diff = self._diff(features, self.about[k], scratch, fine=k in place)
+            if k in place:
+                totals[1][place[k]] += diff @ resp[k]
+            self.family.add_centred(squares, i, diff, resp[k], scratch)
 
     def statistics(self, totals: list[np.ndarray]) -> GaussianStatistics:
         """Name the summed arrays."""
         moments, *centred_totals = totals
         d = self.n_features
+        if len(self.fine):
+            deviations, *centred_totals = centred_totals
+            of_fine = moments[self.fine, :1] * self.about[self.fine] + deviations
+            moments[self.fine, 1 : 1 + d] = of_fine
         second = self.family.second_moments(moments[:, 1 + d :], self.centred, centred_totals)
         return GaussianStatistics(moments[:, 0], moments[:, 1 : 1 + d], second, self.about)
 
-    def _diff(self, features: np.ndarray, origin: np.ndarray, scratch: Scratch) -> np.ndarray:
+    def _diff(
+        self, features: np.ndarray, origin: np.ndarray, scratch: Scratch, *, fine: bool = False
+    ) -> np.ndarray:
         z = features[1 : 1 + self.n_features]
-        diff = scratch.array("diff", z.shape, self.dtype)
-        np.subtract(z, origin.astype(self.dtype)[:, None], out=diff)
+        if fine and self.dtype != np.float64:
+            z = cast(np.ndarray, scratch.made("fine", (features,), z.shape, np.float64))
+        diff = scratch.array("fine diff" if fine else "diff", z.shape, z.dtype)
+        np.subtract(z, origin.astype(z.dtype)[:, None], out=diff)
         return diff
 
 

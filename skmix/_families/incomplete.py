@@ -76,7 +76,9 @@ class MaskedForm(GaussianForm):
         """Components share no part of the log density."""
         return 0.0
 
-    def _diff(self, features: np.ndarray, origin: np.ndarray, scratch: Scratch) -> np.ndarray:
+    def _diff(
+        self, features: np.ndarray, origin: np.ndarray, scratch: Scratch, *, fine: bool = False
+    ) -> np.ndarray:
         diff = super()._diff(features, origin, scratch)
         return np.multiply(diff, features[-self.n_features :], out=diff)
 

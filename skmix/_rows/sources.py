@@ -61,7 +61,8 @@ class Scratch(threading.local):
     def __init__(self):
         self._buffers: dict[str, np.ndarray] = {}
         self._latest: dict[str, np.ndarray] = {}  # as they were last asked for
-        self._made_of: dict[str, tuple] = {}  # what their content was computed from
+        # What their content was computed from, and what else was made of it.
+        self._made_of: dict[str, tuple[tuple, Any]] = {}
 
     def array(self, name: str, shape: tuple[int, ...], dtype) -> np.ndarray:
         """Return an uninitialised C-contiguous array that the next call may overwrite."""
@@ -76,17 +77,27 @@ class Scratch(threading.local):
         latest = self._latest[name] = buffer[:n_bytes].view(dtype).reshape(shape)
         return latest
 
-    def remember(self, name: str, made_of: tuple) -> None:
-        """Note the objects that an array was computed from, until it is asked for again."""
-        self._made_of[name] = made_of
+    def remember(self, name: str, made_of: tuple, value: Any = None) -> None:
+        """Note the objects that an array was computed from, until it is asked for again.
+
+        `value` is something on top of the array.
+        """
+        self._made_of[name] = made_of, value
 
     def made(self, name: str, made_of: tuple, shape: tuple[int, ...], dtype) -> np.ndarray | None:
         """Return an array that was computed from the same objects, if it is still there."""
-        known = self._made_of.get(name)
-        if known is None or not all(map(operator.is_, known, made_of)):
+        if not self._is_made_of(name, made_of):
             return None
         latest = self._latest[name]
         return latest if latest.shape == shape and latest.dtype == dtype else None
+
+    def value(self, name: str, made_of: tuple) -> Any:
+        """Return what was remembered with an array, None unless it is still there."""
+        return self._made_of[name][1] if self._is_made_of(name, made_of) else None
+
+    def _is_made_of(self, name: str, made_of: tuple) -> bool:
+        known = self._made_of.get(name)
+        return known is not None and all(map(operator.is_, known[0], made_of))
 
 
 @functools.cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from families import FAMILIES
+from families import every_family
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
@@ -14,7 +14,6 @@ from skmix._families import rounding
 from skmix._rows.sources import ArraySource, Scratch
 
 METHODS = ("predict", "predict_proba", "score_samples")
-every_family = pytest.mark.parametrize("case", FAMILIES, ids=lambda case: case.covariance_type)
 
 
 def fitted(covariance_type, dtype=np.float64, n_features=3):

@@ -14,7 +14,7 @@ from test_families import (
     oracle_m_step,
 )
 
-from skmix._engine.em import expect, predict_proba, score_samples, statistics_of
+from skmix._engine.em import em_step, expect, predict_proba, score_samples, statistics_of
 from skmix._families import Frame
 from skmix._rows.sources import ArraySource
 
@@ -300,3 +300,40 @@ def test_float32_rows_far_from_all_components(case, holes, far):
     np.testing.assert_allclose(density, exact, rtol=1e-5, atol=1e-3)
     if not holes:  # as in a pass of a fit
         np.testing.assert_allclose(resp / 300, expected.mean(axis=0), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("n_features", [4, 120])
+@every_family
+def test_only_narrow_components_leave_float32(case, n_features):
+    if case.covariance_type == "tied":
+        pytest.skip("a shared covariance is as narrow for all components")
+    rng = np.random.default_rng(0)
+    n_components, n_narrow, width = 12, 2, 1e-4 if n_features == 4 else 1e-5
+    start = case.random_params(rng, n_components, n_features)
+    factors, means = start.precisions_cholesky.copy(), start.means
+    factors[:n_narrow] /= width
+    start = start._replace(precisions_cholesky=factors, covariances=None)
+    labels = rng.integers(n_components, size=3000)
+    spread = np.where(labels < n_narrow, width, 1.0)[:, None]
+    X = (means[labels] + spread * rng.normal(size=(3000, n_features))).astype(np.float32)
+    results = []
+    for rows in (X, X.astype(np.float64)):
+        with case.bound(rows, reg_covar=1e-12) as (source, family):
+            framed = family.to_frame(start)
+            form = family.prepare(framed, rows.dtype)
+            assert form.dtype == rows.dtype
+            if rows.dtype == np.float32:
+                np.testing.assert_array_equal(form.fine, np.arange(n_narrow))
+            params, bound = em_step(source, family, framed)
+            results.append((family.from_frame(params), bound))
+            scores = score_samples(source, family, framed)
+            np.testing.assert_allclose(scores.mean(), bound, rtol=1e-5)
+    (single, bound), (double, expected) = results
+    assert bound == pytest.approx(expected, rel=1e-5)
+    np.testing.assert_allclose(single.weights, double.weights, rtol=1e-4)
+    narrow = slice(0, n_narrow)
+    np.testing.assert_allclose(single.means[narrow], double.means[narrow], atol=1e-3 * width)
+    np.testing.assert_allclose(
+        single.covariances[narrow], double.covariances[narrow], atol=1e-2 * width**2
+    )
+    np.testing.assert_allclose(single.means, double.means, atol=1e-3)
