@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from .._linalg import matrices
 from .._linalg.conditioner import Conditioner
 from .gaussian import GaussianFamily
-from .gaussian_form import GaussianParams, GaussianStatistics
+from .gaussian_form import GaussianForm, GaussianParams, GaussianStatistics
 from .incomplete import ConditionalForm
+from .structures import OwnMatrices
 
 
-class FullGaussian(GaussianFamily):
+class FullGaussian(OwnMatrices, GaussianFamily):
     """Each component has its own covariance, (n_components, n_features, n_features).
 
     Features: 1, z and the upper triangle of zz', taken in strips of a few rows that each cost one
@@ -23,18 +24,16 @@ class FullGaussian(GaussianFamily):
     outgrows the cache, and components are evaluated one by one with triangular factors instead.
     """
 
-    covariance_type = "full"
-    dense = True
     max_moment_features: ClassVar[float] = 96
 
     @staticmethod
-    def incomplete_form():
+    def incomplete_form() -> type[GaussianForm]:
         return ConditionalForm
 
-    def n_quadratic(self, n_features):
+    def n_quadratic(self, n_features: int) -> int:
         return sum((stop - start) * (n_features - start) for start, stop in strips(n_features))
 
-    def fill_quadratic(self, z, out):
+    def fill_quadratic(self, z: np.ndarray, out: np.ndarray) -> None:
         n_features, n_rows = z.shape
         filled = 0
         for start, stop in strips(n_features):
@@ -43,7 +42,7 @@ class FullGaussian(GaussianFamily):
             np.multiply(z[start:stop, None], z[None, start:], out=products)
             filled += shape[0] * shape[1]
 
-    def natural_parameters(self, params):
+    def natural_parameters(self, params: GaussianParams) -> tuple[np.ndarray, np.ndarray]:
         n_components, n_features = params.means.shape
         linear = np.empty_like(params.means)
         rows, columns, share = pairs(n_features if self._has_moments(n_features) else 0)
@@ -59,22 +58,17 @@ class FullGaussian(GaussianFamily):
     def _has_moments(self, n_features):
         return n_features <= self.max_moment_features
 
-    def log_det_precision_cholesky(self, params):
-        return np.log(np.diagonal(params.precisions_cholesky, axis1=1, axis2=2)).sum(axis=1)
-
-    def whiten(self, precisions_cholesky, diff):
-        return diff @ precisions_cholesky
-
-    def mahalanobis(self, params, k, diff, scratch):
-        return matrices.squared_norms(params.precisions_cholesky[k], diff, scratch)
-
-    def zeros_centred(self, n_features, n_centred):
+    def zeros_centred(self, n_features: int, n_centred: int) -> list[np.ndarray]:
         return matrices.zeros_lower(n_features, n_centred)
 
-    def add_centred(self, totals, i, diff, resp, scratch):
+    def add_centred(
+        self, totals: list[np.ndarray], i: int, diff: np.ndarray, resp: np.ndarray, scratch
+    ) -> None:
         matrices.add_lower(totals, i, diff, resp, scratch)
 
-    def second_moments(self, quadratic, centred, totals):
+    def second_moments(
+        self, quadratic: np.ndarray, centred: np.ndarray, totals: list[np.ndarray]
+    ) -> np.ndarray:
         if len(centred) == len(quadratic):
             return matrices.from_lower(totals)
         n_features = totals[-1].shape[2]
@@ -83,7 +77,9 @@ class FullGaussian(GaussianFamily):
             second[centred] = matrices.from_lower(totals)
         return second
 
-    def empirical_covariances(self, statistics: GaussianStatistics, counts, shift):
+    def empirical_covariances(
+        self, statistics: GaussianStatistics, counts: np.ndarray, shift: np.ndarray
+    ) -> np.ndarray:
         covariances = statistics.second
         covariances /= counts[:, None, None]
         for some in matrices.batches(*shift.shape):
@@ -91,78 +87,9 @@ class FullGaussian(GaussianFamily):
         clear_below(covariances, self.resolution)
         return covariances
 
-    def add_to_variances(self, covariances, variances):
-        diagonals = np.einsum("...ii->...i", covariances)  # a view
-        diagonals += variances
-        return covariances
-
-    @staticmethod
-    def covariance_shape(n_components, n_features):
-        return (n_components, n_features, n_features)
-
-    def unit_covariances(self, n_components):
-        n_features = len(self.frame.scale)
-        shape = self.covariance_shape(n_components, n_features)
-        return np.broadcast_to(np.eye(n_features), shape).copy()
-
-    def precisions(self, precisions_cholesky):
-        return precisions_cholesky @ np.swapaxes(precisions_cholesky, -1, -2)
-
-    def factor_precisions(self, precisions):
-        # The Cholesky factor of the matrix read backwards is the upper factor read backwards.
-        return np.linalg.cholesky(precisions[..., ::-1, ::-1])[..., ::-1, ::-1].copy()
-
-    def invert_factors(self, precisions_cholesky):
-        inverse = np.linalg.inv(precisions_cholesky)
-        return np.swapaxes(inverse, -1, -2) @ inverse
-
-    def precisions_cholesky(self, covariances):
-        return matrices.inverse_cholesky(covariances)
-
-    def make_positive_definite(self, covariances):
-        return matrices.raise_eigenvalues(covariances)
-
-    def largest_precision(self, params, radius):
-        return matrices.spectral_bound(params.precisions_cholesky * radius[..., None])
-
-    def largest_share(self, params, variances):
-        factors = params.precisions_cholesky * np.sqrt(variances)[..., None]
-        return matrices.largest_eigenvalues(factors)
-
-    def trace_with_precisions(self, params, others):
-        precisions = self.precisions(params.precisions_cholesky)
-        return np.einsum("...ij,...ij->...", precisions, others)
-
-    def pivots(self, params):
-        return 1.0 / np.diagonal(params.precisions_cholesky, axis1=-2, axis2=-1) ** 2
-
-    def variances(self, params):
-        diagonals = np.diagonal(self.covariances(params), axis1=-2, axis2=-1)
-        return np.broadcast_to(diagonals, params.means.shape)
-
-    def rescale(self, params: GaussianParams, scale):
-        covariances = params.covariances
-        return params._replace(
-            means=params.means * scale,
-            covariances=None if covariances is None else covariances * np.outer(scale, scale),
-            precisions_cholesky=params.precisions_cholesky / scale[:, None],
-        )
-
-    def n_covariance_parameters(self, n_components, n_features):
-        return n_components * n_features * (n_features + 1) // 2
-
-    def marginal_covariances(self, covariances, features):
-        return covariances[..., features, :][..., features]
-
-    def longest_axis(self, params, k, spread):
-        variances, axes = np.linalg.eigh(self.matrices(params)[k])
-        return np.sqrt(variances[-1]) * axes[:, -1]
-
-    def narrowed(self, covariances, k, step):
-        covariances[k] -= np.outer(step, step)
-        return covariances
-
-    def conditional(self, params):
+    def conditional(
+        self, params: GaussianParams
+    ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
         conditioner = self.conditioner(params)
 
         def given(row):
@@ -177,11 +104,15 @@ class FullGaussian(GaussianFamily):
         shape = (-1, *factors.shape[-2:])
         return Conditioner(params.means, covariances.reshape(shape), factors.reshape(shape))
 
-    def shift_second(self, second, counts, lag, moved):
+    def shift_second(
+        self, second: np.ndarray, counts: np.ndarray, lag: np.ndarray, moved: np.ndarray
+    ) -> np.ndarray:
         cross = lag[:, :, None] * (moved - 0.5 * counts * lag)[:, None, :]
         return second - cross - cross.swapaxes(1, 2)
 
-    def filter_noise(self, params, counts, deviation, second):
+    def filter_noise(
+        self, params: GaussianParams, counts: np.ndarray, deviation: np.ndarray, second: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         gain, spread = self.gain(params)
         filtered = gain @ second @ gain.swapaxes(1, 2) + counts[:, None, None] * spread
         return (gain @ deviation[:, :, None])[:, :, 0], filtered
@@ -193,9 +124,6 @@ class FullGaussian(GaussianFamily):
         gain = covariances @ self.precisions(factors)
         spread = covariances - gain @ covariances
         return gain, 0.5 * (spread + spread.swapaxes(-1, -2))
-
-    def draw_noise(self, params, component, n_samples, rng):
-        return correlated_noise(params.precisions_cholesky[component], n_samples, rng)
 
 
 def strips(n_features: int) -> list[tuple[int, int]]:
@@ -229,12 +157,6 @@ def places(n_features: int) -> np.ndarray:
     at = np.empty((n_features, n_features), dtype=np.int64)
     at[rows, columns] = at[columns, rows] = np.arange(len(rows))
     return at
-
-
-def correlated_noise(factor: np.ndarray, n_samples: int, rng) -> np.ndarray:
-    """Draw rows with precision U U' for an upper triangular factor U."""
-    noise = rng.standard_normal((len(factor), n_samples))
-    return solve_triangular(factor, noise, trans="T", lower=False).T
 
 
 def clear_below(covariances: np.ndarray, resolution: np.ndarray) -> None:

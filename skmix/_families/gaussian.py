@@ -10,7 +10,7 @@ mix the two.
 from __future__ import annotations
 
 import copy
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
@@ -27,6 +27,7 @@ from .gaussian_form import (
     log_of_weights,
 )
 from .penalties import concession, magnitude
+from .structure import Structure
 
 # Where a component's own rows are: at its mean, and so many standard deviations of each feature
 # farther out. Spread costs digits only where correlations make some direction narrower than the
@@ -50,8 +51,10 @@ ILL_DEFINED_COVARIANCE = (
 )
 
 
-class GaussianFamily(ABC):
-    """Gaussian components of one covariance structure, in the coordinates of a frame.
+class GaussianFamily(Structure):
+    """Gaussian components, in the coordinates of a frame: what of them a pass sums.
+
+    What their covariances are is said by a :class:`Structure`, which a subclass inherits first.
 
     Parameters
     ----------
@@ -73,10 +76,6 @@ class GaussianFamily(ABC):
         fit. Parameters are those of the rows without it.
     """
 
-    covariance_type: ClassVar[str]  # for messages
-    dense: ClassVar[bool]  # whether covariances are matrices
-    common_scale: ClassVar[bool] = False  # whether the frame must scale all columns alike
-    shared_covariance: ClassVar[bool] = False  # whether there is one for all components
     # Above this the quadratic features outgrow the cache and the centred form is faster.
     max_moment_features: ClassVar[float] = np.inf
 
@@ -93,7 +92,7 @@ class GaussianFamily(ABC):
         self.shrinkage = shrinkage
         self.incomplete = incomplete
         self.noise_variance = noise_variance
-        self.noise = None if noise_variance is None else noise_variance / frame.scale**2
+        self.noise: Any = None if noise_variance is None else noise_variance / frame.scale**2
         self.reg_covar = np.broadcast_to(np.asarray(reg_covar, np.float64), frame.scale.shape)
         self.regularised = bool(np.any(self.reg_covar > 0.0)) or shrinkage > 0.0
         self.reg_variances = self.reg_covar / frame.scale**2
@@ -120,11 +119,6 @@ class GaussianFamily(ABC):
         family.reg_variances = np.maximum(self.reg_variances, least_variance)
         return family
 
-    @property
-    def own_matrices(self) -> bool:
-        """Whether every component has a matrix of its own."""
-        return self.dense and not self.shared_covariance
-
     def side_by_side(self, n_components: int) -> GaussianFamily:
         """Return the family of several mixtures of so many components, one after the other."""
         return self
@@ -143,7 +137,7 @@ class GaussianFamily(ABC):
         )
         return family.bound_to(source)
 
-    # What a structure defines ------------------------------------------------------------
+    # What a pass sums -----------------------------------------------------------
 
     @staticmethod
     @abstractmethod
@@ -161,20 +155,6 @@ class GaussianFamily(ABC):
     @abstractmethod
     def natural_parameters(self, params: GaussianParams) -> tuple[np.ndarray, np.ndarray]:
         """Return precision times mean (K, n_features) and coefficients (K, n_quadratic)."""
-
-    @abstractmethod
-    def log_det_precision_cholesky(self, params: GaussianParams) -> np.ndarray:
-        """Half the log-determinant of the precisions, (K,) or scalar."""
-
-    @abstractmethod
-    def whiten(self, precisions_cholesky: np.ndarray, diff: np.ndarray) -> np.ndarray:
-        """Map deviations (K, n, n_features) from the means to coordinates of unit variance."""
-
-    @abstractmethod
-    def mahalanobis(
-        self, params: GaussianParams, k: int, diff: np.ndarray, scratch: Scratch
-    ) -> np.ndarray:
-        """Squared Mahalanobis distance of z - mean_k; `diff` (n_features, n) may be lost."""
 
     @abstractmethod
     def zeros_centred(self, n_features: int, n_centred: int) -> list[np.ndarray]:
@@ -197,85 +177,6 @@ class GaussianFamily(ABC):
         self, statistics: GaussianStatistics, counts: np.ndarray, shift: np.ndarray
     ) -> np.ndarray:
         """Second moments / counts - shift shift'; `statistics.second` may be overwritten."""
-
-    @abstractmethod
-    def add_to_variances(self, covariances: np.ndarray, variances: np.ndarray) -> np.ndarray:
-        """Add `variances` (n_features,) to the diagonals, in place."""
-
-    @staticmethod
-    @abstractmethod
-    def covariance_shape(n_components: int, n_features: int) -> tuple[int, ...]:
-        """Return the shape of covariances, precisions and their Cholesky factors."""
-
-    @abstractmethod
-    def unit_covariances(self, n_components: int) -> np.ndarray:
-        """Return identity matrices or ones."""
-
-    @abstractmethod
-    def precisions(self, precisions_cholesky: np.ndarray) -> np.ndarray:
-        """Multiply the factors out."""
-
-    @abstractmethod
-    def factor_precisions(self, precisions: np.ndarray) -> np.ndarray:
-        """Factor given precisions; raise `numpy.linalg.LinAlgError` where not possible."""
-
-    @abstractmethod
-    def invert_factors(self, precisions_cholesky: np.ndarray) -> np.ndarray:
-        """Return the covariances that belong to the factors."""
-
-    @abstractmethod
-    def precisions_cholesky(self, covariances: np.ndarray) -> np.ndarray:
-        """Factor the precisions; raise `numpy.linalg.LinAlgError` where not possible."""
-
-    @abstractmethod
-    def make_positive_definite(self, covariances: np.ndarray) -> np.ndarray:
-        """Raise the eigenvalues that rounding made too small to factor."""
-
-    @abstractmethod
-    def largest_precision(self, params: GaussianParams, radius: np.ndarray) -> np.ndarray:
-        """Bound (K,) on precision times squared radius, (n_features,) or (K, n_features)."""
-
-    @abstractmethod
-    def largest_share(self, params: GaussianParams, variances: np.ndarray) -> np.ndarray:
-        """Largest share (K,), over all directions, of `variances` in those of a component.
-
-        `variances` have shape (n_features,) or (n_components, n_features).
-        """
-
-    @abstractmethod
-    def trace_with_precisions(self, params: GaussianParams, others: np.ndarray) -> np.ndarray:
-        """Traces (K,) of the precisions times others shaped as covariances."""
-
-    @abstractmethod
-    def pivots(self, params: GaussianParams) -> np.ndarray:
-        """Variance of each feature given the earlier ones, (n_components, n_features)."""
-
-    @abstractmethod
-    def variances(self, params: GaussianParams) -> np.ndarray:
-        """Variance of each feature, (n_components, n_features)."""
-
-    @abstractmethod
-    def rescale(self, params: GaussianParams, scale: np.ndarray) -> GaussianParams:
-        """Multiply the coordinates by `scale` (n_features,)."""
-
-    @abstractmethod
-    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
-        """Return the number of free parameters in the covariances."""
-
-    @abstractmethod
-    def marginal_covariances(self, covariances: np.ndarray, features: np.ndarray) -> np.ndarray:
-        """Return the covariances of some of the features."""
-
-    @abstractmethod
-    def longest_axis(self, params: GaussianParams, k: int, spread: np.ndarray) -> np.ndarray:
-        """Return the direction in which component k is longest, times its deviation there.
-
-        `spread` (n_features,), the variances of its own rows, decides where all are alike.
-        """
-
-    @abstractmethod
-    def narrowed(self, covariances: np.ndarray, k: int, step: np.ndarray) -> np.ndarray:
-        """Take the square of a step off component k, where it has a covariance of its own."""
 
     @abstractmethod
     def conditional(
@@ -302,20 +203,6 @@ class GaussianFamily(ABC):
         second: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Expected first and second moments about the means of rows without noise."""
-
-    @abstractmethod
-    def draw_noise(
-        self, params: GaussianParams, component: int, n_samples: int, rng: np.random.RandomState
-    ) -> np.ndarray:
-        """Draw rows of one component, less its mean."""
-
-    def matrices(self, params: GaussianParams) -> np.ndarray:
-        """Return the covariances as matrices (n_components, n_features, n_features)."""
-        n_features = params.means.shape[1]
-        if self.dense:
-            shape = (len(params.means), n_features, n_features)
-            return np.broadcast_to(self.covariances(params), shape)
-        return self.variances(params)[:, :, None] * np.eye(n_features)
 
     def from_seeds(self, params: GaussianParams) -> GaussianParams:
         """Mend parameters whose components stand on a single row each."""
@@ -519,7 +406,7 @@ class GaussianFamily(ABC):
         except np.linalg.LinAlgError:
             if not self.regularised:
                 raise ValueError(ILL_DEFINED_COVARIANCE) from None
-        covariances = self.make_positive_definite(covariances)
+        covariances = self.make_positive_definite(covariances, self.resolution)
         return covariances, self.precisions_cholesky(covariances)
 
     def _shrink(self, covariances: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -555,16 +442,6 @@ class GaussianFamily(ABC):
             statistics.counts, counts * params.means + deviation, second, params.means
         )
 
-    def take(self, params: GaussianParams, components: np.ndarray) -> GaussianParams:
-        """Return some of the components as a mixture; one may come more than once."""
-        covariances, factors = self.covariances(params), params.precisions_cholesky
-        if not self.shared_covariance:
-            covariances, factors = covariances[components], factors[components]
-        weights = params.weights[components]
-        return GaussianParams(
-            weights / weights.sum(), params.means[components], covariances, factors
-        )
-
     def split(self, params: GaussianParams, k: int, spread: np.ndarray, step: float):
         """Replace component k by two halves along its longest axis, `step` deviations apart.
 
@@ -583,12 +460,6 @@ class GaussianFamily(ABC):
         doubled.means[k] += shift
         doubled.means[-1] -= shift
         return doubled._replace(weights=weights)
-
-    def covariances(self, params: GaussianParams) -> np.ndarray:
-        """Return the covariances, also where only precisions were given."""
-        if params.covariances is None:
-            return self.invert_factors(params.precisions_cholesky)
-        return params.covariances
 
     def collapsed(self, params: GaussianParams, observed: Any = 1.0) -> np.ndarray:
         """Mask of components with a direction in which regularisation is all that there is.

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from .._linalg import matrices
-from .full import FullGaussian, clear_below, correlated_noise
+from .._rows.sources import Scratch
+from .frame import Frame
+from .full import FullGaussian, clear_below
+from .gaussian import GaussianFamily
 from .gaussian_form import GaussianParams, GaussianStatistics
+from .structures import OneMatrix
 
 
-class TiedGaussian(FullGaussian):
+class TiedGaussian(OneMatrix, FullGaussian):
     """All components share one covariance, (n_features, n_features). Features: 1, z.
 
     The quadratic term of the log density is the same for all components, so that
@@ -19,16 +23,14 @@ class TiedGaussian(FullGaussian):
     computed once per fit: a pass costs no more than one with spherical components.
     """
 
-    covariance_type = "tied"
     max_moment_features: ClassVar[float] = np.inf
-    shared_covariance = True
 
-    def __init__(self, frame, **options):
+    def __init__(self, frame: Frame, **options):
         super().__init__(frame, **options)
-        self.total_scatter = None
+        self.total_scatter: Any = None
         self.total_weight = 0.0
 
-    def bound_to(self, source):
+    def bound_to(self, source: Any) -> Self:
         family = super().bound_to(source)
         family.total_weight = source.total_weight
         family.total_scatter = self._scatter_of_all(source)
@@ -59,89 +61,66 @@ class TiedGaussian(FullGaussian):
         scatter[diagonal, diagonal] *= source.total_weight / (source.total_weight - missing)
         return scatter
 
-    def side_by_side(self, n_components):
+    def side_by_side(self, n_components: int) -> GaussianFamily:
         return TiedRuns(self, n_components)
 
-    def from_seeds(self, params):
+    def from_seeds(self, params: GaussianParams) -> GaussianParams:
         # Single rows say nothing about a shared covariance; that of all rows is a fair guess.
         covariance = self.total_scatter / self.total_weight
         covariance = self.add_to_variances(covariance, self.reg_variances)
         return GaussianParams(params.weights, params.means, *self.factor(covariance))
 
-    def n_quadratic(self, n_features):
+    def n_quadratic(self, n_features: int) -> int:
         return 0
 
-    def fill_quadratic(self, z, out):
+    def fill_quadratic(self, z: np.ndarray, out: np.ndarray) -> None:
         pass
 
-    def natural_parameters(self, params):
+    def natural_parameters(self, params: GaussianParams) -> tuple[np.ndarray, np.ndarray]:
         factor = params.precisions_cholesky
         return (params.means @ factor) @ factor.T, np.empty((len(params.means), 0))
 
-    def row_term(self, params, z, scratch):
+    def row_term(self, params: GaussianParams, z: np.ndarray, scratch: Scratch):
         return -0.5 * matrices.squared_norms(params.precisions_cholesky, z, scratch)
 
-    def row_term_total(self, params):
+    def row_term_total(self, params: GaussianParams) -> float:
         if self.total_scatter is None:
             return 0.0
         factor = params.precisions_cholesky
         return -0.5 * float(np.vdot(factor, self.total_scatter @ factor))
 
-    def log_det_precision_cholesky(self, params):
-        return np.log(np.diagonal(params.precisions_cholesky)).sum()
-
-    def mahalanobis(self, params, k, diff, scratch):
-        return matrices.squared_norms(params.precisions_cholesky, diff, scratch)
-
-    def zeros_centred(self, n_features, n_centred):
+    def zeros_centred(self, n_features: int, n_centred: int) -> list[np.ndarray]:
         return matrices.zeros_lower(n_features, min(n_centred, 1))
 
-    def add_centred(self, totals, i, diff, resp, scratch):
+    def add_centred(
+        self, totals: list[np.ndarray], i: int, diff: np.ndarray, resp: np.ndarray, scratch
+    ) -> None:
         matrices.add_lower(totals, 0, diff, resp, scratch)
 
-    def second_moments(self, quadratic, centred, totals):
+    def second_moments(
+        self, quadratic: np.ndarray, centred: np.ndarray, totals: list[np.ndarray]
+    ) -> np.ndarray:
         return matrices.from_lower(totals)[0] if len(centred) else self.total_scatter.copy()
 
-    def empirical_covariances(self, statistics: GaussianStatistics, counts, shift):
+    def empirical_covariances(
+        self, statistics: GaussianStatistics, counts: np.ndarray, shift: np.ndarray
+    ) -> np.ndarray:
         covariance = statistics.second - (statistics.counts * shift.T) @ shift
         covariance /= statistics.counts.sum()
         clear_below(covariance, self.resolution)
         return covariance
 
-    @staticmethod
-    def covariance_shape(n_components, n_features):
-        return (n_features, n_features)
-
-    def largest_share(self, params, variances):
-        if variances.ndim > 1:
-            variances = params.weights @ variances
-        share = super().largest_share(params, variances)
-        return np.full(len(params.means), share[0])
-
-    def pivots(self, params):
-        return np.broadcast_to(super().pivots(params), params.means.shape)
-
-    def largest_precision(self, params, radius):
-        radius = radius.reshape(-1, radius.shape[-1]).max(axis=0)
-        bound = matrices.spectral_bound(params.precisions_cholesky * radius[:, None])
-        return np.full(len(params.means), bound)
-
-    def n_covariance_parameters(self, n_components, n_features):
-        return n_features * (n_features + 1) // 2
-
-    def narrowed(self, covariances, k, step):
-        return covariances
-
-    def shift_second(self, second, counts, lag, moved):
+    def shift_second(
+        self, second: np.ndarray, counts: np.ndarray, lag: np.ndarray, moved: np.ndarray
+    ) -> np.ndarray:
         cross = lag.T @ (moved - 0.5 * counts * lag)
         return second - cross - cross.T
 
-    def filter_noise(self, params, counts, deviation, second):
+    def filter_noise(
+        self, params: GaussianParams, counts: np.ndarray, deviation: np.ndarray, second: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         gain, spread = self.gain(params)
         return deviation @ gain.T, gain @ second @ gain.T + counts.sum() * spread
-
-    def draw_noise(self, params, component, n_samples, rng):
-        return correlated_noise(params.precisions_cholesky, n_samples, rng)
 
 
 class TiedRuns(TiedGaussian):
@@ -154,25 +133,27 @@ class TiedRuns(TiedGaussian):
         vars(self).update(vars(family))
         self.components_per_run = n_components
 
-    def natural_parameters(self, params):
+    def natural_parameters(self, params: GaussianParams) -> tuple[np.ndarray, np.ndarray]:
         factors = params.precisions_cholesky
         means = params.means.reshape(len(factors), -1, params.means.shape[1])
         linear = (means @ factors) @ factors.swapaxes(1, 2)
         return linear.reshape(params.means.shape), np.empty((len(params.means), 0))
 
-    def row_term_total(self, params):
+    def row_term_total(self, params: GaussianParams) -> float:
         factors = params.precisions_cholesky
         return -0.5 * np.sum(factors * (self.total_scatter @ factors), axis=(1, 2))
 
-    def log_det_precision_cholesky(self, params):
+    def log_det_precision_cholesky(self, params: GaussianParams) -> np.ndarray:
         factors = params.precisions_cholesky
         log_det = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
         return np.repeat(log_det, len(params.means) // len(factors))
 
-    def unit_covariances(self, n_components):
-        return np.eye(len(self.frame.scale))[None]
+    def unit_covariances(self, n_components: int, n_features: int) -> np.ndarray:
+        return np.eye(n_features)[None]
 
-    def empirical_covariances(self, statistics: GaussianStatistics, counts, shift):
+    def empirical_covariances(
+        self, statistics: GaussianStatistics, counts: np.ndarray, shift: np.ndarray
+    ) -> np.ndarray:
         n_runs = len(shift) // self.components_per_run
         shift = shift.reshape(n_runs, -1, shift.shape[1])
         counts = statistics.counts.reshape(n_runs, -1, 1)

@@ -132,7 +132,7 @@ def start_params(start: Start, family: GaussianFamily) -> GaussianParams:
         weights=np.full(n_components, 1.0 / n_components),
         means=centres,
         covariances=None,
-        precisions_cholesky=family.unit_covariances(n_components),
+        precisions_cholesky=family.unit_covariances(*centres.shape),
     )
     params = family.maximize(fallback, statistics)
     if start.seeds:

@@ -130,7 +130,7 @@ class RunsOfRows:
             members = labels[:, None, rows] == np.arange(k)[:, None]
             out[:] = members.reshape(out.shape)
 
-        covariances = self.family.unit_covariances(n_runs * k)
+        covariances = self.family.unit_covariances(n_runs * k, self.n_features)
         weights = np.full(n_runs * k, 1.0 / (n_runs * k))
         fallback = GaussianParams(weights, about, None, covariances)
         params = self._maximize(fallback, statistics_of(self.source, form, resp_of), n_runs)
