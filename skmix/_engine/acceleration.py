@@ -36,7 +36,7 @@ class Scheme(Protocol):
 class PlainSteps:
     """Every pass starts where the last one led."""
 
-    def __init__(self, lower_bound: float):
+    def __init__(self, lower_bound: float) -> None:
         self._lower_bound = lower_bound
 
     def accept(self, start: Any, update: Any, lower_bound: float) -> Accepted:
@@ -74,7 +74,7 @@ class SquaredSteps:
     :doi:`10.1111/j.1467-9469.2007.00585.x`
     """
 
-    def __init__(self, family: Extrapolating, total_weight: float, lower_bound: float):
+    def __init__(self, family: Extrapolating, total_weight: float, lower_bound: float) -> None:
         self._family = family
         self._total_weight = total_weight
         self._path: list[Any] = []  # the parameters of this cycle so far

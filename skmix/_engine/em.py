@@ -274,20 +274,22 @@ def log_prob(form: Form, features: Any, n_rows: int, scratch: Scratch) -> np.nda
     return log_prob
 
 
-def log_terms(form: Form, X: np.ndarray, scratch: Scratch):
+def log_terms(form: Form, X: np.ndarray, scratch: Scratch) -> Any:
     """Return the form that suits the rows, its features and log terms, the largest of each row."""
     form, features, joint, peak = _log_terms(form, X, scratch, 1)
     return form, features, joint[0], peak[0]
 
 
-def exp_log_prob(form: Form, X: np.ndarray, scratch: Scratch, features: Any = None):
+def exp_log_prob(form: Form, X: np.ndarray, scratch: Scratch, features: Any = None) -> Any:
     """Do so, and exponentiate less the peak: (form, features, terms, their sum, peak)."""
     form, features, terms, peak = _log_terms(form, X, scratch, 1, features)
     norm = _exp_terms(terms, peak, scratch)
     return form, features, terms[0], norm[0], peak[0]
 
 
-def _log_terms(form: Form, X: np.ndarray, scratch: Scratch, n_runs: int, features: Any = None):
+def _log_terms(
+    form: Form, X: np.ndarray, scratch: Scratch, n_runs: int, features: Any = None
+) -> Any:
     """Return log terms of shape (n_runs, components of a run, n_chunk) and their peaks."""
     if form.dtype == np.float32:  # where it overflows, a finer form takes over
         with np.errstate(over="ignore", invalid="ignore"):
@@ -295,7 +297,7 @@ def _log_terms(form: Form, X: np.ndarray, scratch: Scratch, n_runs: int, feature
     return _log_terms_of(form, X, scratch, n_runs, features)
 
 
-def _log_terms_of(form: Form, X: np.ndarray, scratch: Scratch, n_runs: int, features: Any):
+def _log_terms_of(form: Form, X: np.ndarray, scratch: Scratch, n_runs: int, features: Any) -> Any:
     if features is None:
         features = form.features(X, scratch)
     joint = log_prob(form, features, len(X), scratch)

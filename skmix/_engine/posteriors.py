@@ -72,7 +72,7 @@ def sample_missing(
     return draws
 
 
-def responsibilities(form: Any, chunk: Chunk, scratch: Scratch, features: Any = None):
+def responsibilities(form: Any, chunk: Chunk, scratch: Scratch, features: Any = None) -> Any:
     """Return the form that suits the rows, their features and their responsibilities."""
     form, features, resp, norm, _ = exp_log_prob(form, chunk.X, scratch, features)
     return form, features, np.divide(resp, norm, out=resp)

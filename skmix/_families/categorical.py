@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -56,7 +56,7 @@ class Packing:
         n_categories: list[int],
         may_miss: np.ndarray | None = None,
         max_states: int = MAX_STATES,
-    ):
+    ) -> None:
         self.n_categories = n_categories
         self._may_miss = np.ones(len(n_categories), bool) if may_miss is None else may_miss
         digits = np.add(n_categories, self._may_miss)
@@ -163,7 +163,7 @@ class CategoricalForm:
     min_chunk_rows = MIN_CHUNK_ROWS
     parts_per_row = 1
 
-    def __init__(self, packing: Packing, params: CategoricalParams, dtype: np.dtype):
+    def __init__(self, packing: Packing, params: CategoricalParams, dtype: np.dtype) -> None:
         self._packing = packing
         self.n_components = len(params.weights)
         self.dtype = np.dtype(dtype)
@@ -239,7 +239,7 @@ class Categorical:
         Pseudo-observations of every category, in every component.
     """
 
-    def __init__(self, packing: Packing, alpha: float = 0.0):
+    def __init__(self, packing: Packing, alpha: float = 0.0) -> None:
         self.packing = packing
         self.alpha = alpha
 
@@ -255,7 +255,7 @@ class Categorical:
         probabilities = self.packing.shares(answers, fallback=params.probabilities)
         return CategoricalParams(statistics.counts / statistics.counts.sum(), probabilities)
 
-    def refine(self, params, form, statistics, new_params) -> None:
+    def refine(self, params: Any, form: Any, statistics: Any, new_params: Any) -> None:
         """Return None: sums of responsibilities lose no digits."""
         return None
 

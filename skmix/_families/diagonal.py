@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from .._rows.sources import Scratch
 from .gaussian import GaussianFamily
 from .gaussian_form import GaussianForm, GaussianParams, GaussianStatistics
 from .incomplete import MaskedForm
@@ -33,7 +35,12 @@ class DiagonalGaussian(OwnVariances, GaussianFamily):
         return [np.zeros((n_centred, n_features))]
 
     def add_centred(
-        self, totals: list[np.ndarray], i: int, diff: np.ndarray, resp: np.ndarray, scratch
+        self,
+        totals: list[np.ndarray],
+        i: int,
+        diff: np.ndarray,
+        resp: np.ndarray,
+        scratch: Scratch,
     ) -> None:
         np.multiply(diff, diff, out=diff)
         totals[0][i] += diff @ resp
@@ -60,7 +67,7 @@ class DiagonalGaussian(OwnVariances, GaussianFamily):
     ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
         covariances = self.invert_factors(params.precisions_cholesky)
 
-        def given(row):
+        def given(row: Any) -> Any:
             missing = np.isnan(row)
             return params.means[:, missing], self.marginal_covariances(covariances, missing)
 

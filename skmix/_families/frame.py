@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from .._rows.sources import Chunk, Scratch
 
 
 class Frame(NamedTuple):
@@ -27,7 +29,7 @@ class Frame(NamedTuple):
         return cls(np.zeros(n_features), np.ones(n_features), unknown, unknown)
 
     @classmethod
-    def of_source(cls, source, *, common_scale: bool = False) -> Frame:
+    def of_source(cls, source: Any, *, common_scale: bool = False) -> Frame:
         """Measure mean, spread and range of every column in one pass over the rows.
 
         ``common_scale`` gives all columns one scale, for components whose shape would not
@@ -35,12 +37,12 @@ class Frame(NamedTuple):
         """
         origin = _first_values(source.X).astype(np.float64)
 
-        def zeros():
+        def zeros() -> Any:
             return [np.zeros((3, len(origin)))]
 
         lows, highs = [origin], [origin]
 
-        def add(chunk, totals, scratch):
+        def add(chunk: Chunk, totals: list[np.ndarray], scratch: Scratch) -> None:
             shifted = scratch.array("features", chunk.X.shape, np.float64)
             lowest = chunk.X.min(axis=0)
             incomplete = bool(np.isnan(lowest).any())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .._linalg import matrices
 from .._linalg.conditioner import Conditioner
+from .._rows.sources import Scratch
 from .gaussian import GaussianFamily
 from .gaussian_form import GaussianForm, GaussianParams, GaussianStatistics
 from .incomplete import ConditionalForm
@@ -55,14 +56,19 @@ class FullGaussian(OwnMatrices, GaussianFamily):
                 quadratic[some] = -share * self.precisions(factors)[:, rows, columns]
         return linear, quadratic
 
-    def _has_moments(self, n_features):
+    def _has_moments(self, n_features: int) -> Any:
         return n_features <= self.max_moment_features
 
     def zeros_centred(self, n_features: int, n_centred: int) -> list[np.ndarray]:
         return matrices.zeros_lower(n_features, n_centred)
 
     def add_centred(
-        self, totals: list[np.ndarray], i: int, diff: np.ndarray, resp: np.ndarray, scratch
+        self,
+        totals: list[np.ndarray],
+        i: int,
+        diff: np.ndarray,
+        resp: np.ndarray,
+        scratch: Scratch,
     ) -> None:
         matrices.add_lower(totals, i, diff, resp, scratch)
 
@@ -92,13 +98,13 @@ class FullGaussian(OwnMatrices, GaussianFamily):
     ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
         conditioner = self.conditioner(params)
 
-        def given(row):
+        def given(row: Any) -> Any:
             means, covariances = conditioner.given(row)
             return means, covariances.reshape(self.covariance_shape(*means.shape))
 
         return given
 
-    def conditioner(self, params):
+    def conditioner(self, params: Any) -> Any:
         """Return the components as the kernel of all conditioning takes them."""
         covariances, factors = self.covariances(params), params.precisions_cholesky
         shape = (-1, *factors.shape[-2:])
@@ -117,7 +123,7 @@ class FullGaussian(OwnMatrices, GaussianFamily):
         filtered = gain @ second @ gain.swapaxes(1, 2) + counts[:, None, None] * spread
         return (gain @ deviation[:, :, None])[:, :, 0], filtered
 
-    def gain(self, params):
+    def gain(self, params: Any) -> Any:
         """Gain of the Wiener filter, and what it leaves of the covariance."""
         covariances = self.covariances(params)
         factors = self.with_noise(params).precisions_cholesky

@@ -87,7 +87,7 @@ class GaussianFamily(Structure):
         shrinkage: float = 0.0,
         incomplete: bool = False,
         noise_variance: np.ndarray | None = None,
-    ):
+    ) -> None:
         self.frame = frame
         self.shrinkage = shrinkage
         self.incomplete = incomplete
@@ -162,7 +162,12 @@ class GaussianFamily(Structure):
 
     @abstractmethod
     def add_centred(
-        self, totals: list[np.ndarray], i: int, diff: np.ndarray, resp: np.ndarray, scratch
+        self,
+        totals: list[np.ndarray],
+        i: int,
+        diff: np.ndarray,
+        resp: np.ndarray,
+        scratch: Scratch,
     ) -> None:
         """Add responsibility-weighted squares of `diff` to place `i`; `diff` may be lost."""
 
@@ -208,7 +213,7 @@ class GaussianFamily(Structure):
         """Mend parameters whose components stand on a single row each."""
         return params
 
-    def row_term(self, params: GaussianParams, z: np.ndarray, scratch: Scratch):
+    def row_term(self, params: GaussianParams, z: np.ndarray, scratch: Scratch) -> Any:
         """Part of the log density that all components share, left out of the moment form."""
         return 0.0
 
@@ -218,7 +223,7 @@ class GaussianFamily(Structure):
 
     # Family protocol -----------------------------------------------------------------------
 
-    def prepare(self, params: GaussianParams, dtype) -> GaussianForm:
+    def prepare(self, params: GaussianParams, dtype: Any) -> GaussianForm:
         """Choose type and form for the rows of the fit."""
         params = self.with_noise(params)
         if not self.incomplete and len(self.frame.scale) <= self.max_moment_features:
@@ -240,7 +245,7 @@ class GaussianFamily(Structure):
         return float(factors @ factors) * distance2
 
     def _prepare(
-        self, params: GaussianParams, dtype, radius, incomplete, units: Any = 0.0
+        self, params: GaussianParams, dtype: Any, radius: Any, incomplete: Any, units: Any = 0.0
     ) -> GaussianForm:
         ratio2 = self.largest_precision(params, self._reach(params, radius))
         n_features = len(self.frame.scale)
@@ -262,7 +267,7 @@ class GaussianFamily(Structure):
         """Whether these cost less on their own than all with them; a tied covariance is one."""
         return not self.shared_covariance and np.mean(components) <= MOST_ALONE
 
-    def _reach(self, params: GaussianParams, radius) -> np.ndarray:
+    def _reach(self, params: GaussianParams, radius: Any) -> np.ndarray:
         # Rows far from a component have none of its responsibility, and a density whose error is
         # small beside its size: what counts is how far from the origin its own rows are.
         spread = REACH * np.sqrt(self.variances(params))
@@ -333,7 +338,9 @@ class GaussianFamily(Structure):
         params = self.with_noise(params)
         return type(form)(self, params, dtype=np.float64, centred=everything, about=means)
 
-    def concession(self, params: GaussianParams, update: GaussianParams, total_weight) -> float:
+    def concession(
+        self, params: GaussianParams, update: GaussianParams, total_weight: float
+    ) -> float:
         """Return by how much regularisation lets an update lower the likelihood (nats per row)."""
         return concession(self, params, update, total_weight) if self.regularised else 0.0
 
@@ -353,7 +360,7 @@ class GaussianFamily(Structure):
             self, params, dtype=form.dtype, centred=centred, about=about, fine=fine
         )
 
-    def forms_for_scoring(self, params: GaussianParams, dtype) -> Callable[..., GaussianForm]:
+    def forms_for_scoring(self, params: GaussianParams, dtype: Any) -> Callable[..., GaussianForm]:
         """Return a function from a chunk to a form for its rows."""
         anywhere = np.full(len(self.frame.scale), np.inf)
         forms: dict[bool, GaussianForm] = {}
@@ -442,7 +449,7 @@ class GaussianFamily(Structure):
             statistics.counts, counts * params.means + deviation, second, params.means
         )
 
-    def split(self, params: GaussianParams, k: int, spread: np.ndarray, step: float):
+    def split(self, params: GaussianParams, k: int, spread: np.ndarray, step: float) -> Any:
         """Replace component k by two halves along its longest axis, `step` deviations apart.
 
         The second one comes last. Where the component has a covariance of its own, the first two

@@ -65,8 +65,15 @@ class GaussianForm:
     incomplete = False  # whether it is for rows with missing cells
 
     def __init__(
-        self, family: GaussianFamily, params, *, dtype, centred=None, about=None, fine=None
-    ):
+        self,
+        family: GaussianFamily,
+        params: Any,
+        *,
+        dtype: Any,
+        centred: Any = None,
+        about: np.ndarray | None = None,
+        fine: Any = None,
+    ) -> None:
         self.family = family
         self.params = params
         self.dtype = np.dtype(dtype)
@@ -176,7 +183,7 @@ class GaussianForm:
             fine=fine,
         )
 
-    def row_term(self, features: Any, scratch: Scratch):
+    def row_term(self, features: Any, scratch: Scratch) -> Any:
         """Return the part of the log density that all components share."""
         if not self.moment_form:
             return 0.0
@@ -189,7 +196,9 @@ class GaussianForm:
         centred = self.family.zeros_centred(self.n_features, len(self.centred))
         return [moments, *deviations, *centred]
 
-    def add(self, totals, features: Any, resp: np.ndarray, scratch: Scratch) -> None:
+    def add(
+        self, totals: list[np.ndarray], features: Any, resp: np.ndarray, scratch: Scratch
+    ) -> None:
         """Add responsibilities times features, and centred squares."""
         moments = scratch.array("moments", totals[0].shape, self.dtype)
         for start in range(0, features.shape[1], MAX_SUMMED_ROWS):
@@ -226,7 +235,7 @@ class GaussianForm:
         return diff
 
 
-def log_of_weights(weights: np.ndarray, dtype) -> np.ndarray:
+def log_of_weights(weights: np.ndarray, dtype: Any) -> np.ndarray:
     """Logarithms; a component of weight 0 gets no row, and log 0 no chance to become NaN."""
     if weights.min() > 0.0:
         return np.log(weights)

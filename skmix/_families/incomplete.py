@@ -72,7 +72,7 @@ class MaskedForm(GaussianForm):
             diff = self._diff(features, self.params.means[k], scratch)
             out[k] -= 0.5 * self.family.mahalanobis(self.params, k, diff, scratch)
 
-    def row_term(self, features: np.ndarray, scratch: Scratch):
+    def row_term(self, features: np.ndarray, scratch: Scratch) -> Any:
         """Components share no part of the log density."""
         return 0.0
 
@@ -94,7 +94,7 @@ class MaskedForm(GaussianForm):
         second += squares.reshape(len(counts), *second.shape[1:], -1).sum(axis=-1)
         return GaussianStatistics(counts, first + missing * means, second, self.about)
 
-    def posterior(self, features: np.ndarray, resp: np.ndarray, *, with_variance: bool):
+    def posterior(self, features: np.ndarray, resp: np.ndarray, *, with_variance: bool) -> Any:
         """Return means and variances (n_features, n) of the missing cells."""
         means = self.params.means
         mean = means.T @ resp
@@ -124,11 +124,13 @@ class ConditionalForm(GaussianForm):
     family: Any
 
     @classmethod
-    def prepared(cls, family, params: GaussianParams) -> ConditionalForm:
+    def prepared(cls, family: Any, params: GaussianParams) -> ConditionalForm:
         """A form for rows of any size."""
         return cls(family, params, dtype=np.float64, centred=None, about=params.means)
 
-    def __init__(self, family, params, *, dtype, centred, about):
+    def __init__(
+        self, family: Any, params: Any, *, dtype: Any, centred: Any, about: np.ndarray
+    ) -> None:
         everything = np.ones(len(about), dtype=bool)
         super().__init__(family, params, dtype=np.float64, centred=everything, about=about)
         d = self.n_features
@@ -164,7 +166,7 @@ class ConditionalForm(GaussianForm):
         log_prob -= self.log_scales @ features.rows.observed
         out[:, features.rows.order] = log_prob
 
-    def row_term(self, features: Conditioned, scratch: Scratch):
+    def row_term(self, features: Conditioned, scratch: Scratch) -> Any:
         """Components share no part of the log density."""
         return 0.0
 
@@ -174,7 +176,9 @@ class ConditionalForm(GaussianForm):
         second = self.family.zeros_centred(self.n_features, self.n_components)
         return [counts, first, *self.conditioner.zeros(), *second]
 
-    def add(self, totals, features: Conditioned, resp: np.ndarray, scratch: Scratch) -> None:
+    def add(
+        self, totals: list[np.ndarray], features: Conditioned, resp: np.ndarray, scratch: Scratch
+    ) -> None:
         """Add responsibilities times expectations of the completed rows and their squares."""
         counts, first, *covariances, second = self._split(totals)
         resp = resp[:, features.rows.order]
@@ -188,7 +192,7 @@ class ConditionalForm(GaussianForm):
             first[k] += diff @ resp[k, rows]
             self.family.add_centred(second, k, diff, resp[k, rows], scratch)
 
-    def _split(self, totals):
+    def _split(self, totals: list[np.ndarray]) -> Any:
         return [*totals[:6], totals[6:]]
 
     def statistics(self, totals: list[np.ndarray]) -> GaussianStatistics:
@@ -201,7 +205,7 @@ class ConditionalForm(GaussianForm):
         first = first + counts[:, None] * self.about
         return GaussianStatistics(counts, first, squares, self.about)
 
-    def posterior(self, features: Conditioned, resp: np.ndarray, *, with_variance: bool):
+    def posterior(self, features: Conditioned, resp: np.ndarray, *, with_variance: bool) -> Any:
         """Return means and variances (n_features, n) of the cells that are not known."""
         rows = features.rows
         resp = resp[:, rows.order]

@@ -122,7 +122,7 @@ class LinearFamily(ABC):
     _row_term_total = 0.0
     _largest: np.ndarray | None = None
 
-    def __init__(self, n_features: int):
+    def __init__(self, n_features: int) -> None:
         self.n_features = n_features
 
     # What a subclass defines ------------------------------------------------------------------
@@ -338,7 +338,7 @@ class LinearForm:
     min_chunk_rows = MIN_CHUNK_ROWS
     parts_per_row = 1
 
-    def __init__(self, family: LinearFamily, params: Any, dtype: np.dtype):
+    def __init__(self, family: LinearFamily, params: Any, dtype: np.dtype) -> None:
         self._family = family
         self.n_components = len(params.weights)
         coefficients = self._check(family.coefficients(params), "coefficients", 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -63,15 +63,15 @@ class ScaleFamily:
 
     def __init__(
         self,
-        shape,
-        multiplicity,
-        noise_variance,
-        n_sources=1,
+        shape: Any,
+        multiplicity: Any,
+        noise_variance: Any,
+        n_sources: Any = 1,
         *,
-        reg_variance=0.0,
-        rotation=None,
-        origin=None,
-    ):
+        reg_variance: Any = 0.0,
+        rotation: Any = None,
+        origin: Any = None,
+    ) -> None:
         self.shape = np.asarray(shape, dtype=np.float64)
         self.multiplicity = np.asarray(multiplicity, dtype=np.float64)
         self.noise_variance = np.asarray(noise_variance, dtype=np.float64)
@@ -84,7 +84,7 @@ class ScaleFamily:
         """Variances of the noisy coordinates, (n_components, n_squares)."""
         return params.variances * self.shape + self.noise_variance
 
-    def prepare(self, params: ScaleParams, dtype) -> ScaleForm:
+    def prepare(self, params: ScaleParams, dtype: Any) -> ScaleForm:
         """Compute the coefficients of the squares."""
         return ScaleForm(self, params, dtype)
 
@@ -110,7 +110,7 @@ class ScaleFamily:
         variances = np.where(dead, params.variances, variances)
         return ScaleParams(np.where(dead, 0.0, weights), variances)
 
-    def concession(self, params: ScaleParams, update: ScaleParams, total_weight) -> float:
+    def concession(self, params: ScaleParams, update: ScaleParams, total_weight: float) -> float:
         """Return by how much regularisation lets an update lower the likelihood (nats per row)."""
         n_coordinates = self.multiplicity
         if self.n_sources == 1:
@@ -118,16 +118,18 @@ class ScaleFamily:
         penalties = 1.0 / params.variances - 1.0 / update.variances
         return 0.5 * self.reg_variance * float(np.sum(n_coordinates * update.weights * penalties))
 
-    def magnitude(self, params: ScaleParams, source) -> float:
+    def magnitude(self, params: ScaleParams, source: Any) -> float:
         """Return the mean size of the terms of a log density (nats)."""
         sizes = 1.0 + np.abs(np.log(self.observed_variances(params)))
         return float(np.max(sizes @ self.multiplicity))
 
-    def refine(self, params, form, statistics, new_params) -> None:
+    def refine(self, params: Any, form: Any, statistics: Any, new_params: Any) -> None:
         """Sums of squares about zero need no refinement."""
         return None
 
-    def forms_for_scoring(self, params: ScaleParams, dtype) -> Callable[[np.ndarray], ScaleForm]:
+    def forms_for_scoring(
+        self, params: ScaleParams, dtype: Any
+    ) -> Callable[[np.ndarray], ScaleForm]:
         """Return a function from a chunk to a form."""
         form = self.prepare(params, dtype)
         return lambda X: form
@@ -151,7 +153,7 @@ class ScaleFamily:
 class ScaleForm:
     """One pass over rows of squares: see :class:`~skmix._families.Form`."""
 
-    def __init__(self, family: ScaleFamily, params: ScaleParams, dtype):
+    def __init__(self, family: ScaleFamily, params: ScaleParams, dtype: Any) -> None:
         self.family = family
         self.params = params
         self.dtype = np.dtype(dtype)
@@ -204,7 +206,9 @@ class ScaleForm:
         squares = np.zeros((self.n_components, len(self.family.shape)))
         return [np.zeros(self.params.weights.shape), squares]
 
-    def add(self, totals, features: np.ndarray, resp: np.ndarray, scratch: Scratch) -> None:
+    def add(
+        self, totals: list[np.ndarray], features: np.ndarray, resp: np.ndarray, scratch: Scratch
+    ) -> None:
         """Add responsibilities, and responsibilities times squares."""
         counts, squares = totals
         if self.parts_per_row == 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._rows.sources import Scratch
 from .diagonal import DiagonalGaussian
 from .gaussian_form import GaussianParams, GaussianStatistics
 from .structures import OneVariance
@@ -26,7 +27,12 @@ class SphericalGaussian(OneVariance, DiagonalGaussian):
         return [np.zeros(n_centred)]
 
     def add_centred(
-        self, totals: list[np.ndarray], i: int, diff: np.ndarray, resp: np.ndarray, scratch
+        self,
+        totals: list[np.ndarray],
+        i: int,
+        diff: np.ndarray,
+        resp: np.ndarray,
+        scratch: Scratch,
     ) -> None:
         np.multiply(diff, diff, out=diff)
         totals[0][i] += (diff @ resp).sum(dtype=np.float64)

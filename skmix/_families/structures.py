@@ -329,7 +329,7 @@ def along_largest(variances: np.ndarray, spread: np.ndarray) -> np.ndarray:
     return axis
 
 
-def correlated_noise(factor: np.ndarray, n_samples: int, rng) -> np.ndarray:
+def correlated_noise(factor: np.ndarray, n_samples: int, rng: np.random.RandomState) -> np.ndarray:
     """Draw rows with precision U U' for an upper triangular factor U."""
     noise = rng.standard_normal((len(factor), n_samples))
     return solve_triangular(factor, noise, trans="T", lower=False).T

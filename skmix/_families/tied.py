@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from .._linalg import matrices
-from .._rows.sources import Scratch
+from .._rows.sources import Chunk, Scratch
 from .frame import Frame
 from .full import FullGaussian, clear_below
 from .gaussian import GaussianFamily
@@ -25,7 +25,7 @@ class TiedGaussian(OneMatrix, FullGaussian):
 
     max_moment_features: ClassVar[float] = np.inf
 
-    def __init__(self, frame: Frame, **options):
+    def __init__(self, frame: Frame, **options: Any) -> None:
         super().__init__(frame, **options)
         self.total_scatter: Any = None
         self.total_weight = 0.0
@@ -36,14 +36,14 @@ class TiedGaussian(OneMatrix, FullGaussian):
         family.total_scatter = self._scatter_of_all(source)
         return family
 
-    def _scatter_of_all(self, source):
+    def _scatter_of_all(self, source: Any) -> Any:
         """Scatter of the rows about the origin."""
         n_features = len(self.frame.scale)
 
-        def zeros():
+        def zeros() -> Any:
             return [np.zeros(n_features), *matrices.zeros_lower(n_features, 1)]
 
-        def add(chunk, totals, scratch):
+        def add(chunk: Chunk, totals: list[np.ndarray], scratch: Scratch) -> None:
             z = scratch.array("features", (n_features, len(chunk.X)), np.float64)
             self.frame.enter(chunk.X, out=z)
             ones = np.ones(len(chunk.X))
@@ -80,7 +80,7 @@ class TiedGaussian(OneMatrix, FullGaussian):
         factor = params.precisions_cholesky
         return (params.means @ factor) @ factor.T, np.empty((len(params.means), 0))
 
-    def row_term(self, params: GaussianParams, z: np.ndarray, scratch: Scratch):
+    def row_term(self, params: GaussianParams, z: np.ndarray, scratch: Scratch) -> Any:
         return -0.5 * matrices.squared_norms(params.precisions_cholesky, z, scratch)
 
     def row_term_total(self, params: GaussianParams) -> float:
@@ -93,7 +93,12 @@ class TiedGaussian(OneMatrix, FullGaussian):
         return matrices.zeros_lower(n_features, min(n_centred, 1))
 
     def add_centred(
-        self, totals: list[np.ndarray], i: int, diff: np.ndarray, resp: np.ndarray, scratch
+        self,
+        totals: list[np.ndarray],
+        i: int,
+        diff: np.ndarray,
+        resp: np.ndarray,
+        scratch: Scratch,
     ) -> None:
         matrices.add_lower(totals, 0, diff, resp, scratch)
 
@@ -129,7 +134,7 @@ class TiedRuns(TiedGaussian):
     Covariances and their factors are (n_runs, n_features, n_features).
     """
 
-    def __init__(self, family: TiedGaussian, n_components: int):
+    def __init__(self, family: TiedGaussian, n_components: int) -> None:
         vars(self).update(vars(family))
         self.components_per_run = n_components
 

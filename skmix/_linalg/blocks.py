@@ -7,7 +7,7 @@ that numpy works on all of them at once; larger ones by LAPACK, in stacks.
 from __future__ import annotations
 
 import threading
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -98,7 +98,12 @@ def _runs(patterns: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int, int]]]
 
 
 def solve_blocks(
-    matrices, group: Group, right, noise=None, *, with_share: bool = False
+    matrices: Any,
+    group: Group,
+    right: Any,
+    noise: np.ndarray | None = None,
+    *,
+    with_share: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Solve with the blocks of all matrices.
 
@@ -166,7 +171,13 @@ def solve_blocks(
     return solution, half_log_det, share
 
 
-def add_inverses(totals, matrices, group: Group, weight, noise=None) -> None:
+def add_inverses(
+    totals: np.ndarray,
+    matrices: Any,
+    group: Group,
+    weight: np.ndarray,
+    noise: np.ndarray | None = None,
+) -> None:
     """Add weighted inverses of blocks to the lower triangles of `totals`, in the blocks' places.
 
     Parameters
@@ -217,7 +228,13 @@ class SmallCholesky:
     the smallest pivot is of its diagonal entry goes into `share`, if given.
     """
 
-    def __init__(self, matrices: np.ndarray, blocks: np.ndarray, noise=None, share=None):
+    def __init__(
+        self,
+        matrices: np.ndarray,
+        blocks: np.ndarray,
+        noise: np.ndarray | None = None,
+        share: Any = None,
+    ) -> None:
         n_features = matrices.shape[1]
         flat = matrices.reshape(len(matrices), -1)
         size = len(blocks)
@@ -292,7 +309,7 @@ class SmallCholesky:
         return result
 
 
-def stack_blocks(matrix: np.ndarray, blocks: np.ndarray, noise) -> np.ndarray:
+def stack_blocks(matrix: np.ndarray, blocks: np.ndarray, noise: np.ndarray | None) -> np.ndarray:
     """Blocks (n_blocks, size, size) of one matrix, with noise (size, n_blocks) added."""
     places = blocks.T[:, :, None] * len(matrix) + blocks.T[:, None, :]
     stack = matrix.reshape(-1).take(places, mode="clip")
@@ -309,11 +326,11 @@ def from_lower(matrices: np.ndarray) -> np.ndarray:
     return full
 
 
-def _columns(noise: np.ndarray | None, part) -> np.ndarray | None:
+def _columns(noise: np.ndarray | None, part: Any) -> np.ndarray | None:
     return None if noise is None else noise[:, part]
 
 
-def batches(n: int, step: int):
+def batches(n: int, step: int) -> Any:
     """Cut range(n) into slices of at most `step`."""
     step = max(1, step)
     return [slice(start, min(start + step, n)) for start in range(0, n, step)]

@@ -22,7 +22,7 @@ The conditional moments are those of M. L. Eaton, "Multivariate Statistics", 200
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -81,7 +81,7 @@ class Conditioner:
         Upper triangular U with U U' the inverse of the covariance.
     """
 
-    def __init__(self, means, covariances, factors):
+    def __init__(self, means: np.ndarray, covariances: np.ndarray, factors: np.ndarray) -> None:
         self.means = means
         self.covariances = covariances
         self.factors = factors
@@ -178,7 +178,16 @@ class Conditioner:
         np.subtract(rows.z, self.means[k][:, None], out=out)
         np.multiply(out, rows.observed, out=out)
 
-    def _place(self, rows, k, deviation, solutions, cells, moved, log_density) -> None:
+    def _place(
+        self,
+        rows: Any,
+        k: int,
+        deviation: np.ndarray,
+        solutions: Any,
+        cells: Any,
+        moved: Any,
+        log_density: np.ndarray,
+    ) -> None:
         """Put the solutions of the blocks where the deviations were."""
         split = rows.split
         deviation[:, split:] = 0.0
@@ -190,7 +199,15 @@ class Conditioner:
             whitened = np.matmul(factor.T, deviation[:, :split], out=moved[:, :split])
             log_density[:split] -= 0.5 * np.einsum("dn,dn->n", whitened, whitened)
 
-    def _expect(self, rows, k, deviation, poor, expected, log_density) -> None:
+    def _expect(
+        self,
+        rows: Any,
+        k: int,
+        deviation: np.ndarray,
+        poor: Any,
+        expected: Any,
+        log_density: np.ndarray,
+    ) -> None:
         """Do again, by roots, what badly conditioned blocks lost; mark the rows."""
         c = self.shared(k)
         for group, blocks in zip(rows.groups, poor, strict=True):
@@ -280,7 +297,9 @@ class Conditioner:
             result[rows.observed[:, columns]] = 0.0
         return np.maximum(result, 0.0)
 
-    def _variances_of(self, group: Group, blocks: np.ndarray, noise, k: int, gain) -> np.ndarray:
+    def _variances_of(
+        self, group: Group, blocks: np.ndarray, noise: np.ndarray | None, k: int, gain: Any
+    ) -> np.ndarray:
         """Conditional variances (n_features, n_blocks) for blocks of one group."""
         if self.shared(k) in self.delicate:
             return self.root(self.shared(k)).variances(group, blocks, noise, gain)

@@ -8,6 +8,8 @@ import itertools
 import numpy as np
 from scipy.linalg import lapack
 
+from .._rows.sources import Scratch
+
 # Half of a product with a triangle is zeros: skip it in blocks that keep the product fast.
 BLOCK = 128
 
@@ -40,7 +42,7 @@ def upper_triangle(n: int) -> np.ndarray:
     return np.triu(np.ones((n, n)))
 
 
-def squared_norms(factor: np.ndarray, z: np.ndarray, scratch) -> np.ndarray:
+def squared_norms(factor: np.ndarray, z: np.ndarray, scratch: Scratch) -> np.ndarray:
     """Squared norms of the columns of factor.T @ z for an upper triangular factor."""
     factor = factor.astype(z.dtype, copy=False)
     total = np.zeros(z.shape[1], dtype=z.dtype)
@@ -57,7 +59,9 @@ def zeros_lower(n: int, n_matrices: int) -> list[np.ndarray]:
     return [np.zeros((n_matrices, stop - start, stop)) for start, stop in blocks(n)]
 
 
-def add_lower(totals: list[np.ndarray], i: int, z: np.ndarray, weight, scratch) -> None:
+def add_lower(
+    totals: list[np.ndarray], i: int, z: np.ndarray, weight: np.ndarray, scratch: Scratch
+) -> None:
     """Add the weighted sum of outer products of columns of z to the i-th matrix.
 
     Columns of weight exactly zero, most of them once components are far apart, are skipped.

@@ -32,7 +32,7 @@ class Root:
         Upper triangular U with U U' the precision.
     """
 
-    def __init__(self, factor: np.ndarray):
+    def __init__(self, factor: np.ndarray) -> None:
         self.upper = factor
         self.lower = np.tril(np.linalg.inv(factor).T)
 

@@ -58,13 +58,13 @@ class Chunk(NamedTuple):
 class Scratch(threading.local):
     """Named buffers, one set per thread, that grow to the largest size asked for."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._buffers: dict[str, np.ndarray] = {}
         self._latest: dict[str, np.ndarray] = {}  # as they were last asked for
         # What their content was computed from, and what else was made of it.
         self._made_of: dict[str, tuple[tuple, Any]] = {}
 
-    def array(self, name: str, shape: tuple[int, ...], dtype) -> np.ndarray:
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """Return an uninitialised C-contiguous array that the next call may overwrite."""
         self._made_of.pop(name, None)
         latest = self._latest.get(name)
@@ -84,7 +84,9 @@ class Scratch(threading.local):
         """
         self._made_of[name] = made_of, value
 
-    def made(self, name: str, made_of: tuple, shape: tuple[int, ...], dtype) -> np.ndarray | None:
+    def made(
+        self, name: str, made_of: tuple, shape: tuple[int, ...], dtype: Any
+    ) -> np.ndarray | None:
         """Return an array that was computed from the same objects, if it is still there."""
         if not self._is_made_of(name, made_of):
             return None
@@ -124,14 +126,14 @@ class _BlasThreads:
     the first to open lowers it to one, the last to close restores it.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._n_open = 0
         self._n_threads = 1
         self._limiter: Any = None
 
     @functools.cached_property
-    def _controller(self):
+    def _controller(self) -> Any:
         return _controller().select(user_api="blas")
 
     def __enter__(self) -> int:
@@ -145,7 +147,7 @@ class _BlasThreads:
             self._n_open += 1
             return self._n_threads
 
-    def __exit__(self, *exc):
+    def __exit__(self, *exc: Any) -> None:
         with self._lock:
             self._n_open -= 1
             if self._n_open == 0:
@@ -202,7 +204,7 @@ class CastRows:
     itemsize = dtype.itemsize
     ndim = 2
 
-    def __init__(self, X: np.ndarray):
+    def __init__(self, X: np.ndarray) -> None:
         self._X = X
         self.shape, self.size = X.shape, X.size
 
@@ -251,7 +253,7 @@ class ArraySource:
         *,
         in_order: bool = False,
         incomplete: bool = False,
-    ):
+    ) -> None:
         self.X = X
         self.sample_weight = sample_weight
         self.in_order = in_order
@@ -285,7 +287,7 @@ class ArraySource:
             self._stack.callback(self._pool.shutdown, cancel_futures=True)
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, *exc: Any) -> None:
         self._pool = None
         self._stack.close()
 
@@ -305,7 +307,7 @@ class ArraySource:
         lane_bytes = sum(total.nbytes for total in totals)
         lanes = _lanes(self.n_samples, bytes_per_row, lane_bytes, min_rows)
 
-        def add_lane(lane):
+        def add_lane(lane: list[slice]) -> Any:
             sums = totals if lane is lanes[0] else zeros()
             for rows in lane:
                 add(self._chunk(rows), sums, self.scratch)
@@ -321,7 +323,7 @@ class ArraySource:
     def for_each(self, visit: Callable[[Chunk, Scratch], None], bytes_per_row: int) -> None:
         """Visit every chunk for its side effects on rows of an output."""
 
-        def visit_lane(lane):
+        def visit_lane(lane: list[slice]) -> None:
             for rows in lane:
                 visit(self._chunk(rows), self.scratch)
 
@@ -339,7 +341,7 @@ class ArraySource:
         weight = None if self.sample_weight is None else self.sample_weight[rows]
         return Chunk(rows, self.X[rows], weight)
 
-    def _run(self, task, lanes):
+    def _run(self, task: Any, lanes: list[list[slice]]) -> Any:
         """Yield the results of all lanes in order, as soon as they are there."""
         if self._pool is None or len(lanes) == 1:
             return (_quiet(task, lane) for lane in lanes)
@@ -361,7 +363,9 @@ class SampledSource(ArraySource):
         The weight of each chosen row.
     """
 
-    def __init__(self, source: ArraySource, indices: np.ndarray, sample_weight: np.ndarray):
+    def __init__(
+        self, source: ArraySource, indices: np.ndarray, sample_weight: np.ndarray
+    ) -> None:
         super().__init__(source.X, sample_weight, incomplete=source.incomplete)
         self.indices = indices
         self.weights = sample_weight
@@ -380,7 +384,7 @@ def _add_up(totals: list[np.ndarray], others: list[np.ndarray]) -> None:
         np.add(total, other, out=total)
 
 
-def _quiet(task, lane):
+def _quiet(task: Any, lane: list[slice]) -> Any:
     # Responsibilities that underflow to zero are exact to rounding; error states are per thread.
     with np.errstate(under="ignore"):
         return task(lane)
