@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from own_families import Normal, StiffNormal
+from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
@@ -240,3 +241,14 @@ def suited(estimator, X):
         X = X.copy()
         X[::7, 0] = X[3::7, 1] = np.nan
     return np.round(X - X.min()) if get_tags(estimator).input_tags.categorical else X
+
+
+def numbers(result):
+    """All arrays and numbers that a result consists of, in order."""
+    if isinstance(result, BaseEstimator):
+        learned = {k: v for k, v in vars(result).items() if k.endswith("_")}
+        result = [learned[name] for name in sorted(learned)]
+    if isinstance(result, (list, tuple)):
+        return [number for part in result for number in numbers(part)]
+    array = np.asarray(result)
+    return [array] if array.dtype.kind in "biufc" else []  # neither texts, None nor objects

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import threadpoolctl
-from estimators import TABLE, suited
-from sklearn.base import BaseEstimator, clone
+from estimators import TABLE, numbers, suited
+from sklearn.base import clone
 from sklearn.utils import get_tags
 
 import skmix.image
@@ -21,17 +21,6 @@ def rows(n_samples=240):
     y = np.arange(n_samples) % 3
     X = rng.normal(size=(n_samples, 40)) @ rng.normal(size=(40, N_FEATURES))
     return 0.2 * X + rng.normal(size=X.shape) + y[:, None], y
-
-
-def numbers(result):
-    """All arrays and numbers that a result consists of, in order."""
-    if isinstance(result, BaseEstimator):
-        learned = {k: v for k, v in vars(result).items() if k.endswith("_")}
-        result = [learned[name] for name in sorted(learned)]
-    if isinstance(result, (list, tuple)):
-        return [number for part in result for number in numbers(part)]
-    array = np.asarray(result)
-    return [array] if array.dtype.kind in "biufc" else []  # neither texts, None nor objects
 
 
 def everything(estimator, X, y):

