@@ -13,7 +13,7 @@ from .._interface import validation
 from .._rows.sources import one_blas_thread
 from ._adaptive import n_steps_of_adaptation, restore_adaptively
 from ._arrays import as_dtype, as_float, channels_last, check_axes, undo_channels_last
-from ._colour import halved, in_basis, out_of_basis
+from ._colour import CONTRASTS, halved, in_basis, out_of_basis
 from ._fast_filling import fill, n_steps_of_filling
 from ._filling import average_posteriors
 from ._half_quadratic import half_quadratic, n_steps_of_passes, towards_pixels
@@ -95,7 +95,9 @@ def _noise_stds(
         if np.ndim(noise_std):
             raise ValueError(f"noise_std must be one number, but has shape {np.shape(noise_std)}.")
         std = float(validation.check_noise_std(noise_std, 1, "noise_std")[0]) / scale
-        return [std / np.sqrt(3.0) if not together and n_channels == 3 else std] * n_parts
+        if not together and n_channels == 3:
+            return (std / np.sqrt(3.0) * CONTRASTS).tolist()
+        return [std] * n_parts
     if noise_std != "auto":
         raise ValueError(f"noise_std must be a number or 'auto', but is {noise_std!r}.")
     if not together and n_channels == 3:
