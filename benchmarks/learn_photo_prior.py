@@ -22,6 +22,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skmix import GMMDenoiser
 from skmix.image import save_prior
+from skmix.image._patch_format import PatchFormat
 
 NAMES = [
     "astronaut.png",
@@ -91,7 +92,8 @@ def main():
         f"{args.components} components, {len(X)} patches: {time.perf_counter() - started:.0f} s, "
         f"{fresh:.2f} nats per fresh patch"
     )
-    save_prior(args.path, prior, data_range=1.0)
+    prior.patch_format_ = PatchFormat(SIZE, 1, 1.0, True)
+    save_prior(args.path, prior, dtype="float16")
     print(f"{args.path.stat().st_size} bytes")
 
 

@@ -47,7 +47,7 @@ def psnr(picture):
 
 
 start = time.perf_counter()
-alone, std = denoise(noisy, noise_std=noise_std, method="epll", return_std=True)
+alone, std = denoise(noisy, None, noise_std, method="epll", return_std=True)
 print(f"from itself: {psnr(alone):.2f} dB in {time.perf_counter() - start:.1f} s")
 
 # %%

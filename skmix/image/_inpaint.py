@@ -18,7 +18,7 @@ def inpaint(
     *,
     noise_std=0.0,
     method="auto",
-    stride=1,
+    stride=2,
     remove_mean=None,
     channel_axis=None,
     data_range=None,
@@ -47,12 +47,13 @@ def inpaint(
         it from patches without missing pixels.
 
     method : {'auto', 'similar', 'epll', 'mmse'}, default='auto'
-        How noise is removed, as in `denoise`; without noise all are the same. Where pixels are
-        missing 'auto' and 'similar' are a fast 'epll'.
+        'auto' and 'similar' fill a patch by one component, 'epll' and 'mmse' by all of them, which
+        takes ten to a hundred times as long with many components. They remove noise as in
+        `denoise`, 'similar' as 'auto' where pixels are missing.
 
-    stride : int, default=1
-        Pixels from one patch to the next. With 2 it takes a quarter of the time, and filled
-        photographs lost 0.1 dB; with 4 a sixteenth, and 0.7 dB.
+    stride : int, default=2
+        Pixels from one patch to the next. With 1 it takes four times as long, and filled
+        photographs gained 0.1 dB; with 4 a quarter, and they lost 0.6 dB.
 
     remove_mean : bool, default=None
         Whether the prior is for patches less their mean, as in `denoise`.
@@ -95,17 +96,24 @@ def inpaint(
 
     Notes
     -----
-    Every patch with known and missing pixels is restored to its posterior mean given the known
-    ones, and overlapping patches are averaged. Where the prior is for patches less their mean,
-    that of a patch is unknown: it is inferred too, with a flat prior, by a large variance in the
-    constant direction of every component. The mean of the known pixels would be wrong on one side
-    of an edge. Pixels out of reach of all patches with known pixels are filled in further rounds,
-    from what was filled before; a patch's variances then grow by the mean variance of its filled
-    pixels. Standard deviations are those of `denoise`. On photographs the error was 0.6 to 1.1
-    times the standard deviation, but 1.3 to 2.8 times in holes wider than two patches, where
-    nothing says how edges go on.
+    'auto' begins with pixels interpolated from coarse to fine. Four passes restore all patches
+    with missing pixels, in which errors are taken to be smaller and smaller. In two rounds more a
+    patch is restored to its expectation given its known pixels, by the one component that is most
+    probable after the pass before (Yu, Sapiro and Mallat). On photographs of 128 x 128 pixels and
+    with the prior 'photo' that was 0.2 to 2.3 dB better than biharmonic inpainting for 2 to 80 %
+    of pixels missing at random, scratches and a hole of 40 x 40.
 
-    A patch costs about :math:`K b^3` floating-point operations for K components, b being the
+    By 'mmse' and 'epll' every patch with known and missing pixels is restored to its posterior
+    mean given the known ones, and overlapping patches are averaged. Where the prior is for patches
+    less their mean, that of a patch is unknown: it is inferred too, with a flat prior, by a large
+    variance in the constant direction of every component. The mean of the known pixels would be
+    wrong on one side of an edge. Pixels out of reach of all patches with known pixels are filled
+    in further rounds, from what was filled before; a patch's variances then grow by the mean
+    variance of its filled pixels. Standard deviations are those of `denoise`. On photographs the
+    error was 0.6 to 1.1 times the standard deviation, but 1.3 to 2.8 times in holes wider than two
+    patches, where nothing says how edges go on.
+
+    A patch then costs about :math:`K b^3` floating-point operations for K components, b being the
     number of its missing or of its known pixels, whichever is smaller. Without noise patches that
     have no missing pixel cost nothing.
 
@@ -113,6 +121,10 @@ def inpaint(
     ----------
     D. Zoran, Y. Weiss, "From learning models of natural image patches to whole image
     restoration", ICCV 2011. :doi:`10.1109/ICCV.2011.6126278`
+
+    G. Yu, G. Sapiro, S. Mallat, "Solving inverse problems with piecewise linear estimators: from
+    Gaussian mixture models to structured sparsity", IEEE Transactions on Image Processing 21(5),
+    2012. :doi:`10.1109/TIP.2011.2176743`
 
     Examples
     --------

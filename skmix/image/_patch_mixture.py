@@ -149,11 +149,15 @@ class Gates:
         z *= self.taken[k]
         return rows - z @ self.vectors[k].T
 
-    def restore(self, rows: np.ndarray) -> np.ndarray:
-        """Return the posterior means of rows given their most probable component."""
+    def best(self, rows: np.ndarray) -> np.ndarray:
+        """Return the most probable component (n,) of each row."""
         candidates = self.candidates(rows)
         best = np.argmax(self.log_joint(rows, candidates), axis=1)
-        labels = np.take_along_axis(candidates, best[:, None], axis=1)[:, 0]
+        return np.take_along_axis(candidates, best[:, None], axis=1)[:, 0]
+
+    def restore(self, rows: np.ndarray) -> np.ndarray:
+        """Return the posterior means of rows given their most probable component."""
+        labels = self.best(rows)
         restored = np.empty_like(rows)
 
         def restore_component(of_component: tuple[int, np.ndarray]) -> None:

@@ -13,7 +13,8 @@ from .._interface import validation
 from .._rows.sources import one_blas_thread
 from ._adaptive import n_steps_of_adaptation, restore_adaptively
 from ._arrays import as_dtype, as_float, channels_last, check_axes, undo_channels_last
-from ._colour import halved, in_basis, out_of_basis
+from ._colour import CONTRASTS, halved, in_basis, out_of_basis
+from ._fast_filling import fill, n_steps_of_filling
 from ._filling import average_posteriors
 from ._half_quadratic import half_quadratic, n_steps_of_passes, towards_pixels
 from ._noise import noise_std_of_plane
@@ -94,7 +95,9 @@ def _noise_stds(
         if np.ndim(noise_std):
             raise ValueError(f"noise_std must be one number, but has shape {np.shape(noise_std)}.")
         std = float(validation.check_noise_std(noise_std, 1, "noise_std")[0]) / scale
-        return [std / np.sqrt(3.0) if not together and n_channels == 3 else std] * n_parts
+        if not together and n_channels == 3:
+            return (std / np.sqrt(3.0) * CONTRASTS).tolist()
+        return [std] * n_parts
     if noise_std != "auto":
         raise ValueError(f"noise_std must be a number or 'auto', but is {noise_std!r}.")
     if not together and n_channels == 3:
@@ -214,19 +217,26 @@ class _Task:
     def _one_pass(self) -> bool:
         return self.method == "mmse" or self.noise_std == 0.0
 
+    @property
+    def _fast(self) -> bool:
+        """Whether complete patches meet few components, and incomplete ones a single one."""
+        return self.method in ("auto", "similar")
+
     def n_steps(self, image: np.ndarray) -> int:
         """Return how many steps of progress `restore` is sure to take."""
         incomplete = bool(np.isnan(image).any())
         if self.noise_std == 0.0 and not incomplete:
             return 0
         n_steps, shape = 0, image.shape
-        if self._one_pass or self.with_variance or incomplete:
-            n_steps = self.visitor.n_steps(shape)
+        if incomplete and self._fast:
+            n_steps += n_steps_of_filling(shape, self.visitor)
+        if self.with_variance or ((incomplete or self._one_pass) and not self._fast):
+            n_steps += self.visitor.n_steps(shape)
         if self._one_pass:
             return n_steps
-        if self.method == "epll" or incomplete or self.coarse:
+        if self.method == "epll" or self.coarse:
             return n_steps + n_steps_of_passes(shape, self.visitor)
-        similar = self.method == "similar"
+        similar = self.method == "similar" and not incomplete
         return n_steps + n_steps_of_adaptation(shape, self.visitor, similar=similar)
 
     def restore(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -234,39 +244,53 @@ class _Task:
         known = ~np.isnan(image)
         if self.noise_std == 0.0 and known.all():
             return image.copy(), np.zeros_like(image) if self.with_variance else None
-        remove_mean = self.visitor.remove_mean
         if self.prior is None:
-            self.prior = learn_patch_prior(image[:, :, 0], self.noise_std, remove_mean=remove_mean)
-        start, variance = image, None
-        if self.with_variance or not known.all():
-            posterior = PatchPosterior(
-                self.prior,
-                self.noise_std,
-                remove_mean=remove_mean,
-                n_channels=image.shape[2],
-                with_variance=self.with_variance,
+            self.prior = learn_patch_prior(
+                image[:, :, 0], self.noise_std, remove_mean=self.visitor.remove_mean
             )
-            means, variance = average_posteriors(image, posterior, self.visitor)
-            if self._one_pass:
-                return means, variance
-            start = np.where(known, image, means)
-        elif self._one_pass:
-            restore = patch_filter(self.prior, self.noise_std, best=False)
-            return self.visitor.average(image, restore).mean, None
-        return self._take_turns(start, known), variance
-
-    def _take_turns(self, start: np.ndarray, known: np.ndarray) -> np.ndarray:
-        """Take turns between patches and data, from an image without missing pixels."""
-        if self.method == "epll":
-            filter_for = partial(patch_filter, self.prior, best=True)
-            towards_data = towards_pixels(start, known)
-            return half_quadratic(start, filter_for, self.noise_std, self.visitor, towards_data)
-        return restore_adaptively(
+        means, variance = None, None
+        if self.with_variance or not (known.all() or self._fast):
+            means, variance = self._posterior(image)
+        if self._fast:
+            del means
+            return self._restore_fast(image, known), variance
+        if self._one_pass:
+            if means is None:
+                restore = patch_filter(self.prior, self.noise_std, best=False)
+                means = self.visitor.average(image, restore).mean
+            return means, variance
+        start = image if means is None else np.where(known, image, means)
+        return half_quadratic(
             start,
-            known,
-            mixture_of(self.prior),
+            partial(patch_filter, self.prior, best=True),
             self.noise_std,
             self.visitor,
-            adapt=not self.coarse and bool(known.all()),
-            similar=self.method == "similar" and bool(known.all()),
+            towards_pixels(start, known),
+        ), variance
+
+    def _posterior(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Averages of the posteriors of all patches."""
+        posterior = PatchPosterior(
+            self.prior,
+            self.noise_std,
+            remove_mean=self.visitor.remove_mean,
+            n_channels=image.shape[2],
+            with_variance=self.with_variance,
+        )
+        return average_posteriors(image, posterior, self.visitor)
+
+    def _restore_fast(self, image: np.ndarray, known: np.ndarray) -> np.ndarray:
+        mixture, complete = mixture_of(self.prior), bool(known.all())
+        if not complete:
+            image = fill(image, mixture, self.noise_std, self.visitor)
+        if self.noise_std == 0.0:
+            return image
+        return restore_adaptively(
+            image,
+            known,
+            mixture,
+            self.noise_std,
+            self.visitor,
+            adapt=not self.coarse,
+            similar=self.method == "similar" and complete,
         )

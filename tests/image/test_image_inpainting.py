@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from skmix import GMMDenoiser, GSMDenoiser, ICADenoiser, MVNDenoiser
 from skmix.image import (
+    _adaptive,
     _patches,
     _progress,
     denoise,
@@ -89,14 +90,14 @@ def test_average_of_patch_posteriors(prior, noise_std, remove_mean):
     expected, variance = loop(given, prior, noise_std, remove_mean)
     if noise_std == 0.0:
         expected, variance = np.where(mask, expected, given), np.where(mask, variance, 0.0)
-    options = {"noise_std": noise_std, "remove_mean": remove_mean, "method": "mmse"}
+    options = {"noise_std": noise_std, "remove_mean": remove_mean, "method": "mmse", "stride": 1}
     restored, std = inpaint(given, mask, prior, return_std=True, **options)
     # The mean's prior is not quite flat.
     np.testing.assert_allclose(restored, expected, atol=1e-4)
     np.testing.assert_allclose(std**2, variance, atol=1e-4)
     alone = inpaint(given, mask, prior, **options)
     np.testing.assert_allclose(alone, restored, atol=1e-12)
-    np.testing.assert_array_equal(denoise(given, prior, stride=1, **options), alone)
+    np.testing.assert_array_equal(denoise(given, prior, **options), alone)
 
 
 @pytest.mark.parametrize("remove_mean", [True, False])
@@ -139,7 +140,7 @@ def test_std_is_calibrated(prior, noise_std):
         clean = patch.reshape(6, 6) + 3.0 * level
         noisy = clean + noise_std * rng.normal(size=clean.shape)
         mask = rng.random(clean.shape) < 0.6
-        options = {"noise_std": noise_std, "method": "mmse", "return_std": True}
+        options = {"noise_std": noise_std, "method": "mmse", "stride": 1, "return_std": True}
         restored, std = inpaint(noisy, mask, prior, **options)
         squares.append((restored - clean) ** 2)
         variances.append(std**2)
@@ -189,7 +190,7 @@ def test_noise_goes_down_while_holes_are_filled(prior):
     noisy = noisy_version(np.tile(clean, (2, 2)), 0.2)
     guessed = inpaint(noisy, np.tile(scratch, (2, 2)), prior, noise_std="auto")
     known = inpaint(noisy, np.tile(scratch, (2, 2)), prior, noise_std=0.2)
-    assert mse(guessed, known) < 0.01**2
+    assert mse(guessed, known) < 0.005**2
 
 
 @pytest.mark.parametrize("noise_std", [0.0, 0.1])
@@ -316,7 +317,8 @@ def test_noise_that_cannot_be_told_is_left(prior):
 
 def test_patches_of_one_pixel_fill_nothing():
     with pytest.raises(ValueError, match="Patches of 1 x 1 pixels cannot fill"):
-        inpaint(waves(), holes((70, 60)), MVNDenoiser().fit([[0.0], [1.0]]))
+        prior = MVNDenoiser().fit([[0.0], [1.0]])
+        inpaint(waves(), holes((70, 60)), prior, stride=1, method="mmse")
 
 
 # Long work
@@ -328,6 +330,7 @@ def test_patches_of_one_pixel_fill_nothing():
 def test_patches_are_not_held_all_at_once(prior, options, monkeypatch):
     """Three times the image takes a few images more of memory, not all of the added patches."""
     monkeypatch.setattr(_patches, "STRIP_VALUES", 2**18)
+    monkeypatch.setattr(_adaptive, "N_PATCHES", 500)
     simple = MVNDenoiser().fit(prior.sample(2000)[0])
     options = {"share": 0.0, **options}
     share = options.pop("share")
@@ -341,7 +344,7 @@ def test_patches_are_not_held_all_at_once(prior, options, monkeypatch):
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
         sizes.append(8 * 36 * (image.shape[0] - 5) * (image.shape[1] - 5))
-    assert peaks[1] - peaks[0] < 0.4 * (sizes[1] - sizes[0])
+    assert peaks[1] - peaks[0] < 0.45 * (sizes[1] - sizes[0])
 
 
 @pytest.mark.parametrize("rich", [True, False])
@@ -374,3 +377,29 @@ def test_progress(prior, rich, monkeypatch, capsys):
         assert capsys.readouterr().out.count("inpaint: 100%") == 1
     inpaint(noisy, holes(noisy.shape), prior, verbose=True)
     assert "inpaint" in capsys.readouterr().out
+
+
+# By one component for each patch
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.8])
+def test_photographs_are_filled_without_training(share):
+    """Whatever is missing, by default, and better than by smooth continuation."""
+    data = pytest.importorskip("skimage.data")
+    inpaint_biharmonic = pytest.importorskip("skimage.restoration").inpaint_biharmonic
+    clean = data.camera()[180:244, 200:264] / 255.0
+    mask = holes(clean.shape, share)
+    damaged = np.where(mask, 0.0, clean)
+    filled = inpaint(damaged, mask)
+    np.testing.assert_array_equal(filled[~mask], clean[~mask])
+    smooth = inpaint_biharmonic(damaged, mask)
+    assert mse(filled[mask], clean[mask]) < mse(smooth[mask], clean[mask])
+
+
+def test_one_component_is_filled_as_by_all():
+    learned = fit_patch_prior([waves(seed=1)], MVNDenoiser(), size=5, random_state=0)
+    mask = holes(waves().shape, 0.6)
+    expected = inpaint(waves(), mask, learned, method="mmse", stride=1)
+    filled = inpaint(waves(), mask, learned, stride=1)
+    # In both the prior of the mean is not quite flat.
+    np.testing.assert_allclose(filled, expected, atol=1e-3)

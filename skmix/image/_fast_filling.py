@@ -1,0 +1,158 @@
+"""Missing pixels filled by one component for each patch, found in an image filled before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+
+import numpy as np
+
+from .._rows.sources import worker_threads
+from ._patch_mixture import ForEach, Gates, PatchMixture, by_component, gated_filter
+from ._patch_posterior import MEAN_VARIANCE
+from ._patches import cut_patches, window_sums
+from ._visitor import Choose, Corners, PatchVisitor
+
+# What is taken for the error of what was filled before, pass by pass, in standard deviations of
+# patches; then the rounds in which known pixels alone count.
+ERRORS = (1.0, 0.5, 0.25, 0.12)
+N_ROUNDS = 2
+# The error in which components are told apart in these rounds.
+LAST_ERROR = 0.06
+# Noise of known pixels that are exact: it keeps digits.
+LEAST_NOISE = 1e-4
+# Patches for which equations are solved at once.
+CHUNK = 256
+
+
+def n_steps_of_filling(shape: tuple[int, ...], visitor: PatchVisitor) -> int:
+    """Return how many steps of progress `fill` takes."""
+    return (len(ERRORS) + N_ROUNDS) * visitor.n_steps(shape)
+
+
+def fill(
+    image: np.ndarray, prior: PatchMixture, noise_std: float, visitor: PatchVisitor
+) -> np.ndarray:
+    """Return an image (n_rows, n_columns, n_channels) with its missing pixels (NaN) filled.
+
+    Known pixels stay. G. Yu, G. Sapiro and S. Mallat, "Solving inverse problems with piecewise
+    linear estimators", IEEE Transactions on Image Processing 21(5), 2012, fill patches so, by the
+    one Gaussian that suits them best.
+    """
+    known = ~np.isnan(image)
+    if not known.any(axis=(0, 1)).all():
+        raise ValueError("image has no known pixel (in some channel): nothing can be restored.")
+    filled = interpolated(image, known).astype(np.float32)
+    typical = float(np.sqrt(prior.weights @ prior.axes[0].mean(axis=1)))
+    with worker_threads() as for_each:
+        incomplete = _choose(_fewest_known(known, visitor.size) < visitor.size**2)
+        for error in ERRORS:
+            restore = gated_filter(prior, error * typical, for_each)
+            average = visitor.average(filled, restore, choose=incomplete)
+            filled = np.where(known, filled, average.mean)
+        given = known
+        for done in count(1):
+            conditional = _Conditional(prior, given, typical, noise_std, visitor, for_each)
+            fewest = _fewest_known(given, visitor.size)
+            informed = _choose((fewest < visitor.size**2) & (fewest > 0))
+            average = visitor.average(filled, conditional, choose=informed)
+            new = ~given & average.reached[:, :, None]
+            filled = np.where(new, average.mean, filled)
+            if done < N_ROUNDS:
+                continue
+            # What one channel lacks, and no patch tells, others tell from there.
+            given = given | new
+            if image.shape[2] == 1 or given.all() or not new.any():
+                break
+            visitor.progress.expect(visitor.n_steps(image.shape))
+    return np.where(known, image, filled).astype(image.dtype)
+
+
+def interpolated(image: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Fill missing pixels by means over squares as small as hold known ones, made smooth."""
+    values, weights = np.where(known, image, 0.0), known.astype(image.dtype)
+    if known.all():
+        return values
+    counts = _halved_sums(weights)
+    means = _halved_sums(values) / np.maximum(counts, 1)
+    coarse = interpolated(np.where(counts > 0, means, np.nan), counts > 0)
+    return np.where(known, image, _doubled(coarse, image.shape))
+
+
+def _halved_sums(image: np.ndarray) -> np.ndarray:
+    """Sums over 2 x 2 pixels; zeros beyond the border."""
+    padded = np.pad(image, [(0, n % 2) for n in image.shape[:2]] + [(0, 0)])
+    return padded.reshape(padded.shape[0] // 2, 2, -1, 2, image.shape[2]).sum(axis=(1, 3))
+
+
+def _doubled(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Twice as many rows and columns, interpolated linearly."""
+    for axis in (0, 1):
+        moved = np.moveaxis(image, axis, 0)
+        padded = np.concatenate([moved[:1], moved, moved[-1:]])
+        doubled = np.empty((2 * len(moved), *moved.shape[1:]), dtype=image.dtype)
+        doubled[0::2] = 0.75 * moved + 0.25 * padded[:-2]
+        doubled[1::2] = 0.75 * moved + 0.25 * padded[2:]
+        image = np.moveaxis(doubled[: shape[axis]], 0, axis)
+    return image
+
+
+def _fewest_known(known: np.ndarray, size: int) -> np.ndarray:
+    """How many pixels are known in the channel of each patch in which fewest are."""
+    return window_sums(known, size).min(axis=2)
+
+
+def _choose(chosen: np.ndarray) -> Choose:
+    """Choose patches that begin at these places (n_rows - size + 1, n_columns - size + 1)."""
+
+    def choose(rows: np.ndarray, columns: np.ndarray) -> Iterator[Corners]:
+        i, j = np.nonzero(chosen[np.ix_(rows, columns)])
+        yield rows[i], columns[j]
+
+    return choose
+
+
+class _Conditional:
+    """Expectations of patches given their known pixels, by the component of what was filled."""
+
+    def __init__(
+        self,
+        prior: PatchMixture,
+        known: np.ndarray,
+        typical: float,
+        noise_std: float,
+        visitor: PatchVisitor,
+        for_each: ForEach,
+    ) -> None:
+        self.prior, self.known, self.visitor = prior, known, visitor
+        self.gates = Gates(prior, LAST_ERROR * typical, for_each)
+        self.noise_variance = max(noise_std, LEAST_NOISE * typical) ** 2
+        self.flat = np.zeros(prior.covariances.shape[1:])
+        if visitor.remove_mean:
+            n_features, n_channels = prior.means.shape[1], known.shape[2]
+            constant = np.tile(np.eye(n_channels), (n_features // n_channels, 1))
+            self.flat = MEAN_VARIANCE * typical**2 * (constant @ constant.T)
+
+    def __call__(self, rows: np.ndarray, at: Corners) -> tuple[np.ndarray, None]:
+        seen = cut_patches(self.known, self.visitor.size, *at).reshape(rows.shape)
+        labels = self.gates.best(rows)
+        restored = np.empty_like(rows)
+
+        def condition(some: tuple[int, np.ndarray]) -> None:
+            k, chosen = some
+            own, mask = rows[chosen].astype(np.float64), seen[chosen]
+            covariance = self.prior.covariances[k] + self.flat
+            equations = covariance * (mask[:, :, None] & mask[:, None, :])
+            diagonal = np.arange(len(covariance))
+            equations[:, diagonal, diagonal] += np.where(mask, self.noise_variance, 1.0)
+            deviation = np.where(mask, own - self.prior.means[k], 0.0)
+            weights = np.linalg.solve(equations, deviation[:, :, None])[:, :, 0]
+            restored[chosen] = self.prior.means[k] + weights @ covariance
+
+        pieces = [
+            (k, places[start : start + CHUNK])
+            for k, places in by_component(labels, len(self.prior.weights))
+            for start in range(0, len(places), CHUNK)
+        ]
+        self.gates.for_each(condition, pieces)
+        return restored, None
