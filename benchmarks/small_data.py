@@ -194,7 +194,7 @@ def shared_shape(n_pairs):
     X = rng.normal(size=(2000, 64))
     denoiser = skmix.GSMDenoiser(noise_std=0.3).fit(X)
     noise = rng.uniform(0.2, 0.5, size=len(X))
-    for name, given in (("one noise", {}), ("noise per row", {"noise_std": noise})):
+    for name, given in (("one noise", {}), ("noise per row", {"row_noise_std": noise})):
         started = time.process_time()
         denoiser.transform(X, **given)
         spent = 1e3 * (time.process_time() - started)
