@@ -24,6 +24,13 @@ from .._interface.versions import VersionedMixin
 from .._rows.sources import ArraySource, one_blas_thread
 from ..exceptions import DegenerateComponentWarning, user_level
 
+# What takes the place of the engine's row-wise functions where rows are few.
+SCORES_OF_FEW = {
+    em.predict: few_rows.predict,
+    em.predict_proba: few_rows.predict_proba,
+    em.score_samples: few_rows.score_samples,
+}
+
 
 class Run(NamedTuple):
     """One run of EM from one start."""
@@ -498,7 +505,7 @@ class BaseMixture(
         """Apply one of the engine's row-wise functions to validated rows."""
         log_prob = self._log_prob_of_few(X)
         if log_prob is not None:
-            return getattr(few_rows, score.__name__)(log_prob, X.dtype)
+            return SCORES_OF_FEW[score](log_prob, X.dtype)
         with ArraySource(X) as source:
             return score(source, *self._fitted_family())
 
