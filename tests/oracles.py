@@ -3,6 +3,8 @@
 Covariances come in scikit-learn's shapes; `dense` gives them all the same one.
 """
 
+import tracemalloc
+
 import numpy as np
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
@@ -188,3 +190,14 @@ def within_intervals(values, weight, n_intervals):
         best = (best[:, None] + np.where(np.tri(n + 1, k=-1).T > 0, within, np.inf)).min(axis=0)
         best[0] = 0.0
     return max(best[n], 0.0) / w.sum()
+
+
+def peak_memory(task):
+    """Bytes at the peak of a task beyond those before it; NumPy reports its arrays."""
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        task()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()

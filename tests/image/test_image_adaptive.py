@@ -1,9 +1,10 @@
 """Gates, adaptation and similar patches against loops, and what they are worth."""
 
-import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
+from oracles import peak_memory
 from scipy.special import softmax
 from scipy.stats import multivariate_normal
 from test_image_denoising import mse, noisy_version, waves
@@ -237,10 +238,7 @@ def test_patches_are_not_held_all_at_once(method, monkeypatch):
     peaks, sizes = [], []
     for times in (10, 30):
         image = np.tile(noisy_version(waves((60, 40))), (times, 1)).astype(np.float32)
-        tracemalloc.start()
-        denoise(image, learned, 0.2, method=method)
-        peaks.append(tracemalloc.get_traced_memory()[1])
+        peaks.append(peak_memory(partial(denoise, image, learned, 0.2, method=method)))
         sizes.append(image.nbytes)
-        tracemalloc.stop()
     # Their patches are 16 times the image, in several copies.
     assert peaks[1] - peaks[0] < 20 * (sizes[1] - sizes[0])

@@ -1,10 +1,10 @@
 """Memory that stays bounded: statistics of all lanes, rows with noise of their own, scales."""
 
-import tracemalloc
 import warnings
 
 import numpy as np
 import pytest
+from oracles import peak_memory
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
@@ -13,17 +13,6 @@ from skmix._rows import sources
 from skmix._rows.sources import ArraySource
 
 MB = 2**20
-
-
-def peak_memory(task):
-    """Bytes at the peak of a task beyond those before it; NumPy reports its arrays."""
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        task()
-        return tracemalloc.get_traced_memory()[1] - before
-    finally:
-        tracemalloc.stop()
 
 
 def test_lanes_are_added_up_as_soon_as_they_are_there():

@@ -3,7 +3,6 @@
 import itertools
 import os
 import threading
-import tracemalloc
 import warnings
 
 import joblib
@@ -13,6 +12,7 @@ import threadpoolctl
 from families import FAMILIES, every_family
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles import peak_memory
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
@@ -378,17 +378,6 @@ def test_exceptions_of_workers_reach_the_caller(error, n_threads):
 
 
 # Memory ------------------------------------------------------------------------------------
-
-
-def peak_memory(task):
-    """Bytes at the peak of a task beyond those before it; NumPy reports its arrays."""
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        task()
-        return tracemalloc.get_traced_memory()[1] - before
-    finally:
-        tracemalloc.stop()
 
 
 def small_fit(case, X, n_components, sample_weight=None, **options):
