@@ -8,7 +8,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._interface import validation
 from .._interface.callbacks import Task
-from .._mixtures.gaussian import FAMILIES, GaussianMixture
+from .._mixtures.covariance_types import FAMILIES
+from .._mixtures.gaussian import GaussianMixture
 from .._mixtures.wrapping import MixtureBased
 from .._rows.sources import ArraySource, one_blas_thread
 from . import wiener
