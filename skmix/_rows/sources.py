@@ -8,6 +8,7 @@ so a sum over rows is the same to the bit on one thread and on sixteen.
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
 import math
@@ -16,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import threadpoolctl
@@ -63,6 +64,13 @@ class Scratch(threading.local):
         self._latest: dict[str, np.ndarray] = {}  # as they were last asked for
         # What their content was computed from, and what else was made of it.
         self._made_of: dict[str, tuple[tuple, Any]] = {}
+        self._parts: dict[int, Scratch] = {}
+
+    def of_part(self, part: int) -> Scratch:
+        """Return buffers for one of several that would use the same names."""
+        if part not in self._parts:
+            self._parts[part] = Scratch()
+        return self._parts[part]
 
     def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """Return an uninitialised C-contiguous array that the next call may overwrite."""
@@ -290,6 +298,21 @@ class ArraySource:
     def __exit__(self, *exc: Any) -> None:
         self._pool = None
         self._stack.close()
+
+    def block(self, columns: slice) -> Self:
+        """Return some of the columns of the same rows, visited by the same threads."""
+        block = copy.copy(self)
+        block.X, block.scratch = self.X[:, columns], Scratch()
+        block.incomplete = self.incomplete and bool(np.isnan(block.X).any())
+        return block
+
+    def with_rows(self, X: np.ndarray, sample_weight: np.ndarray | None) -> Self:
+        """Return a source of other rows with the same columns, to be opened on its own."""
+        other = copy.copy(self)
+        vars(other).pop("total_weight", None)
+        other.X, other.sample_weight = X, sample_weight
+        other.scratch, other._stack, other._pool = Scratch(), ExitStack(), None
+        return other
 
     def release(self) -> None:
         """Give working memory back, before other sources need theirs."""
