@@ -300,4 +300,3 @@ class Product:
 
     def _own(self, params: ProductParams) -> list[Any]:
         return [own._replace(weights=params.weights) for own in params.parts]
-

@@ -15,11 +15,12 @@ from sklearn.utils.validation import validate_data
 
 from . import encoding, frames
 from .frames import RawColumn
-from .magnitudes import LARGEST, check_magnitudes
+from .magnitudes import check_magnitudes
 from .masked import masked_as_missing
 
 KINDS = ("gaussian", "categorical", "poisson")
 
+SINGLE = (np.dtype(np.float16), np.dtype(np.float32))
 TO_NUMBERS = "Convert it to numbers, list it in categorical_features, or drop it."
 
 
@@ -56,19 +57,15 @@ def read_table(estimator: Any, X: Any, *, reset: bool) -> Table:
 
 
 def _plain(column: RawColumn) -> RawColumn:
-    """Return numbers as floats, what is missing in other columns as None."""
+    """Return objects that are all numbers, or missing, as floats."""
     values, kind = column.values, column.values.dtype.kind
     if kind in "Mm":
         raise frames._of_time(column.name, values.dtype)
-    if kind in "iu":
-        return column._replace(values=values.astype(np.float64))
-    if kind == "f":
-        return column._replace(values=values.astype(np.result_type(values.dtype, np.float32)))
     if kind != "O" or column.order is not None:
         return column
     missing = encoding._missing(values)
     observed = values[~missing]
-    if len(observed) and all(
+    if all(
         isinstance(value, Real) and not isinstance(value, bool | np.bool_) for value in observed
     ):
         numbers = np.full(len(values), np.nan)
@@ -80,7 +77,7 @@ def _plain(column: RawColumn) -> RawColumn:
 def resolve_kinds(table: Table, families: Any, categorical_features: Any) -> np.ndarray:
     """Return the kind of every column, one of `KINDS`: as given, or else by its dtype."""
     n_features = len(table.columns)
-    numeric = [column.values.dtype.kind == "f" and column.order is None for column in table.columns]
+    numeric = [_is_numeric(column) for column in table.columns]
     kinds = np.where(numeric, "gaussian", "categorical").astype(object)
     if not (isinstance(categorical_features, str) and categorical_features == "from_dtype"):
         kinds[:] = "gaussian"
@@ -96,6 +93,10 @@ def resolve_kinds(table: Table, families: Any, categorical_features: Any) -> np.
         if kinds[j] != "categorical" and not numeric[j]:
             raise ValueError(_no_number(table.columns[j]))
     return kinds
+
+
+def _is_numeric(column: RawColumn) -> bool:
+    return column.values.dtype.kind in "iuf" and column.order is None
 
 
 def _no_number(column: RawColumn) -> str:
@@ -115,7 +116,9 @@ def _positions(table: Table, features: Any) -> list[int]:
                 f"{len(table.columns)} columns. Give one entry per column."
             )
         return np.flatnonzero(listed).tolist()
-    return [_position(table, key, "categorical_features") for key in np.atleast_1d(listed).tolist()]
+    return [
+        _position(table, key, "categorical_features") for key in np.atleast_1d(listed).tolist()
+    ]
 
 
 def _position(table: Table, key: Any, parameter: str) -> int:
@@ -149,10 +152,10 @@ def encode(
     rows = np.empty((table.n_samples, len(kinds)), _dtype(table, kinds))
     for j in np.flatnonzero(kinds != "categorical"):
         column = table.columns[j]
-        if column.values.dtype.kind != "f" or column.order is not None:
+        if not _is_numeric(column):
             raise ValueError(_no_number(column))
         rows[:, j] = column.values
-        _check_numbers(column, kinds[j])
+        _check_numbers(column.name, rows[:, j], kinds[j])
     if len(places):
         columns = [_categorical(table.columns[j]) for j in places]
         if learn:
@@ -167,24 +170,30 @@ def encode(
 def _dtype(table: Table, kinds: np.ndarray) -> np.dtype:
     """Return float32 where all numbers are, which codes fit into as well."""
     numbers = [table.columns[j].values.dtype for j in np.flatnonzero(kinds != "categorical")]
-    floats = [dtype for dtype in numbers if dtype in LARGEST]
-    return np.result_type(*floats) if floats else np.dtype(np.float64)
+    single = len(numbers) > 0 and all(dtype in SINGLE for dtype in numbers)
+    return np.dtype(np.float32 if single else np.float64)
 
 
-def _check_numbers(column: RawColumn, kind: str) -> None:
-    values = column.values
+def _check_numbers(name: str, values: np.ndarray, kind: str) -> None:
     if np.any(np.isinf(values)):
         raise ValueError(
-            f"Input X contains infinity in column {column.name}. Write missing cells as NaN, or "
+            f"Input X contains infinity in column {name}. Write missing cells as NaN, or "
             "replace what is infinite."
         )
     if kind != "poisson":
         return
-    bad = values[(values < 0) | (values != np.floor(values)) & ~np.isnan(values)]
-    if len(bad):
+    remedy = "counts are 0, 1, 2, ... Leave the column out of the parameter families, or round it."
+    if np.any(values < 0):
         raise ValueError(
-            f"Column {column.name} of X is to be 'poisson', but holds {bad[0]}: counts are 0, 1, "
-            "2, ... Leave it out of families, or round it."
+            f"Negative values in data: column {name}, which is 'poisson', holds "
+            f"{np.nanmin(values)}; {remedy}"
+        )
+    fractions = values[values != np.floor(values)]
+    fractions = fractions[~np.isnan(fractions)]
+    if len(fractions):
+        raise ValueError(
+            f"Fractional values in data: column {name}, which is 'poisson', holds "
+            f"{fractions[0]}; {remedy}"
         )
 
 

@@ -14,7 +14,7 @@ class RawColumn(NamedTuple):
     """One column as NumPy has it."""
 
     name: str  # for messages
-    values: np.ndarray  # numbers as floats, NaN where missing; or objects, None or NaN likewise
+    values: np.ndarray  # as in an array; a missing cell is NaN, or None among objects
     order: list | None  # of the categories, where the column declares them
 
 
@@ -37,8 +37,8 @@ def names_of(X: Any) -> list[Any]:
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
         raise ValueError(
-            f"Column {twice[0]!r} of X comes {names.count(twice[0])} times. Rename columns so that "
-            "every name is there once."
+            f"Column {twice[0]!r} of X comes {names.count(twice[0])} times. Rename columns so "
+            "that every name is there once."
         )
     return names
 
@@ -58,6 +58,8 @@ def _read_pandas(name: str, series: Any) -> RawColumn:
     kind = getattr(series.dtype, "kind", "O")
     if kind in "Mm":
         raise _of_time(name, series.dtype)
+    if kind in "iu" and not series.hasnans:
+        return RawColumn(name, series.to_numpy(), None)
     if kind in "iuf":
         dtype = np.float32 if str(series.dtype).lower() == "float32" else np.float64
         return RawColumn(name, series.to_numpy(dtype=dtype, na_value=np.nan), None)
@@ -74,8 +76,7 @@ def _read_polars(name: str, series: Any) -> RawColumn:
             "it apart into columns, or drop it."
         )
     if dtype.is_numeric():
-        values = np.asarray(series.to_numpy())
-        return RawColumn(name, values.astype(np.result_type(values.dtype, np.float32)), None)
+        return RawColumn(name, np.asarray(series.to_numpy()), None)
     declared = getattr(dtype, "categories", None)  # of an Enum
     order = list(declared) if type(dtype).__name__ == "Enum" and declared is not None else None
     values = np.empty(len(series), dtype=object)
@@ -116,7 +117,9 @@ def holds_integers(template: Any) -> list[bool]:
 def make_frame(template: Any, columns: list[np.ndarray]) -> Any:
     """Return a frame of these complete columns, with the names and dtypes of a template."""
     if _is_polars(template):
-        data = {name: values.tolist() for name, values in zip(template.columns, columns, strict=True)}
+        data = {
+            name: values.tolist() for name, values in zip(template.columns, columns, strict=True)
+        }
         return type(template)(data, schema=template.schema)
     frame = type(template)(dict(zip(template.columns, columns, strict=True)))
     return frame.astype(dict(zip(template.columns, template.dtypes, strict=True)))

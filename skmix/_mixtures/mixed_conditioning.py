@@ -40,9 +40,9 @@ class MixedConditioning(MixedFit):
         Examples
         --------
         >>> from skmix import MixedMixture
-        >>> X = [["a", 0.0], ["a", 0.2], ["b", 5.0], ["b", 5.2]]
+        >>> X = [["a", 0.0], ["a", 1.0], ["b", 5.0], ["b", 6.0]]
         >>> MixedMixture(random_state=0).fit(X).marginal([1]).means_
-        array([[2.6]])
+        array([[3.]])
         """
         check_is_fitted(self)
         features = validation.check_features(self, features)
@@ -79,11 +79,11 @@ class MixedConditioning(MixedFit):
         Examples
         --------
         >>> from skmix import MixedMixture
-        >>> X = [["a", 0.0], ["a", 0.2], ["b", 5.0], ["b", 5.2]]
+        >>> X = [["a", 0.0], ["a", 1.0], ["b", 5.0], ["b", 6.0]]
         >>> mixture = MixedMixture(2, random_state=0).fit(X)
         >>> (conditional,) = mixture.condition([["a", None]])
         >>> conditional.means_[0].round(1), conditional.weights_.round(2)
-        (array([0.1]), array([1., 0.]))
+        (array([0.5]), array([1., 0.]))
         """
         rows = self._validate_rows(X)
         missing = np.isnan(rows)
@@ -105,9 +105,7 @@ class MixedConditioning(MixedFit):
             if given is not None and holes[places].any():
                 means, covariances = given(row[places])
             weights = weights / weights.sum()
-            mixtures.append(
-                self._new_mixture(weights, means, covariances, np.flatnonzero(holes))
-            )
+            mixtures.append(self._new_mixture(weights, means, covariances, np.flatnonzero(holes)))
         return mixtures
 
     def impute(self, X, *, return_std=False, round_integers=False):
@@ -139,9 +137,9 @@ class MixedConditioning(MixedFit):
         Examples
         --------
         >>> from skmix import MixedMixture
-        >>> X = [["a", 0.0], ["a", 0.2], ["b", 5.0], ["b", 5.2]]
+        >>> X = [["a", 0.0], ["a", 1.0], ["b", 5.0], ["b", 6.0]]
         >>> MixedMixture(2, random_state=0).fit(X).impute([["a", None], [None, 5.1]])
-        array([['a', 0.1],
+        array([['a', 0.5],
                ['b', 5.1]], dtype=object)
         """
         rows = self._validate_rows(X)
@@ -184,7 +182,7 @@ class MixedConditioning(MixedFit):
         Examples
         --------
         >>> from skmix import MixedMixture
-        >>> X = [["a", 0.0], ["a", 0.2], ["b", 5.0], ["b", 5.2]]
+        >>> X = [["a", 0.0], ["a", 1.0], ["b", 5.0], ["b", 6.0]]
         >>> mixture = MixedMixture(2, random_state=0).fit(X)
         >>> mixture.sample_conditional([[None, 5.1]], 3)[:, 0, 0]
         array(['b', 'b', 'b'], dtype=object)

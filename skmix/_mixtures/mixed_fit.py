@@ -144,7 +144,8 @@ class MixedFit(BaseMixture):
         names = getattr(self, "feature_names_in_", None)
         if names is not None:
             mixture.feature_names_in_ = names[self._places("gaussian")]
-        vars(mixture).update(learned or {})
+        for name, value in (learned or {}).items():
+            setattr(mixture, name, value)
         return mixture
 
     def _product(self, of_kind: dict[str, Any], packing: Packing | None) -> Product:
@@ -233,7 +234,7 @@ class MixedFit(BaseMixture):
     def _attributes(self, family, params, dtype):
         params = _by_size(family, params)
         learned: dict[str, Any] = {"weights_": params.weights.astype(dtype)}
-        learned.update(self._attributes_of_numbers(family, params, dtype))
+        learned |= self._attributes_of_numbers(family, params, dtype)
         counts, answers = family.part("poisson"), family.part("categorical")
         learned["rates_"] = np.empty((len(params.weights), 0), dtype)
         if counts is not None:

@@ -161,9 +161,7 @@ class MixedStarts(NamedTuple):
         ]
         return np.concatenate(labels)
 
-    def _verdict(
-        self, few: FewRows, family: Product, params: ProductParams
-    ) -> tuple[bool, float]:
+    def _verdict(self, few: FewRows, family: Product, params: ProductParams) -> tuple[bool, float]:
         """Return whether a component is a spike, and what rounding takes off the bound."""
         numbers = family.part("gaussian")
         if numbers is None:
@@ -262,8 +260,7 @@ def _from_labels(
         if part.name != "gaussian":
             total = sums.counts.sum()
             sums = sums._make(
-                field + one_row / total * field.sum(axis=0, keepdims=True)
-                for field in sums
+                field + one_row / total * field.sum(axis=0, keepdims=True) for field in sums
             )
         parts.append(sums)
     softer = family.changed(lambda part: _pooling(part, one_row))
