@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import gammaln
 
-from .categorical import TINY
+from .categorical import MIN_SHRINKAGE, TINY
 from .linear import LinearFamily, LinearStatistics
 
 
@@ -64,3 +64,19 @@ class Poisson(LinearFamily):
 
     def n_parameters(self, params: PoissonParams) -> int:
         return params.rates.size + len(params.weights) - 1
+
+    # What acceleration needs; see :class:`~skmix._families.Extrapolating`. ----------------------
+
+    def coordinates(self, params: PoissonParams) -> np.ndarray:
+        """Return weights and rates as one vector."""
+        return np.concatenate([params.weights, params.rates.ravel()])
+
+    def from_coordinates(self, coordinates: np.ndarray, fallback: PoissonParams) -> PoissonParams:
+        """Return valid parameters at or near a point; `fallback` bounds them away from 0."""
+        nearest = np.maximum(coordinates, MIN_SHRINKAGE * self.coordinates(fallback))
+        weights, rates = np.split(nearest, [len(fallback.weights)])
+        return PoissonParams(weights / weights.sum(), rates.reshape(fallback.rates.shape))
+
+    def log_prior(self, params: PoissonParams) -> float:
+        """Return 0: there is no prior."""
+        return 0.0

@@ -242,6 +242,31 @@ class Product:
         ]
         return np.hstack(drawn)
 
+    # What acceleration needs, where all parts have it; see `Extrapolating`. ---------------------
+
+    def coordinates(self, params: ProductParams) -> np.ndarray:
+        """Return the coordinates of all parts as one vector."""
+        return np.concatenate(self._coordinates(params))
+
+    def from_coordinates(self, coordinates: np.ndarray, fallback: ProductParams) -> ProductParams:
+        """Return valid parameters at or near a point."""
+        sizes = [len(own) for own in self._coordinates(fallback)]
+        blocks = np.split(coordinates, np.cumsum(sizes)[:-1])
+        own = [
+            part.family.from_coordinates(block, before)
+            for part, block, before in zip(self.parts, blocks, self._own(fallback), strict=True)
+        ]
+        return self.params(own[0].weights, own)
+
+    def log_prior(self, params: ProductParams) -> float:
+        """Return what `maximize` adds to the log-likelihood of all rows (nats)."""
+        own = zip(self.parts, self._own(params), strict=True)
+        return sum(part.family.log_prior(params) for part, params in own)
+
+    def _coordinates(self, params: ProductParams) -> list[np.ndarray]:
+        own = zip(self.parts, self._own(params), strict=True)
+        return [part.family.coordinates(params) for part, params in own]
+
     # What estimators and starts ask -------------------------------------------------------------
 
     def params(self, weights: np.ndarray, parts: Any) -> ProductParams:

@@ -26,6 +26,8 @@ from .gaussian import GaussianMixture
 
 # Columns of a source in this order; those of one kind stand together.
 ORDER = ("gaussian", "poisson", "categorical")
+# Covariances of which a linear combination has the same structure.
+EXTRAPOLATED = ("full", "tied", "diag", "spherical")
 # What codes and states in float32 may reach.
 LARGEST_CODE = 2**24
 
@@ -194,6 +196,10 @@ class MixedFit(BaseMixture):
         family = self._product(of_kind, packing)
         return family, ProductParams(weights, tuple(params))
 
+    @property
+    def _accelerate(self) -> bool:  # type: ignore[override]
+        return self.covariance_type in EXTRAPOLATED
+
     # Fitting ----------------------------------------------------------------------------------
 
     def _given_start(self, family, n_features):
@@ -208,7 +214,9 @@ class MixedFit(BaseMixture):
 
     def _starts(self) -> MixedStarts:
         hard = self.assignment == "hard"
-        return MixedStarts(self.n_components, self.init_params, self.tol, hard)
+        return MixedStarts(
+            self.n_components, self.init_params, self.tol, hard, self._accelerate and not hard
+        )
 
     def _start(self, source, family, given, random_state):
         if given:

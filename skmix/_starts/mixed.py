@@ -65,6 +65,7 @@ class MixedStarts(NamedTuple):
     init_params: str  # 'auto' or 'random'
     tol: float
     hard: bool
+    accelerate: bool  # whether EM extrapolates
 
     def start(
         self, source: ArraySource, family: Product, random_state: np.random.RandomState
@@ -135,6 +136,7 @@ class MixedStarts(NamedTuple):
             tol=max(SEARCH_TOL, self.tol),
             ladder=LADDER,
             hard=self.hard,
+            accelerate=self.accelerate,
             patience=PATIENCE,
             verdict=lambda params: self._verdict(few, family, params),
         )
