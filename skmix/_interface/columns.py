@@ -37,11 +37,12 @@ def read_table(estimator: Any, X: Any, *, reset: bool) -> Table:
     least = 2 if reset else 1
     X = masked_as_missing(X)
     if frames.is_frame(X):
+        names = frames.names_of(X)
         validate_data(estimator, X, reset=reset, skip_check_array=True)
         if 0 in X.shape or len(X) < least:  # scikit-learn words the error
             check_array(np.empty(X.shape), ensure_min_samples=least)
         columns = [_plain(column) for column in frames.read_frame(X)]
-        return Table(columns, frames.names_of(X), len(X))
+        return Table(columns, names, len(X))
     if not hasattr(X, "dtype") and np.asarray(X).dtype.kind in "US":
         X = np.array(X, dtype=object)  # cells keep their types
     X = validate_data(
@@ -232,7 +233,7 @@ def as_users_have_them(
     if template is not None:
         whole = frames.holds_integers(template)
         columns = [
-            np.rint(values) if whole[j] and values.dtype.kind == "f" else values
+            np.rint(values).astype(np.int64) if whole[j] and values.dtype.kind == "f" else values
             for j, values in enumerate(columns)
         ]
         return frames.make_frame(template, columns)
@@ -266,3 +267,26 @@ def _filled(values: np.ndarray, holes: np.ndarray, new: np.ndarray) -> np.ndarra
     whole = values.astype(object) if new.dtype.kind not in "f" else values.astype(new.dtype)
     whole[holes] = new[holes]
     return whole
+
+
+def with_holes(X: Any, holes: np.ndarray) -> Any:
+    """Return complete rows with some cells missing, given by a mask of their shape."""
+    places = np.flatnonzero(holes.any(axis=0)).tolist()
+    if frames.is_frame(X):
+        raw = frames.read_frame(X)
+        return frames.replace_columns(X, {j: _holed(raw[j].values, holes[:, j]) for j in places})
+    if places and X.dtype.kind in "OUS":
+        X = X.astype(object)
+        X[holes] = None
+    elif places:
+        X = X.astype(np.result_type(X.dtype, np.float32))
+        X[holes] = np.nan
+    return X
+
+
+def _holed(values: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    if values.dtype.kind == "f":
+        return np.where(holes, np.nan, values)
+    values = values.astype(object)
+    values[holes] = None
+    return values

@@ -141,8 +141,10 @@ def replace_columns(X: Any, columns: dict[int, np.ndarray]) -> Any:
 
 
 def _polars_series(series: Any, values: np.ndarray) -> Any:
-    cells = values.tolist()
-    make = type(series)
+    whole = values.dtype.kind == "f" and bool(np.all(values == np.rint(values)))
+    if whole and series.dtype.is_integer():
+        values = values.astype(np.int64)
+    cells, make = values.tolist(), type(series)
     try:
         return make(series.name, cells, dtype=series.dtype, strict=True)
     except Exception:  # polars has several, one for every kind of misfit

@@ -69,10 +69,18 @@ class MixedFit(BaseMixture):
         return np.flatnonzero(self.families_ == kind)
 
     def _fit_source(self, X, sample_weight):
+        rows, sample_weight = self._encoded(X, sample_weight)
+        weight, X = validation.drop_unweighted(sample_weight, rows)
+        if validation.has_missing(X):
+            weight, X = validation.drop_empty_rows(self, weight, X)
+        self._check_fit_parameters(X, weight)
+        return rows, sample_weight, self._laid_out(X, weight)
+
+    def _encoded(self, X, sample_weight):
+        """Learn what the columns are; return rows of floats and checked weights."""
         table = columns.read_table(self, X, reset=True)
         n_rows = np.empty((table.n_samples, 0))
         sample_weight = validation.check_sample_weight(sample_weight, n_rows)
-        kept = None if sample_weight is None else sample_weight > 0
         learn = not self._continues()
         if learn:
             self.families_ = columns.resolve_kinds(table, self.families, self.categorical_features)
@@ -84,14 +92,15 @@ class MixedFit(BaseMixture):
             self.families_,
             self.categories if learn else self.categories_,
             handle_unknown=self.handle_unknown,
-            kept=kept,
+            kept=None if sample_weight is None else sample_weight > 0,
             learn=learn,
         )
-        weight, X = validation.drop_unweighted(sample_weight, rows)
-        if validation.has_missing(X):
-            weight, X = validation.drop_empty_rows(self, weight, X)
-        self._check_fit_parameters(X, weight)
-        return rows, sample_weight, self._laid_out(X, weight)
+        return rows, sample_weight
+
+    def _learned_categories(self, X, sample_weight) -> list[np.ndarray]:
+        """Return the categories that a fit would learn."""
+        self._encoded(X, sample_weight)
+        return self.categories_
 
     def _check_continues(self, n_features: int) -> None:
         if (len(self.weights_), len(self.families_)) != (self.n_components, n_features):
