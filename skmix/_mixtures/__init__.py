@@ -6,5 +6,6 @@ besides. `gaussian.py`, `diagonal.py`, `categorical.py`, `mixed.py` and `mixture
 estimators: `gaussian_fit.py` tells the fit of Gaussians, `mixed_fit.py` that of several kinds of
 columns (`mixed_conditioning.py` what it says of some given others), `covariance_types.py` resolves
 `covariance_type`, `regularisation.py` `reg_covar`. `wrapping.py` is for estimators that hold a
-mixture inside. Imports everything below: `_interface`, `_starts`, `_engine`, `_families`, `_linalg` and `_rows`.
+mixture inside. Imports everything below: `_interface`, `_starts`, `_engine`, `_families`,
+`_linalg` and `_rows`.
 """
