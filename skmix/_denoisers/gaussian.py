@@ -11,7 +11,8 @@ from .._interface.callbacks import Task
 from .._mixtures.covariance_types import FAMILIES
 from .._mixtures.gaussian import GaussianMixture
 from .._mixtures.wrapping import MixtureBased
-from .._rows.sources import ArraySource, one_blas_thread
+from .._rows.sources import ArraySource
+from .._rows.threads import one_blas_thread
 from . import wiener
 from .base import Denoiser
 

@@ -167,7 +167,7 @@ def starts_beside(
 
 def number_of_starts(runs_of: RunsOfRows) -> int:
     """Return how many starts compete with scikit-learn's."""
-    n_values, n_rows = runs_of.source.X.shape[1], runs_of.source.n_samples
+    n_values, n_rows = runs_of.source.n_features, runs_of.source.n_samples
     # An exponential costs about as much as so many products.
     products = n_rows * runs_of.n_components * (n_values + 20)
     most = min(MAX_STARTS, STARTS_BESIDE + runs_of.n_components)
@@ -366,7 +366,7 @@ def verdict(
 
 def too_few(few: FewRows, family: GaussianFamily, n_components: int) -> bool:
     """Whether the rows say little about each of the covariances."""
-    n_rows, n_features = few.source.X.shape
+    n_rows, n_features = few.source.n_samples, few.source.n_features
     return family.own_matrices and n_rows < 2 * n_components * n_features
 
 

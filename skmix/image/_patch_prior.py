@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 
 from .._denoisers.base import Denoiser
 from .._denoisers.gaussian import GMMDenoiser, less_noise
-from .._rows.sources import one_blas_thread
+from .._rows.threads import one_blas_thread
 from ._arrays import as_float
 from ._patch_format import PatchFormat
 from ._patches import corners, cut_patches, known_means
