@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._arrays import Axes
 from ._progress import Progress
 from ._restoration import Settings, restore
 
@@ -33,8 +34,9 @@ def denoise(
         channels. None learns a mixture of 20 components (fewer for less than 10 000 pixels) from
         the noisy image itself, the noise taken out.
 
-    noise_std : float or 'auto', default='auto'
-        Standard deviation of the noise, in units of the image; 'auto' estimates it.
+    noise_std : float, array-like or 'auto', default='auto'
+        Standard deviation of the noise, in units of the image: one number, one for each channel,
+        or a map with one for each pixel (for all channels) or each value. 'auto' estimates it.
 
     method : {'auto', 'similar', 'epll', 'mmse'}, default='auto'
         'mmse' denoises every patch once and averages the overlaps. 'epll' takes turns: patches
@@ -114,6 +116,12 @@ def denoise(
     likeliest in full. 'similar' takes the mean of that and of the filter for groups of 60 similar
     patches, found within 14 pixels of one in every three. Both compute in single precision.
 
+    With a map of the noise patches and pixels count in units of their own noise. Patches in which
+    it differs by a third or more of the variance are restored by solving equations for each, their
+    mean being inferred too; 'mmse' and `return_std` do so for every patch and component, which is
+    slow with many components. In a basis of luminance and colour differences a part has the noise
+    of its channels together.
+
     The standard deviation of a pixel is the root of the mean of its posterior variances in all
     patches that it is in, that of the noise in a patch's mean included. If the prior is right,
     this is an upper bound for the error of the average of 'mmse', reached where the patches
@@ -146,6 +154,13 @@ def denoise(
     settings = Settings(method, stride, remove_mean, with_variance=return_std)
     with Progress("denoise", verbose) as progress:
         restored, std = restore(
-            image, None, prior, noise_std, channel_axis, data_range, settings, progress
+            image,
+            None,
+            prior,
+            noise_std,
+            Axes(None, channel_axis),
+            data_range,
+            settings,
+            progress,
         )
     return (restored, std) if return_std else restored

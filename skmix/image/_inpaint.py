@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._interface.masked import refuse_masked
+from ._arrays import Axes
 from ._progress import Progress
 from ._restoration import Settings, restore
 
@@ -41,10 +42,11 @@ def inpaint(
         `GMMDenoiser` has size² features, or size² times the number of channels. None learns one
         from those patches of the image that have no missing pixel.
 
-    noise_std : float or 'auto', default=0.0
-        Standard deviation of the noise of the known pixels, in units of the image. With 0 they
-        are returned as they are; otherwise they are denoised at the same time. 'auto' estimates
-        it from patches without missing pixels.
+    noise_std : float, array-like or 'auto', default=0.0
+        Standard deviation of the noise of the known pixels, in units of the image: one number,
+        one for each channel, or a map, as in `denoise`. Where it is 0 they are returned as they
+        are; otherwise they are denoised at the same time. 'auto' estimates it from patches
+        without missing pixels.
 
     method : {'auto', 'similar', 'epll', 'mmse'}, default='auto'
         'auto' and 'similar' fill a patch by one component, 'epll' and 'mmse' by all of them, which
@@ -143,7 +145,14 @@ def inpaint(
     settings = Settings(method, stride, remove_mean, with_variance=return_std)
     with Progress("inpaint", verbose) as progress:
         restored, std = restore(
-            image, missing, prior, noise_std, channel_axis, data_range, settings, progress
+            image,
+            missing,
+            prior,
+            noise_std,
+            Axes(None, channel_axis),
+            data_range,
+            settings,
+            progress,
         )
     return (restored, std) if return_std else restored
 
