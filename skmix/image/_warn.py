@@ -8,7 +8,7 @@ import warnings
 
 def warn_caller(message: str) -> None:
     """Warn where the package was called from, however deep the cause was found."""
-    package, level = __name__.split(".")[0], 1
+    package, level = __name__.split(".")[0], 2
     frame = sys._getframe(1)
     # Between them are the frames of decorators.
     while frame.f_back is not None:
