@@ -97,6 +97,17 @@ class Axes(NamedTuple):
         before = self.channel is not None and self.channel < self.stack
         return np.moveaxis(image, self.stack - before, 0)
 
+    def expanded(self, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
+        """Return values that broadcast to the shape of an image, or None where they do not fit.
+
+        They may hold one for all channels, for all slices, or for both.
+        """
+        for dropped in ((), (self.channel,), (self.stack,), self):
+            without = tuple(axis for axis in dropped if axis is not None)
+            if values.shape == tuple(n for axis, n in enumerate(shape) if axis not in without):
+                return np.expand_dims(values, without)
+        return None
+
     def join(self, slices: np.ndarray) -> np.ndarray:
         """Return the image of which `split` made this view."""
         if self.stack is None:

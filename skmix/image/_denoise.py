@@ -19,6 +19,7 @@ def denoise(
     stride=2,
     remove_mean=None,
     channel_axis=None,
+    stack_axis=None,
     data_range=None,
     return_std=False,
     verbose=False,
@@ -27,7 +28,7 @@ def denoise(
 
     Parameters
     ----------
-    image : array-like of shape (n_rows, n_columns), or with a further axis of channels
+    image : array-like of shape (n_rows, n_columns), or with further axes of channels and slices
         The noisy image, in integers or floats. Where a pixel is NaN or masked (numpy's masked
         arrays) it is missing, and filled as `inpaint` does.
 
@@ -39,7 +40,8 @@ def denoise(
 
     noise_std : float, array-like or 'auto', default='auto'
         Standard deviation of the noise, in units of the image: one number, one for each channel,
-        or a map with one for each pixel (for all channels) or each value. 'auto' estimates it.
+        or a map with one for each pixel or each value of the image (or of one slice of a stack).
+        'auto' estimates it.
 
     noise : {'gaussian', 'poisson'}, default='gaussian'
         'poisson' is for pixels that count photons: their variance is `gain` times their clean
@@ -73,6 +75,11 @@ def denoise(
         denoises three channels in a basis of luminance and colour differences, one by one, and
         any other number of channels as they are. 'auto' and 'similar' treat the differences of
         colours more coarsely, with twice the stride and the prior as it is.
+
+    stack_axis : int, default=None
+        The axis of the slices of a stack, such as a volume, a film or a series of pictures; None
+        for a single image. 'auto' and 'similar' adapt the prior to all slices together, and noise
+        that is estimated is the median over them; each is then restored for itself.
 
     data_range : float, default=None
         The distance from black to white, in units of the image. None takes 255 for uint8, 65535
@@ -176,7 +183,7 @@ def denoise(
     True
     """
     settings = Settings(method, stride, remove_mean, with_variance=return_std)
-    axes = Axes(None, channel_axis)
+    axes = Axes(stack_axis, channel_axis)
     if noise not in ("gaussian", "poisson"):
         raise ValueError(f"noise must be 'gaussian' or 'poisson', but is {noise!r}.")
     if noise == "gaussian" and gain != 1.0:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._interface.masked import refuse_masked
-from ._arrays import Axes
+from ._arrays import Axes, as_float
 from ._progress import Progress
 from ._restoration import Settings, restore
 
@@ -22,6 +22,7 @@ def inpaint(
     stride=2,
     remove_mean=None,
     channel_axis=None,
+    stack_axis=None,
     data_range=None,
     return_std=False,
     verbose=False,
@@ -30,10 +31,10 @@ def inpaint(
 
     Parameters
     ----------
-    image : array-like of shape (n_rows, n_columns), or with a further axis of channels
+    image : array-like of shape (n_rows, n_columns), or with further axes of channels and slices
         The image, in integers or floats.
 
-    mask : array-like of bool, of the shape of the image or (n_rows, n_columns), or None
+    mask : array-like of bool, of the shape of the image, without channels or not, or None
         True where a pixel is missing, whatever `image` holds there; pixels that are NaN or masked
         (numpy's masked arrays) are missing too. None for these alone.
 
@@ -64,6 +65,9 @@ def inpaint(
         fills three channels in a basis of luminance and colour differences, where a pixel that is
         missing in one channel counts as missing in all; a prior for patches of all channels makes
         use of the others.
+
+    stack_axis : int, default=None
+        The axis of the slices of a stack, as in `denoise`; None for a single image.
 
     data_range : float, default=None
         The distance from black to white, in units of the image, as in `denoise`.
@@ -141,7 +145,8 @@ def inpaint(
     >>> bool(np.abs(filled - clean).max() < 0.05)
     True
     """
-    missing = None if mask is None else _full_mask(mask, np.shape(image), channel_axis)
+    axes = Axes(stack_axis, channel_axis)
+    missing = None if mask is None else _full_mask(mask, as_float(image), axes)
     settings = Settings(method, stride, remove_mean, with_variance=return_std)
     with Progress("inpaint", verbose) as progress:
         restored, std = restore(
@@ -149,7 +154,7 @@ def inpaint(
             missing,
             prior,
             noise_std,
-            Axes(None, channel_axis),
+            axes,
             data_range,
             settings,
             progress,
@@ -157,7 +162,7 @@ def inpaint(
     return (restored, std) if return_std else restored
 
 
-def _full_mask(mask: Any, shape: tuple[int, ...], channel_axis: int | None) -> np.ndarray:
+def _full_mask(mask: Any, image: np.ndarray, axes: Axes) -> np.ndarray:
     """The mask in the shape of the image."""
     refuse_masked(mask, "mask")
     mask = np.asarray(mask)
@@ -166,14 +171,10 @@ def _full_mask(mask: Any, shape: tuple[int, ...], channel_axis: int | None) -> n
         if np.all((mask == 0) | (mask == 255)):
             hint = " For a mask of 0 and 255 pass mask > 0."
         raise ValueError(f"mask must hold booleans: True where a pixel is missing.{hint}")
-    mask = mask.astype(bool)
-    if channel_axis is not None and -len(shape) <= channel_axis < len(shape):
-        of_pixels = tuple(np.delete(shape, channel_axis).tolist())
-        if mask.shape == of_pixels:
-            return np.broadcast_to(np.expand_dims(mask, channel_axis), shape)
-    if mask.shape != shape:
+    expanded = axes.check(image).expanded(mask.astype(bool), image.shape)
+    if expanded is None:
         raise ValueError(
-            f"mask has shape {mask.shape}, but image has shape {shape}; a mask has one "
+            f"mask has shape {mask.shape}, but image has shape {image.shape}; a mask has one "
             "entry per pixel, or per pixel and channel."
         )
-    return mask
+    return np.broadcast_to(expanded, image.shape)

@@ -51,11 +51,9 @@ def check_noise_std(noise_std: Any, shape: tuple[int, ...], axes: Axes) -> Any:
         return levels.reshape(1, 1, 1, 1)
     if axes.channel is not None and levels.shape == (shape[axes.channel],):
         return levels.reshape(1, 1, 1, -1)
-    # One per pixel of the image, or less: for all channels, for all slices, or for both.
-    for dropped in (axes, Axes(None, axes.channel), Axes(axes.stack, None), Axes(None, None)):
-        without = [axis for axis in dropped if axis is not None]
-        if levels.shape == tuple(n for axis, n in enumerate(shape) if axis not in without):
-            return axes.split(np.expand_dims(levels, tuple(without)))
+    expanded = axes.expanded(levels, shape)
+    if expanded is not None:
+        return axes.split(expanded)
     per_channel = "" if axes.channel is None else ", one per channel"
     raise ValueError(
         f"noise_std has shape {levels.shape}, but image has shape {shape}: give one number"
