@@ -15,6 +15,7 @@ from .._denoisers.base import Denoiser
 from .._denoisers.gaussian import less_noise
 from .._denoisers.gmm import GMMDenoiser
 from .._rows.sources import one_blas_thread
+from ..exceptions import DegenerateComponentWarning
 from ._arrays import as_float
 from ._patch_format import PatchFormat
 from ._patches import corners, cut_patches, known_means
@@ -151,8 +152,10 @@ def learn_patch_prior(
         random_state=0,
     )
     with warnings.catch_warnings():
-        # Few iterations are enough, and neither they nor `reg_covar` are the user's choice.
+        # Few iterations are enough, and neither they nor the number of components nor `reg_covar`
+        # are the user's choice.
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", DegenerateComponentWarning)
         warnings.filterwarnings("ignore", "reg_covar=", UserWarning)
         fitted = fit_patch_prior(
             images,

@@ -278,6 +278,7 @@ def test_std_in_colour(prior):
     assert 0.1 < mse(denoise(noisy, prior, 0.2, channel_axis=-1), clean) / np.mean(std**2) < 1.2
 
 
+@pytest.mark.filterwarnings("error")
 def test_a_prior_from_the_damaged_image_itself():
     clean = waves((70, 60))
     mask = np.zeros(clean.shape, dtype=bool)
