@@ -6,14 +6,14 @@ import numpy as np
 
 from .._families import Family
 from .._families.protocols import concession_of, magnitude_of
-from .._rows.sources import ArraySource
+from .._rows.sources import Source
 from .acceleration import Accepted
 
 # A mean of log densities may be wrong by so many units of rounding of its largest terms.
 UNITS = 8.0
 
 
-def fall_of(source: ArraySource, family: Family, last: Accepted, lower_bound: float) -> float:
+def fall_of(source: Source, family: Family, last: Accepted, lower_bound: float) -> float:
     r"""Return by how much an update lowered the likelihood (nats per row); 0 if by rounding only.
 
     An update :math:`\theta'` of :math:`\theta` that maximises the expected log-likelihood plus a
@@ -24,7 +24,7 @@ def fall_of(source: ArraySource, family: Family, last: Accepted, lower_bound: fl
 
     Parameters
     ----------
-    source : ArraySource
+    source : Source
 
     family : Family
 

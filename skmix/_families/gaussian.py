@@ -10,6 +10,7 @@ import numpy as np
 
 from . import rounding
 from .frame import Frame
+from .gaussian_coordinates import GaussianCoordinates
 from .gaussian_form import (
     LOG_2PI,
     GaussianForm,
@@ -17,7 +18,6 @@ from .gaussian_form import (
     GaussianStatistics,
     log_of_weights,
 )
-from .moments import Moments
 from .penalties import concession, magnitude
 
 # Where a component's own rows are: at its mean, and so many standard deviations of each feature
@@ -35,9 +35,6 @@ COLLAPSED_SHARE = 0.99
 # Missing cells count with the variance that they lend themselves, which is at most so much larger.
 COLLAPSED_SHARE_OF_INCOMPLETE = 0.5
 
-# Extrapolation may shrink a weight, or the variance in some direction, by no more than this.
-MIN_SHRINKAGE = 1e-3
-
 ILL_DEFINED_COVARIANCE = (
     "Fitting the mixture model failed because some components have ill-defined empirical "
     "covariance (for instance caused by singleton or collapsed samples). Try to decrease the "
@@ -45,7 +42,7 @@ ILL_DEFINED_COVARIANCE = (
 )
 
 
-class GaussianFamily(Moments):
+class GaussianFamily(GaussianCoordinates):
     """Gaussian components, in the coordinates of a frame: the protocol of EM.
 
     What their covariances are is said by a :class:`Structure`, which a subclass inherits first,
@@ -314,47 +311,6 @@ class GaussianFamily(Moments):
         """Draw rows of one component, in the units of the rows."""
         z = params.means[component] + self.draw_noise(params, component, n_samples, rng)
         return z * self.frame.scale + self.frame.reference
-
-    # What acceleration needs; see :class:`~skmix._families.Extrapolating`. ----------------------
-
-    def coordinates(self, params: GaussianParams) -> np.ndarray:
-        """Return weights, means and covariances as one vector."""
-        covariances = self.covariances(params)
-        return np.concatenate([params.weights, params.means.ravel(), covariances.ravel()])
-
-    def from_coordinates(
-        self, coordinates: np.ndarray, fallback: GaussianParams
-    ) -> GaussianParams:
-        """Return parameters at or near a point; components that would shrink too far fall back."""
-        before = self.covariances(fallback)
-        sizes = [fallback.weights.size, fallback.means.size]
-        weights, means, covariances = np.split(coordinates, np.cumsum(sizes))
-        weights = np.maximum(weights, MIN_SHRINKAGE * fallback.weights)
-        means = means.reshape(fallback.means.shape)
-        covariances = covariances.reshape(before.shape)
-        kept = self.smallest_ratio(covariances, fallback.precisions_cholesky) > MIN_SHRINKAGE
-        if not np.all(kept):
-            if self.shared_covariance:
-                return fallback
-            means = np.where(kept[:, None], means, fallback.means)
-            of_all = kept.reshape(-1, *[1] * (before.ndim - 1))
-            covariances = np.where(of_all, covariances, before)
-        return GaussianParams(weights / weights.sum(), means, *self.factor(covariances))
-
-    def smallest_ratio(self, covariances: np.ndarray, precisions_cholesky: np.ndarray) -> Any:
-        """Return the smallest ratio (K,), over all directions, to covariances with given factors.
-
-        A scalar where there is one covariance for all.
-        """
-        if self.dense:
-            factors = precisions_cholesky
-            return np.linalg.eigvalsh(factors.swapaxes(-1, -2) @ covariances @ factors)[..., 0]
-        ratios = covariances * precisions_cholesky**2
-        return ratios.reshape(len(ratios), -1).min(axis=1)
-
-    def log_prior(self, params: GaussianParams) -> float:
-        """Return 0: extrapolations are judged by the likelihood alone."""
-        return 0.0
 
     # Shared steps --------------------------------------------------------------------------
 

@@ -308,6 +308,16 @@ class Product:
 
         return self.changed(bound)
 
+    def forgiving(self, least_variance: float) -> Product:
+        """Return a product in which a part that collapses is no error; see `GaussianFamily`."""
+
+        def forgiving(part: Part) -> Any:
+            if not hasattr(part.family, "forgiving"):
+                return part.family
+            return part.family.forgiving(least_variance)
+
+        return self.changed(forgiving)
+
     def to_frame(self, params: ProductParams) -> ProductParams:
         """Go from the units of the rows to the frames of the parts that have one."""
         return self._converted(params, "to_frame")

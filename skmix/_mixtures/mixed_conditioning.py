@@ -11,7 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 from .._engine import em, posteriors
 from .._families import Frame, GaussianParams
 from .._interface import columns, frames, validation
-from .._rows.sources import ArraySource, one_blas_thread
+from .._rows.sources import ArraySource
+from .._rows.threads import one_blas_thread
 from .mixed_fit import MixedFit
 
 

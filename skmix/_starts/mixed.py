@@ -25,11 +25,12 @@ from .._families import (
     ProductParams,
 )
 from .._rows.merge import row_hashes, sample_distinct
-from .._rows.sources import ArraySource
+from .._rows.sources import ArraySource, Source
 from .clusters import centred, cluster, different, spaces
 from .methods import fill
 from .runs import weights_of
-from .search import DIGITS, LEAST_VARIANCE, NEGLIGIBLE, SEARCH_TOL, own_order
+from .sampling import own_order
+from .search import DIGITS, LEAST_VARIANCE, NEGLIGIBLE, SEARCH_TOL
 from .spikes import on_few_rows, rounding_variances
 
 # Starts see so many distinct rows, or as many per component.
@@ -68,12 +69,12 @@ class MixedStarts(NamedTuple):
     accelerate: bool  # whether EM extrapolates
 
     def start(
-        self, source: ArraySource, family: Product, random_state: np.random.RandomState
+        self, source: Source, family: Product, random_state: np.random.RandomState
     ) -> ProductParams:
         """Return where runs on a few rows led."""
         few = self._few_rows(source, family, random_state)
         with few.source:
-            own = _forgiving(family.for_rows(few.source))
+            own = family.for_rows(few.source).forgiving(LEAST_VARIANCE)
             everyone = _everyone(few.source, own)
             if self.n_components == 1:
                 return family.to_frame(own.from_frame(everyone))
@@ -85,7 +86,7 @@ class MixedStarts(NamedTuple):
             return family.to_frame(own.from_frame(best))
 
     def rank(
-        self, source: ArraySource, family: Product, params: ProductParams, lower_bound: float
+        self, source: Source, family: Product, params: ProductParams, lower_bound: float
     ) -> tuple[bool, float]:
         """Return what compares fits to the same rows, as `GaussianStarts.rank` does."""
         few = self._few_rows(source, family, np.random.RandomState(0))
@@ -95,16 +96,16 @@ class MixedStarts(NamedTuple):
         return not flattered, lower_bound + taken
 
     def _few_rows(
-        self, source: ArraySource, family: Product, random_state: np.random.RandomState
+        self, source: Source, family: Product, random_state: np.random.RandomState
     ) -> FewRows:
         n_rows = max(ROWS, ROWS_PER_COMPONENT * self.n_components)
         salt = random_state.randint(2**31)
-        rows = sample_distinct(source.X, source.sample_weight, n_rows, salt)
-        X, weight = source.X[rows.indices], rows.weights
+        rows = sample_distinct(source, n_rows, salt)
+        X, weight = source.take(rows.indices).X, rows.weights
         if rows.share == 1.0:
             order = own_order(X)
             X, weight = X[order], weight[order]
-        few = source.with_rows(X, weight)
+        few = ArraySource(X, weight, incomplete=source.incomplete)
         numbers = family.part("gaussian")
         if numbers is None:
             nothing = np.zeros(0)
@@ -203,17 +204,6 @@ def _with_part(family: Product, params: ProductParams, part: Part, own: Any) -> 
     parts = list(params.parts)
     parts[family.parts.index(part)] = own
     return params._replace(parts=tuple(parts))
-
-
-def _forgiving(family: Product) -> Product:
-    """Return a family in which a run that collapses is no error: it is dropped."""
-
-    def forgiving(part: Part) -> Any:
-        if hasattr(part.family, "forgiving"):
-            return part.family.forgiving(LEAST_VARIANCE)
-        return part.family
-
-    return family.changed(forgiving)
 
 
 def _everyone(source: ArraySource, family: Product) -> ProductParams:
