@@ -202,23 +202,23 @@ class MixedMixture(MixedConditioning, ClassificationCriteria):
     --------
     >>> from skmix import MixedMixture
     >>> X = [
-    ...     ["web", 19.0, 0], ["web", 22.0, 1], ["web", None, 0], ["shop", 61.0, 7],
-    ...     ["shop", 58.0, None], [None, 64.0, 9],
+    ...     ["web", 19.0, 0], ["web", 22.0, 1], ["web", None, 0], ["web", 25.0, 2],
+    ...     ["shop", 61.0, 7], ["shop", 58.0, None], [None, 64.0, 9],
     ... ]
     >>> mixture = MixedMixture(2, covariance_type="diag", families={2: "poisson"}, random_state=0)
     >>> print(mixture.fit(X).report())
                       component 0  component 1
-    weight                  0.500        0.500
+    weight                  0.571        0.429
     column 0
-      shop                  1.000        0.000
-      web                   0.000        1.000
+      shop                  0.000        1.000
+      web                   1.000        0.000
     column 1
-      mean                 61.000       20.500
-      std                   2.450        1.500
+      mean                 22.000       61.000
+      std                   2.450        2.450
     column 2
-      rate                  8.000        0.333
+      rate                  0.750        8.000
     >>> mixture.predict([["web", 60.0, None], [None, None, 8]])
-    array([1, 0])
+    array([0, 1])
     """
 
     _parameter_constraints: dict = {
