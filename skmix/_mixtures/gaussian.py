@@ -347,6 +347,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
         )
         weights = validation.check_weights_init(weights, n_components)
         params = GaussianParams(weights, means, *family.factor(covariances))
+        validation.check_structure(family, params)
         learned = self._attributes(family, params, np.float64)
         del learned["reg_covar_"]  # of rows that were seen
         vars(self).update(learned)
@@ -361,6 +362,9 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
             for name, value in self.get_params(deep=False).items()
             if name in ("covariance_type", "random_state")
         }
+        family_type = FAMILIES[self.covariance_type]
+        if family_type.margin_type != family_type.covariance_type:
+            settings["covariance_type"] = family_type.margin_type
         mixture = type(self)(len(weights), **settings)
         mixture._set_parameters(weights, means, covariances)
         if hasattr(self, "feature_names_in_"):

@@ -77,12 +77,12 @@ class GaussianFit(BaseMixture):
             )
 
     def _make_family(self, source):
-        common_scale = FAMILIES[self.covariance_type].common_scale
-        frame = Frame.of_source(source, common_scale=common_scale)
+        family_type = FAMILIES[self.covariance_type]
+        frame = Frame.of_source(source, common_scale=family_type.common_scale)
         reg_covar = self._reg_covar
         if reg_covar is None:
             regularisation.warn_if_large(self, frame)
-            alike = common_scale or self._columns_alike
+            alike = family_type.one_variance or self._columns_alike
             reg_covar = regularisation.resolve(
                 self.reg_covar, source, frame, self.n_components, alike=alike
             )

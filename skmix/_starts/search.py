@@ -275,7 +275,7 @@ def start_near(few: FewRows, family: GaussianFamily, means: np.ndarray) -> Gauss
     """
     z, weight = _framed(few.filled, family)
     z = z.T
-    if not family.common_scale:
+    if not family.one_variance:
         moved = z - (weight @ z) / weight.sum()
         scatter = (moved * weight[:, None]).T @ moved / weight.sum()
         free = family.dense and len(z) >= 4 * z.shape[1]

@@ -173,7 +173,7 @@ class GMMBayesClassifier(MixtureBayesClassifier):
 
     def _known_inside(self, X, sample_weight, sizes):
         sample_weight, X = validation.drop_empty_rows(self, sample_weight, X)
-        alike = FAMILIES[self.covariance_type].common_scale
+        alike = FAMILIES[self.covariance_type].one_variance
         with ArraySource(X, sample_weight, incomplete=validation.has_missing(X)) as source:
             frame = Frame.of_source(source)
             regularisation.warn_if_large(self, frame)
