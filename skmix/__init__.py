@@ -3,9 +3,10 @@
 from importlib import import_module as _import_module
 
 from . import metrics as metrics
-from ._denoisers.gaussian import GMMDenoiser, MVNDenoiser
+from ._denoisers.gmm import GMMDenoiser
 from ._denoisers.gsm import GSMDenoiser
 from ._denoisers.ica import ICADenoiser
+from ._denoisers.mvn import MVNDenoiser
 from ._displays import ComponentsDisplay, ConvergenceDisplay, SelectionDisplay
 from ._missing.inpainter import ConditionalGMMInpainter
 from ._mixtures.categorical import CategoricalMixture

@@ -18,7 +18,7 @@ from .._families import Family
 from .._interface import validation
 from .._interface.callbacks import CallbackSupportMixin, FitProgress, Task
 from .._interface.convergence import warn_of_fall
-from .._rows.sources import ArraySource
+from .._rows.sources import ArraySource, Source
 from ..exceptions import DegenerateComponentWarning, user_level
 from .fitted import FittedMixture
 
@@ -36,7 +36,7 @@ class BaseMixture(CallbackSupportMixin, FittedMixture):
     # What a subclass defines ------------------------------------------------------------------
 
     @abstractmethod
-    def _make_family(self, source: ArraySource) -> Family:
+    def _make_family(self, source: Source) -> Family:
         """Return the family that a fit to these rows uses."""
 
     @abstractmethod
@@ -44,7 +44,7 @@ class BaseMixture(CallbackSupportMixin, FittedMixture):
         """Return the starting parameters that the user gave, or those of the last fit."""
 
     @abstractmethod
-    def _start(self, source: ArraySource, family: Any, given: dict, random_state: Any) -> Any:
+    def _start(self, source: Source, family: Any, given: dict, random_state: Any) -> Any:
         """Return starting parameters and sentences about repairs."""
 
     @abstractmethod
@@ -59,7 +59,7 @@ class BaseMixture(CallbackSupportMixin, FittedMixture):
 
     _accelerate = False  # whether EM extrapolates; the family must be able to
 
-    def _fit_source(self, X: Any, sample_weight: Any) -> tuple[Any, Any, ArraySource]:
+    def _fit_source(self, X: Any, sample_weight: Any) -> tuple[Any, Any, Source]:
         """Return the checked rows and weights, and a source of what a fit visits."""
         rows = validation.validate_mapped_rows(self, X, ensure_min_samples=2)
         self._check_rows(rows, reset=True)
@@ -82,17 +82,17 @@ class BaseMixture(CallbackSupportMixin, FittedMixture):
                 "components as there are rows."
             )
 
-    def _rank(self, source: ArraySource, family: Any, result: em.EMResult) -> Any:
+    def _rank(self, source: Source, family: Any, result: em.EMResult) -> Any:
         """Return what compares the results of runs: the largest is the best."""
         return result.lower_bound
 
     def _reseed(
-        self, source: ArraySource, family: Any, given: dict, params: Any, random_state: Any
+        self, source: Source, family: Any, given: dict, params: Any, random_state: Any
     ) -> Any:
         """Return parameters to go on from, or None where a run needs no second try."""
         return None
 
-    def _repairs(self, source: ArraySource, family: Any, params: Any) -> list[str]:
+    def _repairs(self, source: Source, family: Any, params: Any) -> list[str]:
         """Return sentences about components that the fit had to repair."""
         dead = np.flatnonzero(params.weights == 0)
         if len(dead) == 0:
@@ -205,9 +205,9 @@ class BaseMixture(CallbackSupportMixin, FittedMixture):
     def _continues(self) -> bool:
         return self.warm_start and hasattr(self, "weights_")
 
-    def _best_run(self, source: ArraySource, family: Family, n_init: int, task: Task) -> Run:
+    def _best_run(self, source: Source, family: Family, n_init: int, task: Task) -> Run:
         """Run EM from every start; return the run of highest likelihood."""
-        given = self._given_start(family, source.X.shape[1])
+        given = self._given_start(family, source.n_features)
         random_state = check_random_state(self.random_state)
         best: Run | None = None
         best_rank: Any = None

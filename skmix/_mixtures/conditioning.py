@@ -11,7 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._engine import em, posteriors
 from .._interface import validation
-from .._rows.sources import ArraySource, one_blas_thread
+from .._rows.sources import ArraySource
+from .._rows.threads import one_blas_thread
 from .fitted import FittedMixture
 
 

@@ -14,7 +14,8 @@ from .._engine import em, few_rows
 from .._interface import validation
 from .._interface.html import FittedFactsMixin
 from .._interface.versions import VersionedMixin
-from .._rows.sources import ArraySource, one_blas_thread
+from .._rows.sources import ArraySource
+from .._rows.threads import one_blas_thread
 
 # What takes the place of the engine's row-wise functions where rows are few.
 SCORES_OF_FEW = {

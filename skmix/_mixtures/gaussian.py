@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._families import Frame, GaussianParams
 from .._interface import validation
-from .._rows.sources import one_blas_thread
+from .._rows.threads import one_blas_thread
 from .._starts import methods
 from . import regularisation
 from .conditioning import ConditioningMixin

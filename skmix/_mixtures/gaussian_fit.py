@@ -11,7 +11,7 @@ import numpy as np
 from .._engine import em, few_rows
 from .._families import Frame, FullGaussian, GaussianParams
 from .._interface import validation
-from .._rows.sources import one_blas_thread
+from .._rows.threads import one_blas_thread
 from .._starts.gaussian import GaussianStarts
 from . import regularisation
 from .base import BaseMixture, names

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._engine import em
 from .._interface import validation
 from .._rows.merge import merge_rows
-from .._rows.sources import one_blas_thread
+from .._rows.threads import one_blas_thread
 from . import information
 from .fitted import FittedMixture
 

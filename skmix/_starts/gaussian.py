@@ -9,7 +9,7 @@ import numpy as np
 
 from .._engine.em import em
 from .._families import GaussianFamily, GaussianParams
-from .._rows.sources import ArraySource
+from .._rows.sources import Source
 from . import methods, sampling, search
 
 
@@ -27,7 +27,7 @@ class GaussianStarts(NamedTuple):
 
     def start(
         self,
-        source: ArraySource,
+        source: Source,
         family: GaussianFamily,
         given: dict[str, Any],
         random_state: np.random.RandomState,
@@ -41,7 +41,7 @@ class GaussianStarts(NamedTuple):
         elif self._competes(family):
             params = self._search(source, family, given, random_state)._replace(**given)
         else:
-            X, sample_weight = source.X, source.sample_weight
+            X, sample_weight = source.all_rows(), source.sample_weight
             if source.incomplete:
                 X, sample_weight = methods.complete(
                     X, sample_weight, self.n_components, random_state
@@ -49,13 +49,17 @@ class GaussianStarts(NamedTuple):
             name = "kmeans" if self.init_params == "auto" else self.init_params
             start = methods.make_start(X, sample_weight, self.n_components, name, random_state)
             params = methods.start_params(start, family)._replace(**given)
+<<<<<<< HEAD
         if "precisions_cholesky" in given:
             params = family.admissible(params)
         return methods.break_ties(params, family, source.X, random_state)
+=======
+        return methods.break_ties(params, family, source, random_state)
+>>>>>>> main
 
     def second_try(
         self,
-        source: ArraySource,
+        source: Source,
         family: GaussianFamily,
         given: dict[str, Any],
         params: GaussianParams,
@@ -86,7 +90,7 @@ class GaussianStarts(NamedTuple):
 
     def rank(
         self,
-        source: ArraySource,
+        source: Source,
         family: GaussianFamily,
         params: GaussianParams,
         lower_bound: float,
@@ -109,12 +113,12 @@ class GaussianStarts(NamedTuple):
         affordable = search.searchable(family, len(family.frame.scale))
         return self.init_params == "auto" and self.n_components > 1 and affordable
 
-    def _few_rows(self, source: ArraySource) -> sampling.FewRows:
+    def _few_rows(self, source: Source) -> sampling.FewRows:
         return sampling.few_rows(source, self.n_components, np.random.RandomState(0))
 
     def _search(
         self,
-        source: ArraySource,
+        source: Source,
         family: GaussianFamily,
         given: dict[str, Any],
         random_state: np.random.RandomState,

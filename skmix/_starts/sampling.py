@@ -9,7 +9,7 @@ import numpy as np
 from .._engine.posteriors import impute
 from .._families import GaussianParams
 from .._rows.merge import sample_distinct
-from .._rows.sources import ArraySource, SampledSource
+from .._rows.sources import ArraySource, SampledSource, Source
 from .methods import fill, make_start, max_start_rows
 from .runs import weights_of
 from .spikes import rounding_variances
@@ -60,15 +60,13 @@ class FewRows(NamedTuple):
         return FewRows(part, part, self.indices[chosen], share, self.rounding)
 
 
-def few_rows(
-    source: ArraySource, n_components: int, random_state: np.random.RandomState
-) -> FewRows:
+def few_rows(source: Source, n_components: int, random_state: np.random.RandomState) -> FewRows:
     """Return distinct rows with weights, a sample where there are many."""
     at_least = ALL_ROWS if source.n_samples <= ALL_ROWS else SAMPLED_ROWS
-    n_rows = max_start_rows(n_components, source.X, at_least=at_least)
+    n_rows = max_start_rows(n_components, source, at_least)
     salt = random_state.randint(2**31)
-    rows = sample_distinct(source.X, source.sample_weight, n_rows, salt)
-    X = source.X[rows.indices]
+    rows = sample_distinct(source, n_rows, salt)
+    X = source.take(rows.indices).X
     if rows.share == 1.0:
         order = own_order(X)
         rows = rows._replace(indices=rows.indices[order], weights=rows.weights[order])
@@ -109,13 +107,13 @@ def peer_centres(
 
 
 def more_rows(
-    source: ArraySource, n_rows: int, random_state: np.random.RandomState
-) -> ArraySource | None:
+    source: Source, n_rows: int, random_state: np.random.RandomState
+) -> SampledSource | None:
     """Return a source of several times `n_rows` distinct rows, if that is far less than all."""
     if source.n_samples < FAR_LESS * MORE * n_rows:
         return None
     salt = random_state.randint(2**31)
-    rows = sample_distinct(source.X, source.sample_weight, MORE * n_rows, salt)
+    rows = sample_distinct(source, MORE * n_rows, salt)
     if rows.share * FAR_LESS > 1.0:  # many of the rows are the same
         return None
     return SampledSource(source, rows.indices, rows.weights)

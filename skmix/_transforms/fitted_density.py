@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._interface import validation
 from .._interface.versions import VersionedMixin
 from .._mixtures.gaussian import GaussianMixture
-from .._rows.sources import one_blas_thread
+from .._rows.threads import one_blas_thread
 from . import jacobians
 
 MAX_DRAWS_PER_ROW = 1000

@@ -20,7 +20,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from .._interface import validation
 from .._interface.masked import refuse_masked
-from .._rows.sources import one_blas_thread
+from .._rows.threads import one_blas_thread
 from . import jacobians
 from .fitted_density import FittedTransformedDensity
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from .._rows.sources import worker_threads
+from .._rows.threads import worker_threads
 from . import _similar
 from ._adaptation import adapted
 from ._half_quadratic import half_quadratic, n_steps_of_passes, towards_pixels

@@ -7,7 +7,7 @@ from itertools import count
 
 import numpy as np
 
-from .._rows.sources import worker_threads
+from .._rows.threads import worker_threads
 from ._patch_mixture import ForEach, Gates, PatchMixture, by_component, gated_filter
 from ._patch_posterior import MEAN_VARIANCE
 from ._patches import cut_patches, window_sums

@@ -9,7 +9,7 @@ from scipy.fft import dctn
 from scipy.linalg import helmert
 from scipy.special import ndtr
 
-from .._rows.sources import one_blas_thread
+from .._rows.threads import one_blas_thread
 from ._arrays import as_float, channels_last, check_axes
 
 # Patches that the estimate is made of, at most; more do not make it better.

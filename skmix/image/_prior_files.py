@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .._denoisers.gaussian import GMMDenoiser
+from .._denoisers.gmm import GMMDenoiser
 from ._npz import read_npz
 from ._patch_format import PatchFormat, check_prior
 from ._patch_mixture import PatchMixture

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._interface import validation
-from .._rows.sources import one_blas_thread
+from .._rows.threads import one_blas_thread
 from ._adaptive import n_steps_of_adaptation, restore_adaptively
 from ._arrays import as_dtype, as_float, channels_last, check_axes, undo_channels_last
 from ._colour import CONTRASTS, halved, in_basis, out_of_basis

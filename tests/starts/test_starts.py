@@ -17,7 +17,7 @@ from skmix import DiagonalGMM, GaussianMixture
 from skmix._engine.em import EMResult, em_step, em_step_of_runs
 from skmix._engine.short_runs import _may_catch_up, join_runs, split_runs
 from skmix._rows.merge import sample_distinct
-from skmix._rows.sources import SampledSource
+from skmix._rows.sources import ArraySource, SampledSource
 from skmix._starts import clusters, sampling, search, spikes
 from skmix.exceptions import DegenerateComponentWarning
 
@@ -365,7 +365,7 @@ def test_distinct_rows_are_those_of_numpy(dtype):
     keys = np.where(np.isnan(X), 99.0, X + 0.0)
     expected, inverse = np.unique(keys, axis=0, return_inverse=True)
     totals = np.bincount(inverse.ravel(), weight)
-    indices, weights, share = sample_distinct(X, weight, 10**6, salt=0)
+    indices, weights, share = sample_distinct(ArraySource(X, weight), 10**6, salt=0)
     assert share == 1.0
     order = np.lexsort(keys[indices].T[::-1])
     np.testing.assert_array_equal(keys[indices][order], expected)
@@ -375,9 +375,9 @@ def test_distinct_rows_are_those_of_numpy(dtype):
 def test_samples_of_rows_are_even_and_change_with_the_salt(monkeypatch):
     monkeypatch.setattr("skmix._rows.merge.PIECE_ROWS", 300)
     X = np.arange(4000.0)[:, None]
-    one, weights, share = sample_distinct(X, None, 500, salt=1)
-    other = sample_distinct(X, None, 500, salt=2).indices
-    whole = sample_distinct(X, None, 4000, salt=1).indices
+    one, weights, share = sample_distinct(ArraySource(X), 500, salt=1)
+    other = sample_distinct(ArraySource(X), 500, salt=2).indices
+    whole = sample_distinct(ArraySource(X), 4000, salt=1).indices
     assert share == pytest.approx(500 / 4000, rel=5 / np.sqrt(500))
     assert len(one) == len(np.unique(one)) == 500 and np.all(weights == 1.0)
     np.testing.assert_array_equal(one, whole[:500])
