@@ -79,9 +79,9 @@ class Decomposition(NamedTuple):
     def maximum(
         self, empirical: np.ndarray, counts: np.ndarray, present: np.ndarray
     ) -> np.ndarray:
-        r"""Return the covariances of this kind that minimise what follows, or improve on `present`.
+        r"""Return the likeliest covariances of this kind, or better ones than `present`.
 
-        That is :math:`\sum_k n_k [\log |\Sigma_k| + \operatorname{tr} \Sigma_k^{-1} C_k]`. What
+        They minimise :math:`\sum_k n_k [\log |\Sigma_k| + \operatorname{tr} \Sigma_k^{-1} C_k]`. What
         only components of no rows would tell is taken from their `empirical` covariances.
 
         Parameters
@@ -188,7 +188,7 @@ def best_axes(
 
     Others are those of all covariances together, and those of every component.
     """
-    n_components, d = matrices.shape[-3:-1]
+    n_components = matrices.shape[-3]
     # Axes that all share are those of any mean of theirs; odd weights tell equal variances apart.
     odd = np.sqrt(np.arange(2.0, n_components + 2.0)) / mean_variance(present)
     shared = (odd[..., None, None] * present).sum(axis=-3)

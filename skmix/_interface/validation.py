@@ -12,7 +12,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from .._families import GaussianFamily
+from .._families import GaussianFamily, GaussianParams
 from .._rows.sources import CastRows
 from .magnitudes import LARGEST, check_magnitudes
 from .masked import masked_as_missing, refuse_masked
