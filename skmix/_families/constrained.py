@@ -27,6 +27,7 @@ class Constrained(GaussianFamily):
     """
 
     decomposition: ClassVar[Decomposition]
+    sharing = True
     components_per_run: int | None = None  # all components are one run if None
 
     @property

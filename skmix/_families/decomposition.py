@@ -62,8 +62,8 @@ class Decomposition(NamedTuple):
     def same_in_margins(self) -> bool:
         """Whether some of the features have the structure of all of them."""
         if self.axes == "I":
-            return self.name != "EVI"
-        return (self.shape, self.axes) == ("E", "E") or self.name == "VVV"
+            return self.volume == "V" or self.shape != "V"
+        return self.shape == self.axes == "E" or "E" not in self
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         """Return the number of free parameters of the covariances."""
@@ -81,8 +81,8 @@ class Decomposition(NamedTuple):
     ) -> np.ndarray:
         r"""Return the likeliest covariances of this kind, or better ones than `present`.
 
-        They minimise :math:`\sum_k n_k [\log |\Sigma_k| + \operatorname{tr} \Sigma_k^{-1} C_k]`. What
-        only components of no rows would tell is taken from their `empirical` covariances.
+        They minimise :math:`\sum_k n_k [\log |\Sigma_k| + \operatorname{tr} \Sigma_k^{-1} C_k]`.
+        What only components of no rows would tell is taken from their `empirical` covariances.
 
         Parameters
         ----------

@@ -25,7 +25,8 @@ class Structure(ABC):
     shared_covariance: ClassVar[bool] = False  # whether there is one for all components
 
     margin_type: ClassVar[str]  # covariance type of some of the features
-    free_type: ClassVar[str]  # covariance type of the same shape in which nothing is shared
+    free_type: ClassVar[str]  # covariance type of arrays of the same shape without constraints
+    sharing: ClassVar[bool] = False  # whether arrays with constraints say what is shared
 
     @property
     def own_matrices(self) -> bool:

@@ -61,6 +61,13 @@ class GaussianFit(BaseMixture):
                 f"{self.covariance_type!r}, which pools the covariances already; use shrinkage=0 "
                 "or another covariance_type."
             )
+        if self.shrinkage > 0 and family_type.sharing:
+            raise ValueError(
+                f"shrinkage={self.shrinkage} is not available with covariance_type="
+                f"{self.covariance_type!r}, whose components share part of their covariances "
+                "already; use shrinkage=0 or covariance_type="
+                f"{family_type.free_type!r}."
+            )
         shape = (self.n_components, X.shape[1])
         if self._continues() and self.means_.shape != shape:
             raise ValueError(

@@ -190,7 +190,7 @@ def number_of_starts(runs_of: RunsOfRows) -> int:
 
 def effort_for(family: GaussianFamily) -> Effort:
     """Return how much search components of a family are worth."""
-    return SHARING if family.free_type != family.covariance_type else USUAL
+    return SHARING if family.sharing else USUAL
 
 
 def start_labels(
