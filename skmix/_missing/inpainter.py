@@ -32,7 +32,8 @@ class ConditionalGMMInpainter(TransformerMixin, MixtureBased):
 
     covariance_type : {'full', 'tied', 'diag', 'spherical'} or three letters, default='full'
         What the components' covariances look like, as in :class:`GaussianMixture`. With 'diag',
-        'spherical' and others whose last letter is I only the choice between components carries over from cell to cell.
+        'spherical' and others whose last letter is I only the choice between components carries
+        over from cell to cell.
 
     missing_values : int or float, default=np.nan
         What stands for a missing cell. If it is not NaN, NaN is refused.

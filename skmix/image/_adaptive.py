@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from .._rows.threads import worker_threads
 from . import _similar
 from ._adaptation import adapted
+from ._conditional import filter_for_noise
 from ._half_quadratic import half_quadratic, n_steps_of_passes, towards_pixels
-from ._patch_mixture import PatchMixture, gated_filter
+from ._noise_levels import NoiseStd, rms
+from ._patch_mixture import PatchMixture
 from ._visitor import PatchVisitor
 
 # A prior adapts to so many patches at most.
@@ -23,46 +26,67 @@ def n_steps_of_adaptation(shape: tuple[int, ...], visitor: PatchVisitor, *, simi
     return n_steps + (_similar.n_steps(shape, visitor.size) if similar else 0)
 
 
+class Noisy(NamedTuple):
+    """An image to restore."""
+
+    pixels: np.ndarray  # (n_rows, n_columns, n_channels)
+    known: np.ndarray  # of the same shape; the others begin at their values and become anything
+    noise_std: NoiseStd
+
+
 def restore_adaptively(
-    image: np.ndarray,
-    known: np.ndarray,
+    images: list[Noisy],
     prior: PatchMixture,
-    noise_std: float,
     visitor: PatchVisitor,
     *,
     adapt: bool = True,
     similar: bool,
-) -> np.ndarray:
-    """Return an image (n_rows, n_columns, n_channels) without its noise.
+) -> list[np.ndarray]:
+    """Return an image, or the slices of a stack, without their noise.
 
-    It is restored by the prior, then by the prior adapted to the result, and then, if asked for,
-    by Gaussians of patches that are `similar` in that. Pixels that are not `known` begin at their
-    values in the image and may become anything.
+    They are restored by the prior, then by the prior adapted to the results of all, and then, if
+    asked for, by Gaussians of patches that are `similar` in those.
     """
-    noisy = image.astype(np.float32, copy=False)
-    towards_data = towards_pixels(noisy, known)
     with worker_threads() as for_each:
 
-        def restored_by(mixture: PatchMixture) -> np.ndarray:
-            filter_for = partial(gated_filter, mixture, for_each=for_each)
-            return half_quadratic(noisy, filter_for, noise_std, visitor, towards_data)
+        def restored_by(mixture: PatchMixture) -> list[np.ndarray]:
+            filter_for = partial(filter_for_noise, mixture, visitor=visitor, for_each=for_each)
+            return [
+                half_quadratic(
+                    pixels.astype(np.float32, copy=False),
+                    filter_for,
+                    noise_std,
+                    visitor,
+                    towards_pixels(pixels.astype(np.float32, copy=False), known, noise_std),
+                )
+                for pixels, known, noise_std in images
+            ]
 
         restored = restored_by(prior)
         if adapt:
             rows = _some_patches(restored, visitor)
+            noise_std = rms(np.array([rms(image.noise_std) for image in images]))
             restored = restored_by(adapted(prior, rows, noise_std, for_each))
-        if similar:
+        for i, (pixels, _, noise) in enumerate(images if similar else []):
             last = _similar.restore_by_similar(
-                noisy, restored, noise_std, visitor.size, for_each, visitor.progress
+                pixels.astype(np.float32, copy=False),
+                restored[i],
+                noise,
+                visitor.size,
+                for_each,
+                visitor.progress,
             )
             # The two err in different places.
-            restored = (restored + last) / 2
-    return restored.astype(image.dtype, copy=False)
+            restored[i] = (restored[i] + last) / 2
+    return [
+        image.astype(noisy.pixels.dtype, copy=False)
+        for image, noisy in zip(restored, images, strict=True)
+    ]
 
 
-def _some_patches(image: np.ndarray, visitor: PatchVisitor) -> np.ndarray:
-    """Patches (n, n_features) of all parts of an image."""
-    size = visitor.size
-    step = max(2, int(np.ceil(np.sqrt(image.shape[0] * image.shape[1] / N_PATCHES))))
-    at = np.ix_(*(np.arange(0, n - size + 1, step) for n in image.shape[:2]))
-    return visitor.rows(image, at)[0]
+def _some_patches(images: list[np.ndarray], visitor: PatchVisitor) -> np.ndarray:
+    """Patches (n, n_features) of all parts of images of one shape."""
+    size, (n_rows, n_columns) = visitor.size, images[0].shape[:2]
+    step = max(2, int(np.ceil(np.sqrt(len(images) * n_rows * n_columns / N_PATCHES))))
+    at = np.ix_(*(np.arange(0, n - size + 1, step) for n in (n_rows, n_columns)))
+    return np.concatenate([visitor.rows(image, at)[0] for image in images])

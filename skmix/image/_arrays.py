@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -65,6 +65,57 @@ def as_dtype(image: np.ndarray, dtype: np.dtype) -> np.ndarray:
     if int(high) > limits.max:
         high = float(np.nextafter(high, 0.0))
     return np.clip(np.rint(image), float(limits.min), high).astype(dtype)
+
+
+class Axes(NamedTuple):
+    """Which axis of an image holds its slices and which its channels; None where there is none."""
+
+    stack: int | None
+    channel: int | None
+
+    def check(self, image: np.ndarray) -> Axes:
+        """Return these axes, none of them negative, or raise an error if they do not fit."""
+        if self.stack is None:
+            check_axes(image, self.channel)
+            return Axes(None, None if self.channel is None else self.channel % image.ndim)
+        n_axes = 3 if self.channel is None else 4
+        given = [axis for axis in self if axis is not None]
+        fit = image.ndim == n_axes and all(-n_axes <= axis < n_axes for axis in given)
+        if not fit or len({axis % n_axes for axis in given}) < len(given):
+            raise ValueError(
+                f"stack_axis={self.stack} and channel_axis={self.channel} need an image with "
+                f"{n_axes} axes, but image has shape {image.shape}. A stack of gray images has "
+                "three axes, one of colour images four."
+            )
+        return Axes(*(None if axis is None else axis % n_axes for axis in self))
+
+    def split(self, image: np.ndarray) -> np.ndarray:
+        """Return a view (n_slices, n_rows, n_columns, n_channels) of an image."""
+        image = channels_last(image, self.channel)
+        if self.stack is None:
+            return image[None]
+        before = self.channel is not None and self.channel < self.stack
+        return np.moveaxis(image, self.stack - before, 0)
+
+    def expanded(self, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
+        """Return values that broadcast to the shape of an image, or None where they do not fit.
+
+        They may hold one for all channels, for all slices, or for both.
+        """
+        for dropped in ((), (self.channel,), (self.stack,), self):
+            without = tuple(axis for axis in dropped if axis is not None)
+            if values.shape == tuple(n for axis, n in enumerate(shape) if axis not in without):
+                return np.expand_dims(values, without)
+        return None
+
+    def join(self, slices: np.ndarray) -> np.ndarray:
+        """Return the image of which `split` made this view."""
+        if self.stack is None:
+            image = slices[0]
+        else:
+            before = self.channel is not None and self.channel < self.stack
+            image = np.moveaxis(slices, 0, self.stack - before)
+        return undo_channels_last(image, self.channel)
 
 
 def check_axes(image: np.ndarray, channel_axis: int | None) -> None:

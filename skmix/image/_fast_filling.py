@@ -8,8 +8,9 @@ from itertools import count
 import numpy as np
 
 from .._rows.threads import worker_threads
-from ._patch_mixture import ForEach, Gates, PatchMixture, by_component, gated_filter
-from ._patch_posterior import MEAN_VARIANCE
+from ._conditional import Conditional, filter_for_noise
+from ._noise_levels import NoiseStd, variances_of
+from ._patch_mixture import ForEach, Gates, PatchMixture
 from ._patches import cut_patches, window_sums
 from ._visitor import Choose, Corners, PatchVisitor
 
@@ -19,10 +20,6 @@ ERRORS = (1.0, 0.5, 0.25, 0.12)
 N_ROUNDS = 2
 # The error in which components are told apart in these rounds.
 LAST_ERROR = 0.06
-# Noise of known pixels that are exact: it keeps digits.
-LEAST_NOISE = 1e-4
-# Patches for which equations are solved at once.
-CHUNK = 256
 
 
 def n_steps_of_filling(shape: tuple[int, ...], visitor: PatchVisitor) -> int:
@@ -31,7 +28,7 @@ def n_steps_of_filling(shape: tuple[int, ...], visitor: PatchVisitor) -> int:
 
 
 def fill(
-    image: np.ndarray, prior: PatchMixture, noise_std: float, visitor: PatchVisitor
+    image: np.ndarray, prior: PatchMixture, noise_std: NoiseStd, visitor: PatchVisitor
 ) -> np.ndarray:
     """Return an image (n_rows, n_columns, n_channels) with its missing pixels (NaN) filled.
 
@@ -43,16 +40,16 @@ def fill(
     if not known.any(axis=(0, 1)).all():
         raise ValueError("image has no known pixel (in some channel): nothing can be restored.")
     filled = interpolated(image, known).astype(np.float32)
-    typical = float(np.sqrt(prior.weights @ prior.axes[0].mean(axis=1)))
+    typical = prior.typical_std
     with worker_threads() as for_each:
         incomplete = _choose(_fewest_known(known, visitor.size) < visitor.size**2)
         for error in ERRORS:
-            restore = gated_filter(prior, error * typical, for_each)
+            restore = filter_for_noise(prior, error * typical, visitor, for_each)
             average = visitor.average(filled, restore, choose=incomplete)
             filled = np.where(known, filled, average.mean)
         given = known
         for done in count(1):
-            conditional = _Conditional(prior, given, typical, noise_std, visitor, for_each)
+            conditional = _GivenKnown(prior, given, noise_std, visitor, for_each)
             fewest = _fewest_known(given, visitor.size)
             informed = _choose((fewest < visitor.size**2) & (fewest > 0))
             average = visitor.average(filled, conditional, choose=informed)
@@ -112,47 +109,27 @@ def _choose(chosen: np.ndarray) -> Choose:
     return choose
 
 
-class _Conditional:
+class _GivenKnown:
     """Expectations of patches given their known pixels, by the component of what was filled."""
 
     def __init__(
         self,
         prior: PatchMixture,
         known: np.ndarray,
-        typical: float,
-        noise_std: float,
+        noise_std: NoiseStd,
         visitor: PatchVisitor,
         for_each: ForEach,
     ) -> None:
-        self.prior, self.known, self.visitor = prior, known, visitor
-        self.gates = Gates(prior, LAST_ERROR * typical, for_each)
-        self.noise_variance = max(noise_std, LEAST_NOISE * typical) ** 2
-        self.flat = np.zeros(prior.covariances.shape[1:])
-        if visitor.remove_mean:
-            n_features, n_channels = prior.means.shape[1], known.shape[2]
-            constant = np.tile(np.eye(n_channels), (n_features // n_channels, 1))
-            self.flat = MEAN_VARIANCE * typical**2 * (constant @ constant.T)
+        self.known, self.noise_std, self.size = known, noise_std, visitor.size
+        self.gates = Gates(prior, LAST_ERROR * prior.typical_std, for_each)
+        self.conditional = Conditional(prior, known.shape[2], visitor, for_each)
 
     def __call__(self, rows: np.ndarray, at: Corners) -> tuple[np.ndarray, None]:
-        seen = cut_patches(self.known, self.visitor.size, *at).reshape(rows.shape)
-        labels = self.gates.best(rows)
-        restored = np.empty_like(rows)
-
-        def condition(some: tuple[int, np.ndarray]) -> None:
-            k, chosen = some
-            own, mask = rows[chosen].astype(np.float64), seen[chosen]
-            covariance = self.prior.covariances[k] + self.flat
-            equations = covariance * (mask[:, :, None] & mask[:, None, :])
-            diagonal = np.arange(len(covariance))
-            equations[:, diagonal, diagonal] += np.where(mask, self.noise_variance, 1.0)
-            deviation = np.where(mask, own - self.prior.means[k], 0.0)
-            weights = np.linalg.solve(equations, deviation[:, :, None])[:, :, 0]
-            restored[chosen] = self.prior.means[k] + weights @ covariance
-
-        pieces = [
-            (k, places[start : start + CHUNK])
-            for k, places in by_component(labels, len(self.prior.weights))
-            for start in range(0, len(places), CHUNK)
-        ]
-        self.gates.for_each(condition, pieces)
-        return restored, None
+        known = cut_patches(self.known, self.size, *at).reshape(rows.shape)
+        noise = self.noise_std
+        variances = (
+            np.full((1, 1), noise**2)
+            if isinstance(noise, float)
+            else variances_of(noise, self.size, at)
+        )
+        return self.conditional.means(rows, self.gates.best(rows), variances, known), None

@@ -25,10 +25,10 @@ def average_posteriors(
         raise ValueError("image has no known pixel (in some channel): nothing can be restored.")
     given, doubt = image.copy(), np.zeros_like(image)
     restored, variance = image.copy(), np.zeros_like(image)
-    everything, some_channel = posterior.noise_std > 0.0, False
+    everything, some_channel = bool(np.any(posterior.noise_std)), False
 
     def restore(rows: np.ndarray, at: Corners) -> tuple[np.ndarray, np.ndarray | None]:
-        mean, spread = posterior(rows)
+        mean, spread = posterior(rows, at)
         return mean, None if spread is None else spread + _doubts(rows, doubt, visitor.size, at)
 
     while True:

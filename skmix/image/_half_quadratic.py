@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from ._noise_levels import NoiseStd
 from ._visitor import PatchVisitor, Restore
 
 # Zoran and Weiss: how much patches are trusted, pass by pass, in units of 1 / noise variance.
@@ -30,8 +32,8 @@ def n_steps_of_passes(shape: tuple[int, ...], visitor: PatchVisitor) -> int:
 
 def half_quadratic(
     image: np.ndarray,
-    filter_for: Callable[[float], Restore],
-    noise_std: float,
+    filter_for: Callable[[Any], Restore],
+    noise_std: NoiseStd,
     visitor: PatchVisitor,
     towards_data: Callable[[np.ndarray, float], np.ndarray],
 ) -> np.ndarray:
@@ -49,12 +51,17 @@ def half_quadratic(
 
 
 def towards_pixels(
-    noisy: np.ndarray, known: np.ndarray
+    noisy: np.ndarray, known: np.ndarray, noise_std: NoiseStd
 ) -> Callable[[np.ndarray, float], np.ndarray]:
-    """The step towards noisy pixels; those that are not known may be anything."""
+    """The step towards noisy pixels; those that are not known may be anything.
+
+    Patches and pixels both count in units of the noise, which thus cancels: but pixels without
+    noise stay as they are.
+    """
+    exact = known & (np.asarray(noise_std) == 0.0)
 
     def towards_data(restored: np.ndarray, weight: float) -> np.ndarray:
-        trust = np.where(known, 1.0 / (1.0 + weight), 0.0).astype(noisy.dtype)
+        trust = np.where(exact, 1.0, known / (1.0 + weight)).astype(noisy.dtype)
         return trust * noisy + (1 - trust) * restored
 
     return towards_data

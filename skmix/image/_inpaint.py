@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._interface.masked import refuse_masked
+from ._arrays import Axes, as_float
 from ._progress import Progress
 from ._restoration import Settings, restore
 
@@ -21,6 +22,7 @@ def inpaint(
     stride=2,
     remove_mean=None,
     channel_axis=None,
+    stack_axis=None,
     data_range=None,
     return_std=False,
     verbose=False,
@@ -29,10 +31,10 @@ def inpaint(
 
     Parameters
     ----------
-    image : array-like of shape (n_rows, n_columns), or with a further axis of channels
+    image : array-like of shape (n_rows, n_columns), or with further axes of channels and slices
         The image, in integers or floats.
 
-    mask : array-like of bool, of the shape of the image or (n_rows, n_columns), or None
+    mask : array-like of bool, of the shape of the image, without channels or not, or None
         True where a pixel is missing, whatever `image` holds there; pixels that are NaN or masked
         (numpy's masked arrays) are missing too. None for these alone.
 
@@ -41,10 +43,11 @@ def inpaint(
         `GMMDenoiser` has size² features, or size² times the number of channels. None learns one
         from those patches of the image that have no missing pixel.
 
-    noise_std : float or 'auto', default=0.0
-        Standard deviation of the noise of the known pixels, in units of the image. With 0 they
-        are returned as they are; otherwise they are denoised at the same time. 'auto' estimates
-        it from patches without missing pixels.
+    noise_std : float, array-like or 'auto', default=0.0
+        Standard deviation of the noise of the known pixels, in units of the image: one number,
+        one for each channel, or a map, as in `denoise`. Where it is 0 they are returned as they
+        are; otherwise they are denoised at the same time. 'auto' estimates it from patches
+        without missing pixels.
 
     method : {'auto', 'similar', 'epll', 'mmse'}, default='auto'
         'auto' and 'similar' fill a patch by one component, 'epll' and 'mmse' by all of them, which
@@ -62,6 +65,9 @@ def inpaint(
         fills three channels in a basis of luminance and colour differences, where a pixel that is
         missing in one channel counts as missing in all; a prior for patches of all channels makes
         use of the others.
+
+    stack_axis : int, default=None
+        The axis of the slices of a stack, as in `denoise`; None for a single image.
 
     data_range : float, default=None
         The distance from black to white, in units of the image, as in `denoise`.
@@ -139,16 +145,24 @@ def inpaint(
     >>> bool(np.abs(filled - clean).max() < 0.05)
     True
     """
-    missing = None if mask is None else _full_mask(mask, np.shape(image), channel_axis)
+    axes = Axes(stack_axis, channel_axis)
+    missing = None if mask is None else _full_mask(mask, as_float(image), axes)
     settings = Settings(method, stride, remove_mean, with_variance=return_std)
     with Progress("inpaint", verbose) as progress:
         restored, std = restore(
-            image, missing, prior, noise_std, channel_axis, data_range, settings, progress
+            image,
+            missing,
+            prior,
+            noise_std,
+            axes,
+            data_range,
+            settings,
+            progress,
         )
     return (restored, std) if return_std else restored
 
 
-def _full_mask(mask: Any, shape: tuple[int, ...], channel_axis: int | None) -> np.ndarray:
+def _full_mask(mask: Any, image: np.ndarray, axes: Axes) -> np.ndarray:
     """The mask in the shape of the image."""
     refuse_masked(mask, "mask")
     mask = np.asarray(mask)
@@ -157,14 +171,10 @@ def _full_mask(mask: Any, shape: tuple[int, ...], channel_axis: int | None) -> n
         if np.all((mask == 0) | (mask == 255)):
             hint = " For a mask of 0 and 255 pass mask > 0."
         raise ValueError(f"mask must hold booleans: True where a pixel is missing.{hint}")
-    mask = mask.astype(bool)
-    if channel_axis is not None and -len(shape) <= channel_axis < len(shape):
-        of_pixels = tuple(np.delete(shape, channel_axis).tolist())
-        if mask.shape == of_pixels:
-            return np.broadcast_to(np.expand_dims(mask, channel_axis), shape)
-    if mask.shape != shape:
+    expanded = axes.check(image).expanded(mask.astype(bool), image.shape)
+    if expanded is None:
         raise ValueError(
-            f"mask has shape {mask.shape}, but image has shape {shape}; a mask has one "
+            f"mask has shape {mask.shape}, but image has shape {image.shape}; a mask has one "
             "entry per pixel, or per pixel and channel."
         )
-    return mask
+    return np.broadcast_to(expanded, image.shape)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from scipy.fft import dctn
 from scipy.linalg import helmert
@@ -11,6 +9,7 @@ from scipy.special import ndtr
 
 from .._rows.threads import one_blas_thread
 from ._arrays import as_float, channels_last, check_axes
+from ._warn import warn_caller
 
 # Patches that the estimate is made of, at most; more do not make it better.
 N_PATCHES = 40_000
@@ -95,11 +94,9 @@ def estimate_noise_std(image, *, size=8, channel_axis=None):
     planes = channels_last(image, channel_axis)
     found = np.array([noise_std_of_plane(plane, size) for plane in np.moveaxis(planes, -1, 0)])
     if np.isnan(found).any():
-        warnings.warn(
+        warn_caller(
             "The noise level cannot be told: less than ten patches have neither missing pixels "
-            "nor constant areas. Give noise_std as a number.",
-            UserWarning,
-            stacklevel=3,  # beyond the decorator
+            "nor constant areas. Give noise_std as a number."
         )
     return found if channel_axis is not None else float(found[0])
 

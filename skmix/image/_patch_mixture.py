@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from ._visitor import Restore
-
 # Directions in which all components are compared, and how many of them are compared in full.
 N_DIRECTIONS = 24
 N_CANDIDATES = 8
@@ -38,6 +36,11 @@ class PatchMixture:
         """Eigenvalues (n_components, n_features) and eigenvectors of the covariances."""
         values, vectors = np.linalg.eigh(self.covariances)
         return np.maximum(values, 0.0), vectors.astype(np.float32)
+
+    @property
+    def typical_std(self) -> float:
+        """The root of the mean variance of pixels of clean patches."""
+        return float(np.sqrt(self.weights @ self.axes[0].mean(axis=1)))
 
     @classmethod
     def of(cls, prior: Any) -> PatchMixture:
@@ -166,12 +169,6 @@ class Gates:
 
         self.for_each(restore_component, by_component(labels, len(self.means)))
         return restored
-
-
-def gated_filter(mixture: PatchMixture, noise_std: float, for_each: ForEach) -> Restore:
-    """Restore complete patches by their most probable component, nearly always found."""
-    gates = Gates(mixture, noise_std, for_each)
-    return lambda rows, at: (gates.restore(rows), None)
 
 
 def by_component(labels: np.ndarray, n_components: int) -> list[tuple[int, np.ndarray]]:

@@ -10,7 +10,8 @@ import numpy as np
 from .._denoisers import wiener
 from .._mixtures.gaussian import GaussianMixture
 from .._rows.sources import ArraySource
-from ._visitor import Restore
+from ._noise_levels import NoiseStd, variances_of
+from ._visitor import Corners, Restore
 
 
 def patch_filter(prior: Any, noise_std: float, *, best: bool) -> Restore:
@@ -30,9 +31,10 @@ class PatchPosterior:
     ----------
     prior : estimator
         A fitted denoiser.
-    noise_std : float
+    noise_std : NoiseStd
     remove_mean : bool
         Whether the prior is for patches less their mean, of which nothing is known beforehand.
+    size : int
     n_channels : int
     with_variance : bool
     """
@@ -40,25 +42,32 @@ class PatchPosterior:
     def __init__(
         self,
         prior: Any,
-        noise_std: float,
+        noise_std: NoiseStd,
         *,
         remove_mean: bool,
+        size: int,
         n_channels: int,
         with_variance: bool,
     ) -> None:
         self.prior = prior
         self.noise_std = noise_std
         self.remove_mean = remove_mean
+        self.size = size
         self.n_channels = n_channels
         self.with_variance = with_variance
 
-    def __call__(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def __call__(self, rows: np.ndarray, at: Corners) -> tuple[np.ndarray, np.ndarray | None]:
         """Means and variances of rows (n, size² n_channels), all complete or none.
 
         Rows are less their means where these are removed. Incomplete ones have at least one
         known pixel each.
         """
-        return self._incomplete(rows) if np.isnan(rows[0]).any() else self._complete(rows)
+        if not isinstance(self.noise_std, float):
+            # The mean of a patch is inferred here too: pixels do not all say as much of it.
+            return self._by_mixture(rows, variances_of(self.noise_std, self.size, at))
+        if np.isnan(rows[0]).any():
+            return self._by_mixture(rows, np.full((1, rows.shape[1]), self.noise_std**2))
+        return self._complete(rows)
 
     def _complete(self, rows):
         if not self.with_variance:
@@ -68,27 +77,29 @@ class PatchPosterior:
             variance = variance + self.noise_std**2 / (rows.shape[1] // self.n_channels)
         return mean, variance
 
-    def _incomplete(self, rows):
-        family, params = self._mixture_of_incomplete._dense_family()
-        noise_variance = np.full((1, rows.shape[1]), self.noise_std**2)
+    def _by_mixture(self, rows, noise_variance):
+        family, params = self._mixture._dense_family()
         with ArraySource(rows) as source:
             return wiener.denoise(
                 source, family, params, noise_variance, with_variance=self.with_variance
             )
 
     @cached_property
-    def _mixture_of_incomplete(self) -> GaussianMixture:
+    def _mixture(self) -> GaussianMixture:
         """The prior as a mixture, the mean of a patch being one more unknown with flat prior.
 
         The mean of the observed pixels is not that of the patch. A large variance in the
         constant direction of every channel makes the mean a part of what is inferred.
         """
-        mixture = getattr(self.prior, "mixture_", None)
-        if mixture is None:
+        if not hasattr(self.prior, "mixture_"):
+            reason = "image has missing pixels, which"
+            if not isinstance(self.noise_std, float):
+                reason = "noise_std differs between pixels, which"
             raise ValueError(
-                f"image has missing pixels, which {type(self.prior).__name__} cannot fill. "
-                "Use a GMMDenoiser, GSMDenoiser or MVNDenoiser as the prior."
+                f"{reason} {type(self.prior).__name__} cannot work with. Use a GMMDenoiser, "
+                "GSMDenoiser or MVNDenoiser as the prior."
             )
+        mixture = self.prior.mixture_
         return with_flat_means(mixture, self.n_channels) if self.remove_mean else mixture
 
 

@@ -15,6 +15,7 @@ from .._denoisers.base import Denoiser
 from .._denoisers.gaussian import less_noise
 from .._denoisers.gmm import GMMDenoiser
 from .._rows.threads import one_blas_thread
+from ..exceptions import DegenerateComponentWarning
 from ._arrays import as_float
 from ._patch_format import PatchFormat
 from ._patches import corners, cut_patches, known_means
@@ -123,34 +124,41 @@ def _common_data_range(given: list[Any], images: list[np.ndarray]) -> float | No
     return found.pop() if len(found) == 1 else None
 
 
-def learn_patch_prior(image: np.ndarray, noise_std: float, *, remove_mean: bool) -> GMMDenoiser:
-    """Learn a prior from a noisy gray image (n_rows, n_columns) itself.
+def learn_patch_prior(
+    images: list[np.ndarray], noise_std: float, *, remove_mean: bool
+) -> GMMDenoiser:
+    """Learn a prior from a noisy gray image (n_rows, n_columns) itself, or a stack of them.
 
     The noise is taken out of the components of a mixture of the noisy patches. Where no eigenvalue
     of theirs is below the noise that maximises the same likelihood as `training_noise_std`, to
     which EM gets slowly: after 50 iterations there was noise left, and photographs lost 0.2 to 0.5
     dB by 'mmse' and 0.8 to 2.3 dB by 'epll'.
     """
-    rows, columns = corners(image.shape, LEARNED_SIZE, 1)
-    if len(rows) * len(columns) < 50:
+    rows, columns = corners(images[0].shape, LEARNED_SIZE, 1)
+    if len(images) * len(rows) * len(columns) < 50:
+        n_rows, n_columns = images[0].shape
         raise ValueError(
-            f"image of {image.shape[0]} x {image.shape[1]} pixels has too few patches to learn a "
-            "prior from. Pass one that fit_patch_prior learned from other images."
+            f"image of {n_rows} x {n_columns} pixels has too few patches to learn a prior from. "
+            "Pass one that fit_patch_prior learned from other images."
         )
-    reg_covar = 1e-4 * (noise_std**2 or float(np.nanvar(image)) or 1e-12)
+    content = float(np.mean([np.nanvar(image) for image in images]))
+    reg_covar = 1e-4 * (noise_std**2 or content or 1e-12)
+    n_known = sum(np.count_nonzero(np.isfinite(image)) for image in images)
     estimator = GMMDenoiser(
-        int(np.clip(np.count_nonzero(np.isfinite(image)) // 500, 1, 20)),
+        int(np.clip(n_known // 500, 1, 20)),
         reg_covar=reg_covar,
         max_iter=50,
         tol=1e-2,
         random_state=0,
     )
     with warnings.catch_warnings():
-        # Few iterations are enough, and neither they nor `reg_covar` are the user's choice.
+        # Few iterations are enough, and neither they nor the number of components nor `reg_covar`
+        # are the user's choice.
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", DegenerateComponentWarning)
         warnings.filterwarnings("ignore", "reg_covar=", UserWarning)
         fitted = fit_patch_prior(
-            [image],
+            images,
             estimator,
             size=LEARNED_SIZE,
             n_patches=50_000,

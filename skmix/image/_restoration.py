@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._interface import validation
-from .._rows.threads import one_blas_thread
-from ._adaptive import n_steps_of_adaptation, restore_adaptively
-from ._arrays import as_dtype, as_float, channels_last, check_axes, undo_channels_last
-from ._colour import CONTRASTS, halved, in_basis, out_of_basis
+from .._rows.threads import one_blas_thread, worker_threads
+from ._adaptive import Noisy, n_steps_of_adaptation, restore_adaptively
+from ._arrays import Axes, as_dtype, as_float
+from ._colour import in_basis, out_of_basis
+from ._conditional import filter_for_noise
 from ._fast_filling import fill, n_steps_of_filling
 from ._filling import average_posteriors
 from ._half_quadratic import half_quadratic, n_steps_of_passes, towards_pixels
-from ._noise import noise_std_of_plane
+from ._noise_levels import NoiseStd, check_noise_std, noise_of_parts, rms
 from ._patch_format import PatchFormat, check_prior, read_format
 from ._patch_posterior import PatchPosterior, patch_filter
 from ._patch_prior import LEARNED_SIZE, learn_patch_prior
@@ -38,13 +37,17 @@ class Settings(NamedTuple):
     with_variance: bool
 
 
+# Restored images (n_rows, n_columns, n_channels) with their variances or None.
+Restored = list[tuple[np.ndarray, np.ndarray | None]]
+
+
 @one_blas_thread()
 def restore(
     image: Any,
     missing: np.ndarray | None,
     prior: Any,
     noise_std: Any,
-    channel_axis: int | None,
+    axes: Axes,
     data_range: Any,
     settings: Settings,
     progress: Progress,
@@ -52,148 +55,93 @@ def restore(
     """Return a restored image in its dtype, and standard deviations in floating point, or None."""
     values = as_float(image)
     dtype = getattr(image, "dtype", np.asarray(image).dtype)
-    check_axes(values, channel_axis)
+    axes = axes.check(values)
     if settings.method not in METHODS:
         raise ValueError(f"method must be one of {METHODS}, but is {settings.method!r}.")
     if np.any(np.isinf(values)):
         raise ValueError("image has infinite pixels; write NaN for pixels that are missing.")
+    levels = check_noise_std(noise_std, values.shape, axes)
     if missing is not None:
         values = np.where(missing, values.dtype.type(np.nan), values)
-    planes = channels_last(values, channel_axis)
+    given = axes.split(values)
     patches = PatchFormat(LEARNED_SIZE, 1, None, None)
     if prior is not None:
         prior = named_prior(prior) if isinstance(prior, str) else check_prior(prior)
-        patches = read_format(prior, planes.shape[2])
+        patches = read_format(prior, given.shape[3])
     if settings.remove_mean is None:
         settings = settings._replace(remove_mean=patches.remove_mean is not False)
     scale = scale_for(patches.data_range, dtype, values, data_range)
+    slices = given if scale == 1.0 else given / given.dtype.type(scale)
+    noise = noise_of_parts(levels if isinstance(levels, str) else levels / scale, slices, patches)
+    done = _restore_slices(slices, prior, noise, patches, settings, progress)
+    restored = np.stack([mean for mean, _ in done])
     if scale != 1.0:
-        planes = planes / planes.dtype.type(scale)
-    noise = _noise_stds(planes, patches, noise_std, scale)
-    restored, variance = _restore_planes(planes, prior, noise, patches, settings, progress)
-    restored = undo_channels_last(restored, channel_axis)
-    if scale != 1.0:
-        restored = restored * values.dtype.type(scale)
-    if not np.any(noise):  # exact, and channels that are known where others are not
-        restored = np.where(np.isnan(values), restored, values)
-    if variance is not None:
-        variance = scale * np.sqrt(undo_channels_last(variance, channel_axis))
-    return as_dtype(restored, dtype), variance
+        restored *= values.dtype.type(scale)
+    # Exact, and channels that are known where others are not.
+    without_noise = all(np.all(np.equal(std, 0.0)) for std in noise)
+    exact = without_noise if isinstance(levels, str) else np.equal(levels, 0.0)
+    exact = exact & ~np.isnan(given)
+    restored = np.where(exact, given, restored)
+    if not settings.with_variance:
+        return as_dtype(axes.join(restored), dtype), None
+    std = scale * np.sqrt(np.stack([spread for _, spread in done if spread is not None]))
+    return as_dtype(axes.join(restored), dtype), axes.join(np.where(exact, 0.0, std))
 
 
-def _noise_stds(
-    planes: np.ndarray, patches: PatchFormat, noise_std: Any, scale: float
-) -> list[float]:
-    """Standard deviations of the noise, in units of the prior: one for each part of the image.
-
-    Parts are all channels together, luminance and differences of colours, or single channels.
-    """
-    n_channels = planes.shape[2]
-    together = patches.n_channels == n_channels
-    n_parts = 1 if together else n_channels
-    if not isinstance(noise_std, str):
-        if np.ndim(noise_std):
-            raise ValueError(f"noise_std must be one number, but has shape {np.shape(noise_std)}.")
-        std = float(validation.check_noise_std(noise_std, 1, "noise_std")[0]) / scale
-        if not together and n_channels == 3:
-            return (std / np.sqrt(3.0) * CONTRASTS).tolist()
-        return [std] * n_parts
-    if noise_std != "auto":
-        raise ValueError(f"noise_std must be a number or 'auto', but is {noise_std!r}.")
-    if not together and n_channels == 3:
-        found = [_noise_of_colours(part, c) for c, part in enumerate(in_basis(planes))]
-    else:
-        found = [noise_std_of_plane(planes[..., c]) for c in range(n_channels)]
-    if np.isnan(found).all():
-        warnings.warn(
-            "The noise level cannot be told, and no noise is removed: less than ten patches have "
-            "neither missing pixels nor constant areas. Give noise_std as a number.",
-            UserWarning,
-            stacklevel=4,
-        )
-    found = [0.0 if np.isnan(std) else std for std in found]
-    return [float(np.sqrt(np.mean(np.square(found))))] if together else found
-
-
-def _noise_of_colours(part: np.ndarray, index: int) -> float:
-    """The noise of luminance, or of a difference of colours, which files often hold in half size.
-
-    Its noise is then that of pixels twice as wide, and absent from the finest scale.
-    """
-    std = noise_std_of_plane(part)
-    if index == 0 or min(part.shape) < 2 * LEARNED_SIZE:
-        return std
-    return float(np.fmax(std, 2.0 * noise_std_of_plane(halved(part))))
-
-
-def _restore_planes(
-    planes: np.ndarray,
+def _restore_slices(
+    slices: np.ndarray,
     prior: Any,
-    noise: list[float],
+    noise: list[NoiseStd],
     patches: PatchFormat,
     settings: Settings,
     progress: Progress,
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Restore an image (n_rows, n_columns, n_channels), in parts as the prior needs them."""
-    n_channels = planes.shape[2]
-    if patches.n_channels == n_channels:
-        [result] = _restore_each([planes], prior, noise, patches.size, settings, progress)
-        return result
-    by_luminance = n_channels == 3
-    parts = in_basis(planes) if by_luminance else [planes[..., c] for c in range(n_channels)]
-    done = _restore_each(
-        [part[:, :, None] for part in parts],
-        prior,
-        noise,
-        patches.size,
-        settings,
-        progress,
-        by_luminance=by_luminance,
-    )
-    restored = np.concatenate([mean for mean, _ in done], axis=2)
-    variance = None
-    if settings.with_variance:
-        variance = np.concatenate([spread for _, spread in done], axis=2)
-    if not by_luminance:
-        return restored, variance
-    restored, variance = out_of_basis(restored, variance)
-    if not np.any(noise) and variance is not None:
-        variance[~np.isnan(planes)] = 0.0
-    return restored, variance
+) -> Restored:
+    """Restore images (n_slices, n_rows, n_columns, n_channels), in parts as the prior needs them.
 
-
-def _restore_each(
-    images: list[np.ndarray],
-    prior: Any,
-    noise: list[float],
-    size: int,
-    settings: Settings,
-    progress: Progress,
-    *,
-    by_luminance: bool = False,
-) -> list[tuple[np.ndarray, Any]]:
-    """Restore images of one shape (n_rows, n_columns, n_channels), each all channels together.
-
-    They are taken out of the list one by one.
+    The slices of a stack share what is learned of their patches.
     """
-    visitor = PatchVisitor(size, settings.stride, bool(settings.remove_mean), progress)
+    n_channels = slices.shape[3]
+    by_luminance = n_channels == 3 and patches.n_channels == 1
+    if patches.n_channels == n_channels:
+        parts = [list(slices)]
+    elif by_luminance:
+        parts = [[] for _ in range(3)]
+        for planes in slices:
+            for images, part in zip(parts, in_basis(planes), strict=True):
+                images.append(part[:, :, None])
+    else:
+        parts = [list(slices[..., c : c + 1]) for c in range(n_channels)]
+    visitor = PatchVisitor(patches.size, settings.stride, bool(settings.remove_mean), progress)
     tasks = [
-        _Task(prior, std, settings, visitor, coarse=i > 0 and by_luminance)
-        for i, std in enumerate(noise)
+        _Task(prior, std, settings, visitor, coarse=c > 0 and by_luminance)
+        for c, std in enumerate(noise)
     ]
-    for task, image in zip(tasks, images, strict=True):
-        progress.expect(task.n_steps(image))
-    # An image is let go when it is restored: memory holds one or the other.
-    return [task.restore(images.pop(0)) for task in tasks]
+    for task, images in zip(tasks, parts, strict=True):
+        progress.expect(task.n_steps(images))
+    # Images are let go when they are restored: memory holds one or the other.
+    done = [task.restore(parts.pop(0)) for task in tasks]
+    if len(done) == 1:
+        return done[0]
+    return [_joined(of_slice, by_luminance) for of_slice in zip(*done, strict=True)]
+
+
+def _joined(
+    parts: tuple[tuple[np.ndarray, np.ndarray | None], ...], by_luminance: bool
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """An image and its variances of those of its parts."""
+    restored = np.concatenate([mean for mean, _ in parts], axis=2)
+    spreads = [spread for _, spread in parts if spread is not None]
+    variance = np.concatenate(spreads, axis=2) if spreads else None
+    return out_of_basis(restored, variance) if by_luminance else (restored, variance)
 
 
 class _Task:
-    """One image to restore, all channels (n_rows, n_columns, n_channels) together."""
+    """Images of one shape to restore, all channels (n_rows, n_columns, n_channels) together."""
 
     def __init__(
         self,
         prior: Any,
-        noise_std: float,
+        noise_std: NoiseStd,
         settings: Settings,
         visitor: PatchVisitor,
         *,
@@ -214,18 +162,28 @@ class _Task:
         self.visitor = visitor
 
     @property
+    def _without_noise(self) -> bool:
+        return isinstance(self.noise_std, float) and self.noise_std == 0.0
+
+    @property
     def _one_pass(self) -> bool:
-        return self.method == "mmse" or self.noise_std == 0.0
+        return self.method == "mmse" or self._without_noise
 
     @property
     def _fast(self) -> bool:
         """Whether complete patches meet few components, and incomplete ones a single one."""
         return self.method in ("auto", "similar")
 
-    def n_steps(self, image: np.ndarray) -> int:
+    def _noise_of(self, index: int) -> NoiseStd:
+        return self.noise_std if isinstance(self.noise_std, float) else self.noise_std[index]
+
+    def n_steps(self, images: list[np.ndarray]) -> int:
         """Return how many steps of progress `restore` is sure to take."""
+        return sum(self._n_steps_of(image) for image in images)
+
+    def _n_steps_of(self, image: np.ndarray) -> int:
         incomplete = bool(np.isnan(image).any())
-        if self.noise_std == 0.0 and not incomplete:
+        if self._without_noise and not incomplete:
             return 0
         n_steps, shape = 0, image.shape
         if incomplete and self._fast:
@@ -239,57 +197,87 @@ class _Task:
         similar = self.method == "similar" and not incomplete
         return n_steps + n_steps_of_adaptation(shape, self.visitor, similar=similar)
 
-    def restore(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return the restored image, and variances or None."""
-        known = ~np.isnan(image)
-        if self.noise_std == 0.0 and known.all():
-            return image.copy(), np.zeros_like(image) if self.with_variance else None
+    def restore(self, images: list[np.ndarray]) -> Restored:
+        """Return the restored images, each with variances or None."""
+        complete = not any(np.isnan(image).any() for image in images)
+        if self._without_noise and complete:
+            return [
+                (image.copy(), np.zeros_like(image) if self.with_variance else None)
+                for image in images
+            ]
         if self.prior is None:
             self.prior = learn_patch_prior(
-                image[:, :, 0], self.noise_std, remove_mean=self.visitor.remove_mean
+                [image[:, :, 0] for image in images],
+                rms(self.noise_std),
+                remove_mean=self.visitor.remove_mean,
             )
-        means, variance = None, None
-        if self.with_variance or not (known.all() or self._fast):
-            means, variance = self._posterior(image)
-        if self._fast:
-            del means
-            return self._restore_fast(image, known), variance
+        if not self._fast:
+            return [self._restore_one(image, self._noise_of(i)) for i, image in enumerate(images)]
+        variances = [
+            self._posterior(image, self._noise_of(i))[1] if self.with_variance else None
+            for i, image in enumerate(images)
+        ]
+        return list(zip(self._restore_fast(images, complete), variances, strict=True))
+
+    def _restore_one(
+        self, image: np.ndarray, noise_std: NoiseStd
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        known, means, variance = ~np.isnan(image), None, None
+        varying = not isinstance(noise_std, float)
+        if self.with_variance or not known.all() or (varying and self._one_pass):
+            means, variance = self._posterior(image, noise_std)
         if self._one_pass:
             if means is None:
-                restore = patch_filter(self.prior, self.noise_std, best=False)
+                restore = patch_filter(self.prior, rms(noise_std), best=False)
                 means = self.visitor.average(image, restore).mean
             return means, variance
         start = image if means is None else np.where(known, image, means)
-        return half_quadratic(
-            start,
-            partial(patch_filter, self.prior, best=True),
-            self.noise_std,
-            self.visitor,
-            towards_pixels(start, known),
-        ), variance
+        towards_data = towards_pixels(start, known, noise_std)
+        if not varying:
+            filter_for = partial(patch_filter, self.prior, best=True)
+            return half_quadratic(
+                start, filter_for, noise_std, self.visitor, towards_data
+            ), variance
+        with worker_threads() as for_each:
+            filter_for = partial(
+                filter_for_noise,
+                mixture_of(self.prior),
+                visitor=self.visitor,
+                for_each=for_each,
+            )
+            restored = half_quadratic(
+                start.astype(np.float32), filter_for, noise_std, self.visitor, towards_data
+            )
+        return restored.astype(image.dtype), variance
 
-    def _posterior(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def _posterior(
+        self, image: np.ndarray, noise_std: NoiseStd
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         """Averages of the posteriors of all patches."""
         posterior = PatchPosterior(
             self.prior,
-            self.noise_std,
+            noise_std,
             remove_mean=self.visitor.remove_mean,
+            size=self.visitor.size,
             n_channels=image.shape[2],
             with_variance=self.with_variance,
         )
         return average_posteriors(image, posterior, self.visitor)
 
-    def _restore_fast(self, image: np.ndarray, known: np.ndarray) -> np.ndarray:
-        mixture, complete = mixture_of(self.prior), bool(known.all())
-        if not complete:
-            image = fill(image, mixture, self.noise_std, self.visitor)
-        if self.noise_std == 0.0:
-            return image
+    def _restore_fast(self, images: list[np.ndarray], complete: bool) -> list[np.ndarray]:
+        mixture = mixture_of(self.prior)
+        noisy = []
+        for i in range(len(images)):
+            image, noise_std = images.pop(0), self._noise_of(i)
+            known = ~np.isnan(image)
+            if not known.all():
+                image = fill(image, mixture, noise_std, self.visitor)
+            noisy.append(Noisy(image, known, noise_std))
+        if self._without_noise:
+            return [image.pixels for image in noisy]
         return restore_adaptively(
-            image,
-            known,
+            noisy,
             mixture,
-            self.noise_std,
             self.visitor,
             adapt=not self.coarse,
             similar=self.method == "similar" and complete,

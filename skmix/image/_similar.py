@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from . import _patches
+from ._noise_levels import NoiseStd
 from ._patch_mixture import ForEach
 from ._patches import add_patches, corners
 from ._progress import Progress
@@ -23,6 +24,8 @@ N_COMPARED = 16
 N_SEEN = 10_000
 # Patches that are restored at once, with those like them.
 CHUNK = 128
+# Noise variances in a group that differ by less than this factor count as one.
+EVEN = 1.3
 
 
 def n_steps(shape: tuple[int, ...], size: int) -> int:
@@ -33,7 +36,7 @@ def n_steps(shape: tuple[int, ...], size: int) -> int:
 def restore_by_similar(
     noisy: np.ndarray,
     pilot: np.ndarray,
-    noise_std: float,
+    noise_std: NoiseStd,
     size: int,
     for_each: ForEach,
     progress: Progress,
@@ -48,9 +51,10 @@ def restore_by_similar(
     rows, columns = corners(noisy.shape, size, STEP)
     for some, top, bottom in _bands(rows, noisy.shape, size):
         band = slice(top, bottom + size - 1)
-        restored = _Band(noisy[band], pilot[band], axes, size)
+        noise = noise_std if isinstance(noise_std, float) else noise_std[band]
+        restored = _Band(noisy[band], pilot[band], noise, axes, size)
         for row in (some - top).tolist():
-            restored.around(row, columns, noise_std, for_each)
+            restored.around(row, columns, for_each)
             progress.advance(1)
         restored.add_to(total[band], counts[band])
     return total / counts[:, :, None]
@@ -73,23 +77,38 @@ def _bands(
 class _Band:
     """A band of an image as patches, those restored being summed at their places."""
 
-    def __init__(self, noisy: np.ndarray, pilot: np.ndarray, axes: np.ndarray, size: int) -> None:
+    def __init__(
+        self,
+        noisy: np.ndarray,
+        pilot: np.ndarray,
+        noise_std: NoiseStd,
+        axes: np.ndarray,
+        size: int,
+    ) -> None:
         self.size = size
         self.n_rows, self.n_columns = (n - size + 1 for n in noisy.shape[:2])
         self.noisy, self.pilot = _all_patches(noisy, size), _all_patches(pilot, size)
+        # One for all pixels of all patches, or as patches themselves.
+        self.noise_variances = (
+            np.full((1, 1), noise_std**2, dtype=noisy.dtype)
+            if isinstance(noise_std, float)
+            else _all_patches(np.square(noise_std), size)
+        )
         self.compared = (self.pilot @ axes).reshape(self.n_rows, self.n_columns, -1)
         self.sums = np.zeros_like(self.noisy)
         self.counts = np.zeros(len(self.noisy), dtype=noisy.dtype)
 
-    def around(self, row: int, columns: np.ndarray, noise_std: float, for_each: ForEach) -> None:
+    def around(self, row: int, columns: np.ndarray, for_each: ForEach) -> None:
         """Restore patches like those of a row at these columns."""
         done: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
         def restore(start: int) -> None:
             members = self._similar(row, columns[start : start + CHUNK])
+            one_noise = len(self.noise_variances) == 1
+            variances = self.noise_variances if one_noise else self.noise_variances[members]
             done[start] = (
                 members.ravel(),
-                _wiener(self.noisy[members], self.pilot[members], noise_std),
+                _wiener(self.noisy[members], self.pilot[members], variances),
             )
 
         for_each(restore, range(0, len(columns), CHUNK))
@@ -145,14 +164,39 @@ def _principal_axes(image: np.ndarray, size: int) -> np.ndarray:
     return np.linalg.eigh(rows.T @ rows)[1][:, -N_COMPARED:].astype(image.dtype)
 
 
-def _wiener(noisy: np.ndarray, pilot: np.ndarray, noise_std: float) -> np.ndarray:
-    """Filter groups of noisy patches (n, n_similar, n_features) by their pilots' Gaussians."""
+def _wiener(noisy: np.ndarray, pilot: np.ndarray, noise_variances: np.ndarray) -> np.ndarray:
+    """Filter groups of noisy patches (n, n_similar, n_features) by their pilots' Gaussians.
+
+    Noise variances are one for all (1, 1), or one for each pixel of each patch.
+    """
     means = pilot.mean(axis=1, keepdims=True)
-    deviations = pilot - means
-    covariances = deviations.transpose(0, 2, 1) @ deviations
+    pilot = pilot - means
+    covariances = pilot.transpose(0, 2, 1) @ pilot
     covariances /= max(pilot.shape[1] - 1, 1)
-    noise_variance = noisy.dtype.type(noise_std**2)
-    diagonal = np.arange(covariances.shape[1])
-    covariances[:, diagonal, diagonal] += noise_variance
-    taken = np.linalg.solve(covariances, (noisy - means).transpose(0, 2, 1))
-    return noisy - noise_variance * taken.transpose(0, 2, 1)
+    deviations = noisy - means
+    if noise_variances.ndim == 2:
+        return noisy - _taken(covariances, deviations, noise_variances)
+    of_patches = noise_variances.mean(axis=2)
+    even = of_patches.max(axis=1) <= EVEN * of_patches.min(axis=1)
+    taken = np.empty_like(noisy)
+    of_groups = noise_variances[even].mean(axis=1)
+    taken[even] = _taken(covariances[even], deviations[even], of_groups)
+    # Patches of different noise share the axes of their Gaussian.
+    values, vectors = np.linalg.eigh(covariances[~even])
+    own = of_patches[~even][:, :, None]
+    tiny = np.finfo(noisy.dtype).tiny
+    shares = own / np.maximum(np.maximum(values[:, None, :], 0.0) + own, tiny)
+    taken[~even] = ((deviations[~even] @ vectors) * shares) @ vectors.transpose(0, 2, 1)
+    return noisy - taken
+
+
+def _taken(
+    covariances: np.ndarray, deviations: np.ndarray, noise_variances: np.ndarray
+) -> np.ndarray:
+    """What Wiener filters take away, by noise variances (n or 1, n_features or 1) of groups."""
+    noisy, diagonal = covariances.copy(), np.arange(covariances.shape[1])
+    traces = np.einsum("nii->n", covariances)[:, None]
+    least = np.finfo(noisy.dtype).eps * traces + np.finfo(noisy.dtype).tiny
+    noisy[:, diagonal, diagonal] += np.maximum(noise_variances, least)
+    weights = np.linalg.solve(noisy, deviations.transpose(0, 2, 1))
+    return (noise_variances[:, :, None] * weights).transpose(0, 2, 1)

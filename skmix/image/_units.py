@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
+
+from ._warn import warn_caller
 
 # Pixels of which it is seen how far gray levels range.
 N_SEEN = 100_000
@@ -50,12 +51,10 @@ def scale_for(
         data_range = known_data_range(dtype, image)
     if data_range is None:
         data_range = _guess(image)
-        warnings.warn(
+        warn_caller(
             f"data_range=None leaves open what black and white are: the image is of dtype {dtype} "
             f"with values from {np.nanmin(image):g} to {np.nanmax(image):g}. Their distance is "
-            f"taken to be {data_range:g}; pass data_range.",
-            UserWarning,
-            stacklevel=4,
+            f"taken to be {data_range:g}; pass data_range."
         )
     return data_range / prior_range
 

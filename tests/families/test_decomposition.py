@@ -45,27 +45,6 @@ def built(name, x, n_components, d):
         return np.array([x.pop(0) for _ in range(n)])
 
     def several(kind, n):
-        return (
-            {"E": lambda: [take(n)] * n_components, "I": lambda: [np.zeros(n)] * n_components}[
-                kind
-            ]()
-            if kind != "V"
-            else [take(n) for _ in range(n_components)]
-        )
-
-    volumes = several(name[0], 1)
-    shapes = [np.append(shape, -shape.sum()) for shape in several(name[1], d - 1)]
-    axes = []
-    for angles in several(name[2], d * (d - 1) // 2):
-        turn = np.zeros((d, d))
-        turn[np.triu_indices(d, 1)] = angles
-        axes.append(expm(turn - turn.T))
-    parts = zip(volumes, shapes, axes, strict=True)
-    return [np.exp(v[0]) * (D * np.exp(shape)) @ D.T for v, shape, D in parts]
-
-
-def n_numbers(name, n_components, d):
-    def several(kind, n):
         if kind == "V":
             return [take(n) for _ in range(n_components)]
         return [take(n) if kind == "E" else np.zeros(n)] * n_components

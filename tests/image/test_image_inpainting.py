@@ -278,6 +278,7 @@ def test_std_in_colour(prior):
     assert 0.1 < mse(denoise(noisy, prior, 0.2, channel_axis=-1), clean) / np.mean(std**2) < 1.2
 
 
+@pytest.mark.filterwarnings("error")
 def test_a_prior_from_the_damaged_image_itself():
     clean = waves((70, 60))
     mask = np.zeros(clean.shape, dtype=bool)
@@ -297,7 +298,7 @@ def test_a_prior_from_the_damaged_image_itself():
         ({"noise_std": -0.1}, "noise_std must be finite and not negative"),
         ({"method": "magic"}, "method must be one of .*, but is 'magic'"),
         ({"prior": None, "mask": holes((70, 60))}, "no patch without missing pixels"),
-        ({"prior": ICADenoiser().fit(np.eye(36))}, "ICADenoiser cannot fill"),
+        ({"prior": ICADenoiser().fit(np.eye(36))}, "missing pixels, which ICADenoiser cannot"),
         ({"prior": MVNDenoiser().fit(np.eye(7))}, "7 features, which are no square patches"),
     ],
 )

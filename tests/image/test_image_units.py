@@ -80,8 +80,9 @@ def test_data_range(prior, unit):
 
 def test_an_unknown_range_is_inferred_with_a_warning(prior):
     expected = denoise(noisy(), prior, 0.1)
-    with pytest.warns(UserWarning, match=r"data_range=None leaves open.*taken to be 255"):
+    with pytest.warns(UserWarning, match=r"data_range=None leaves open.*taken to be 255") as said:
         restored = denoise(255 * noisy(), prior, 25.5)
+    assert said[0].filename == __file__
     np.testing.assert_allclose(restored / 255, expected, atol=1e-12)
     with pytest.warns(UserWarning, match="pass data_range"):
         restored = denoise(np.rint(3000 * noisy()).astype(np.int32), prior, 300)

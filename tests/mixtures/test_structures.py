@@ -275,6 +275,6 @@ def test_noise_in_the_training_rows_is_taken_out(structure):
 def test_all_structures_can_be_compared():
     X = overlapping(150, 2)
     grid = {"n_components": [1, 2], "covariance_type": [*SHARING, *SAME]}
-    results = select_mixture(GaussianMixture(random_state=0), X, grid).results_
+    results = select_mixture(GaussianMixture(random_state=0), X, grid).cv_results_
     assert len(results["bic"]) == 2 * 16
     assert np.all(np.isfinite(results["bic"]))
