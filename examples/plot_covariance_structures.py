@@ -74,7 +74,7 @@ def draw_ellipses(axis, mixture):
 # %%
 # Which suits the wines?
 # ----------------------
-# 178 wines of three cultivars, 13 measurements each. One covariance matrix has 91 numbers: three of
+# 178 wines of three cultivars, 13 measurements each. A covariance matrix has 91 numbers: three of
 # them are too many for so few wines, and variances alone leave out that measurements go together.
 # VVE lets all clusters have the same axes and variances of their own along them. Three of its
 # clusters are the cultivars; BIC, which knows nothing of those, splits off a few more wines.
