@@ -16,6 +16,10 @@ from skmix._mixtures import categorical
 settings.register_profile(
     "skmix", derandomize=True, deadline=None, database=None, max_examples=25, print_blob=True
 )
+# Other and more examples each time, printed where they fail: pytest --hypothesis-profile=nightly
+settings.register_profile(
+    "nightly", derandomize=False, deadline=None, database=None, max_examples=100, print_blob=True
+)
 settings.load_profile("skmix")
 
 

@@ -11,17 +11,25 @@ from typing import NamedTuple
 import numpy as np
 import oracles
 import pytest
+from own_families import Poisson, PoissonParams
+from scipy.stats import norm, poisson
 
 from skmix._engine.em import em, predict_proba, score_samples
 from skmix._families import (
+    Categorical,
+    CategoricalParams,
     DiagonalGaussian,
     Frame,
     FullGaussian,
     GaussianFamily,
     GaussianParams,
+    Packing,
+    ScaleFamily,
+    ScaleParams,
     SphericalGaussian,
     TiedGaussian,
 )
+from skmix._mixtures.categorical import StateSource
 from skmix._rows.sources import ArraySource
 
 
@@ -46,6 +54,8 @@ class Case(NamedTuple):
     def covariance_type(self):
         return self.family.covariance_type
 
+    name = covariance_type
+
     def dense(self, params):
         return oracles.dense(self.covariance_type, params.covariances, *params.means.shape)
 
@@ -69,6 +79,16 @@ class Case(NamedTuple):
         factors = np.linalg.cholesky(self.dense(params))
         noise = rng.standard_normal((n_samples, params.means.shape[1]))
         return params.means[labels] + np.einsum("nij,nj->ni", factors[labels], noise)
+
+    def draw_component(self, rng, params, component, n_samples):
+        """Rows of one component, drawn without skmix."""
+        one = params._replace(weights=np.eye(len(params.weights))[component])
+        return self.draw(rng, one, n_samples)
+
+    def log_joint(self, params, X):
+        """Log weight + log density (n_components, 1, n_samples), by scipy."""
+        joint = oracles.weighted_log_prob(X, params.weights, params.means, self.dense(params))
+        return joint.T[:, None]
 
     def problem(self, seed, n_samples=300, n_components=3, n_features=4, **options):
         """A random mixture and rows drawn from it."""
@@ -115,6 +135,138 @@ FAMILIES = [
 ]
 
 every_family = pytest.mark.parametrize("case", FAMILIES, ids=lambda case: case.covariance_type)
+
+
+class OtherCase:
+    """A family whose parameters know no frame, and what an oracle needs of it."""
+
+    name: str
+
+    def log_joint(self, params, X):
+        """Log weight + log density (n_components, n_parts, n_samples) of rows."""
+        raise NotImplementedError
+
+    def draw_component(self, rng, params, component, n_samples):
+        raise NotImplementedError
+
+    def random_params(self, rng):
+        raise NotImplementedError
+
+    def family_and_source(self, X, sample_weight):
+        raise NotImplementedError
+
+    def problem(self, seed, n_samples=300):
+        rng = np.random.default_rng(seed)
+        params = self.random_params(rng)
+        n_components = len(params.weights)
+        weights = params.weights.reshape(n_components, -1)[:, 0]
+        counts = rng.multinomial(n_samples, weights)
+        rows = [self.draw_component(rng, params, k, n) for k, n in enumerate(counts)]
+        return params, rng.permutation(np.concatenate(rows))
+
+    @contextmanager
+    def bound(self, X, sample_weight=None):
+        """An open source of the rows, and the family."""
+        family, source = self.family_and_source(X, sample_weight)
+        with source:
+            yield source, family
+
+
+class CategoricalCase(OtherCase):
+    """Three columns of answers, some of them missing; rows are codes."""
+
+    name = "categorical"
+    n_categories = (2, 3, 4)
+
+    def random_params(self, rng):
+        tables = [rng.dirichlet(np.full(n, 0.5), size=3) for n in self.n_categories]
+        return CategoricalParams(np.array([0.5, 0.3, 0.2]), np.concatenate(tables, axis=1))
+
+    def tables(self, params):
+        return np.split(params.probabilities, np.cumsum(self.n_categories)[:-1], axis=1)
+
+    def draw_component(self, rng, params, component, n_samples):
+        columns = [
+            rng.choice(table.shape[1], p=table[component], size=n_samples)
+            for table in self.tables(params)
+        ]
+        return np.stack(columns, axis=1)
+
+    def problem(self, seed, n_samples=300):
+        params, codes = super().problem(seed, n_samples)
+        missing = np.random.default_rng(seed).random(codes.shape) < 0.15
+        return params, np.where(missing, -1, codes)
+
+    def log_joint(self, params, X):
+        joint = oracles.categorical_log_prob(X, params.weights, self.tables(params))
+        return joint.T[:, None]
+
+    def family_and_source(self, X, sample_weight):
+        packing = Packing(list(self.n_categories))
+        return Categorical(packing), StateSource(packing.pack(X), sample_weight, packing=packing)
+
+
+class ScaleCase(OtherCase):
+    """Coordinates of known shape behind known noise: one component per row, or per coordinate."""
+
+    shape, noise_variance = np.array([1.0, 0.5, 0.1]), np.array([0.2, 0.0, 0.3])
+
+    def __init__(self, n_sources):
+        self.n_sources = n_sources
+        self.name = "scales" if n_sources == 1 else "products of scales"
+
+    def random_params(self, rng):
+        weights = np.repeat([[0.5], [0.3], [0.2]], self.n_sources, axis=1)
+        least = np.array([[0.1], [1.0], [5.0]])
+        return ScaleParams(weights, rng.uniform(least, 2 * least, size=weights.shape))
+
+    def draw_component(self, rng, params, component, n_samples, noisy=True):
+        variances = params.variances[component] * self.shape + noisy * self.noise_variance
+        return np.sqrt(variances) * rng.standard_normal((n_samples, 3))
+
+    def log_joint(self, params, X):
+        variances = params.variances * self.shape + self.noise_variance  # (K, d)
+        log_density = norm.logpdf(X.T, scale=np.sqrt(variances)[:, :, None])  # (K, d, n)
+        if self.n_sources == 1:
+            log_density = log_density.sum(axis=1, keepdims=True)
+        return log_density + np.log(params.weights)[:, :, None]
+
+    def family_and_source(self, X, sample_weight):
+        settings = {"rotation": np.eye(3), "origin": np.zeros(3)}
+        family = ScaleFamily(
+            self.shape, np.ones(3), self.noise_variance, self.n_sources, **settings
+        )
+        return family, ArraySource(X, sample_weight)
+
+
+class PoissonCase(OtherCase):
+    """A family of a user's own."""
+
+    name = "Poisson"
+
+    def random_params(self, rng):
+        rates = rng.gamma(2.0, size=(3, 2)) * np.array([[1.0], [4.0], [12.0]])
+        return PoissonParams(np.array([0.5, 0.3, 0.2]), rates)
+
+    def draw_component(self, rng, params, component, n_samples):
+        return rng.poisson(params.rates[component], (n_samples, 2)).astype(float)
+
+    def log_joint(self, params, X):
+        joint = [
+            np.log(weight) + poisson(rates).logpmf(X).sum(axis=1)
+            for weight, rates in zip(params.weights, params.rates, strict=True)
+        ]
+        return np.array(joint)[:, None]
+
+    def family_and_source(self, X, sample_weight):
+        source = ArraySource(X, sample_weight)
+        return Poisson(2).for_rows(source), source
+
+
+# All families, for the tests of what EM asks of each.
+MEMBERS = [*FAMILIES, CategoricalCase(), ScaleCase(1), ScaleCase(3), PoissonCase()]
+
+every_member = pytest.mark.parametrize("case", MEMBERS, ids=lambda case: case.name)
 
 
 def with_holes(X, share=0.2, seed=0):

@@ -83,7 +83,7 @@ def denoise(
             spread = shared.vectors**2 @ within + np.maximum(between - mean**2, 0.0)
             variances[chunk.rows] = np.where(exact, 0.0, spread).T
 
-    source.for_each(visit, 8 * 8 * source.X.shape[1])
+    source.for_each(visit, 8 * 8 * source.n_features)
     return means, variances
 
 

@@ -6,7 +6,8 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._mixtures.gaussian import GaussianMixture
-from .._rows.sources import ArraySource, one_blas_thread
+from .._rows.sources import ArraySource
+from .._rows.threads import one_blas_thread
 from . import wiener
 from .base import Denoiser
 

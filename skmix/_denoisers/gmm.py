@@ -5,7 +5,8 @@ from __future__ import annotations
 from sklearn.base import _fit_context
 
 from .._interface import validation
-from .._mixtures.gaussian import FAMILIES, GaussianMixture
+from .._mixtures.covariance_types import FAMILIES
+from .._mixtures.gaussian import GaussianMixture
 from .._mixtures.wrapping import MixtureBased
 from .base import Denoiser
 from .gaussian import GaussianPrior

@@ -15,7 +15,8 @@ from .._interface import validation
 from .._interface.callbacks import Task
 from .._linalg import matrices as matrices
 from .._mixtures.gaussian import GaussianMixture
-from .._rows.sources import ArraySource, Chunk, Scratch, one_blas_thread
+from .._rows.sources import ArraySource, Chunk, Scratch
+from .._rows.threads import one_blas_thread
 from . import eigenbasis
 from .gaussian import GaussianPrior
 from .scales import Moments, ScaleMixtureDenoiser

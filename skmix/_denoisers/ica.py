@@ -16,7 +16,8 @@ from .._engine import em
 from .._families import ScaleFamily, ScaleParams, spread_scales
 from .._interface import validation
 from .._interface.callbacks import Task
-from .._rows.sources import ArraySource, Chunk, Scratch, one_blas_thread
+from .._rows.sources import ArraySource, Chunk, Scratch
+from .._rows.threads import one_blas_thread
 from .scales import ScaleMixtureDenoiser
 
 # FastICA sees no more rows than this.

@@ -8,7 +8,7 @@ from sklearn.base import _fit_context
 from .._interface import validation
 from .._interface.callbacks import Task
 from .._mixtures.gaussian import GaussianMixture
-from .._rows.sources import one_blas_thread
+from .._rows.threads import one_blas_thread
 from .base import Denoiser
 from .gaussian import GaussianPrior, less_noise
 

@@ -9,8 +9,8 @@ from scipy.stats import norm
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from .._interface import validation
+from .._mixtures.covariance_types import family_in_units
 from .._mixtures.criteria import rows_of_last_step
-from .._mixtures.gaussian import family_in_units
 from .axes import fitted_mixture, get_ax
 
 MAX_COLUMNS = 10

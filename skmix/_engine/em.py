@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol, cast
 import numpy as np
 
 from .._families import Extrapolating, Family, Form
-from .._rows.sources import ArraySource, Chunk, Scratch
+from .._rows.sources import Chunk, Scratch, Source
 from .acceleration import Accepted, PlainSteps, Scheme, SquaredSteps
 from .falls import fall_of
 
@@ -48,7 +48,7 @@ class EMResult(NamedTuple):
 
 
 def em(
-    source: ArraySource,
+    source: Source,
     family: Family,
     params: Any,
     *,
@@ -99,7 +99,7 @@ def em(
 
 
 def em_step(
-    source: ArraySource, family: Family, params: Any, *, hard: bool = False
+    source: Source, family: Family, params: Any, *, hard: bool = False
 ) -> tuple[Any, float]:
     """Update the parameters once; return them and the mean log-likelihood of the old ones."""
     form = family.prepare(params, source.dtype)
@@ -119,7 +119,7 @@ def em_step(
 
 
 def em_step_of_runs(
-    source: ArraySource, family: Family, params: Any, n_runs: int, *, hard: bool = False
+    source: Source, family: Family, params: Any, n_runs: int, *, hard: bool = False
 ) -> tuple[Any, np.ndarray]:
     """Update several runs once, whose components follow one another in the parameters.
 
@@ -131,7 +131,7 @@ def em_step_of_runs(
     return family.maximize(params, statistics), log_likelihoods / source.total_weight
 
 
-def expect(source: ArraySource, form: Form, *, hard: bool = False) -> tuple[float, Any]:
+def expect(source: Source, form: Form, *, hard: bool = False) -> tuple[float, Any]:
     """Make one pass over the rows: total log-likelihood and statistics, in float64.
 
     A ``hard`` pass replaces the responsibilities by zeros and ones, and the log density of a row
@@ -142,7 +142,7 @@ def expect(source: ArraySource, form: Form, *, hard: bool = False) -> tuple[floa
 
 
 def expect_runs(
-    source: ArraySource, form: Form, n_runs: int, *, hard: bool = False
+    source: Source, form: Form, n_runs: int, *, hard: bool = False
 ) -> tuple[np.ndarray, Any]:
     """Make one pass for several runs at once, whose components follow one another.
 
@@ -169,9 +169,7 @@ def expect_runs(
     return log_likelihood, form.statistics(totals)
 
 
-def statistics_of(
-    source: ArraySource, form: Form, resp_of: Callable[[slice, np.ndarray], None]
-) -> Any:
+def statistics_of(source: Source, form: Form, resp_of: Callable[[slice, np.ndarray], None]) -> Any:
     """Sum statistics under given responsibilities; ``resp_of(rows, out)`` writes (K, n)."""
 
     def add(chunk: Chunk, totals: list[np.ndarray], scratch: Scratch) -> None:
@@ -186,7 +184,7 @@ def statistics_of(
     return form.statistics(totals)
 
 
-def score_samples(source: ArraySource, family: Family, params: Any) -> np.ndarray:
+def score_samples(source: Source, family: Family, params: Any) -> np.ndarray:
     """Log density of every row, in nats."""
     log_density = np.empty(source.n_samples, dtype=source.dtype)
 
@@ -203,7 +201,7 @@ def score_samples(source: ArraySource, family: Family, params: Any) -> np.ndarra
     return log_density
 
 
-def predict_proba(source: ArraySource, family: Family, params: Any) -> np.ndarray:
+def predict_proba(source: Source, family: Family, params: Any) -> np.ndarray:
     """Responsibilities of the components for every row, shape (n_samples, n_components)."""
     proba = np.empty((source.n_samples, family.n_components(params)), dtype=source.dtype)
 
@@ -215,7 +213,7 @@ def predict_proba(source: ArraySource, family: Family, params: Any) -> np.ndarra
     return proba
 
 
-def predict(source: ArraySource, family: Family, params: Any) -> np.ndarray:
+def predict(source: Source, family: Family, params: Any) -> np.ndarray:
     """Index of the most probable component of every row."""
     labels = np.empty(source.n_samples, dtype=np.int64)
 
@@ -227,10 +225,10 @@ def predict(source: ArraySource, family: Family, params: Any) -> np.ndarray:
     return labels
 
 
-def observed_shares(source: ArraySource, family: Family, params: Any) -> np.ndarray:
+def observed_shares(source: Source, family: Family, params: Any) -> np.ndarray:
     """Share of the cells that are not missing, (n_components, n_features)."""
     form = family.prepare(params, source.dtype)
-    shape = form.n_components, source.X.shape[1]
+    shape = form.n_components, source.n_features
 
     def zeros() -> list[np.ndarray]:
         return [np.zeros(shape[0]), np.zeros(shape)]
@@ -249,7 +247,7 @@ def observed_shares(source: ArraySource, family: Family, params: Any) -> np.ndar
 
 
 def visit_rows(
-    source: ArraySource,
+    source: Source,
     family: Family,
     params: Any,
     visit: Callable[[Form, Chunk, Scratch], None],

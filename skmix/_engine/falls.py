@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from .._families import Family
-from .._rows.sources import ArraySource
+from .._rows.sources import Source
 from .acceleration import Accepted
 
 # A mean of log densities may be wrong by so many units of rounding of its largest terms.
 UNITS = 8.0
 
 
-def fall_of(source: ArraySource, family: Family, last: Accepted, lower_bound: float) -> float:
+def fall_of(source: Source, family: Family, last: Accepted, lower_bound: float) -> float:
     r"""Return by how much an update lowered the likelihood (nats per row); 0 if by rounding only.
 
     An update :math:`\theta'` of :math:`\theta` that maximises the expected log-likelihood plus a
@@ -25,7 +25,7 @@ def fall_of(source: ArraySource, family: Family, last: Accepted, lower_bound: fl
 
     Parameters
     ----------
-    source : ArraySource
+    source : Source
 
     family : Family
 
@@ -55,5 +55,5 @@ def _concession(family: Any, params: Any, update: Any, total_weight: float) -> f
     return 0.0
 
 
-def _magnitude(family: Any, params: Any, source: ArraySource) -> float:
+def _magnitude(family: Any, params: Any, source: Source) -> float:
     return family.magnitude(params, source) if hasattr(family, "magnitude") else 1.0

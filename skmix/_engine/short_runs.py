@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._families import Family
-from .._rows.sources import ArraySource
+from .._rows.sources import Source
 from .em import EMResult, em, em_step_of_runs
 
 # One rung after the other: (iterations of every run, number of runs kept).
@@ -19,7 +19,7 @@ TOGETHER = 2**16
 
 
 def best_of_short_runs(
-    source: ArraySource,
+    source: Source,
     family: Family,
     starts: Iterable[Any],
     *,
@@ -116,7 +116,7 @@ def draw_by_weight(sample_weight: np.ndarray, n_rows: int, random_state: Any) ->
 
 
 def _advance_together(
-    source: ArraySource,
+    source: Source,
     family: Family,
     runs: list[EMResult],
     n_iter: int,

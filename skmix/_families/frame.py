@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._rows.sources import Chunk, Scratch
+from .._rows.sources import Chunk, Scratch, Source
 
 
 class Frame(NamedTuple):
@@ -35,7 +35,7 @@ class Frame(NamedTuple):
         ``common_scale`` gives all columns one scale, for components whose shape would not
         survive unequal ones.
         """
-        origin = _first_values(source.X).astype(np.float64)
+        origin = _first_values(source).astype(np.float64)
 
         def zeros() -> Any:
             return [np.zeros((3, len(origin)))]
@@ -104,16 +104,16 @@ class Frame(NamedTuple):
         return (z * self.scale[:, None] + self.reference[:, None]).T
 
 
-def _first_values(X: np.ndarray, step: int = 1024) -> np.ndarray:
+def _first_values(source: Source, step: int = 1024) -> np.ndarray:
     """First observed value of every column."""
-    values = X[0].copy()
-    for start in range(0, len(X), step):
+    values = source.take(slice(0, 1)).X[0].copy()
+    for start in range(0, source.n_samples, step):
         empty = np.flatnonzero(np.isnan(values))
         if len(empty) == 0:
             break
-        observed = ~np.isnan(X[start : start + step, empty])
-        rows = np.argmax(observed, axis=0)
-        values[empty] = X[start + rows, empty]
+        X = source.take(slice(start, start + step)).X[:, empty]
+        rows = np.argmax(~np.isnan(X), axis=0)
+        values[empty] = X[rows, np.arange(len(empty))]
     return values
 
 

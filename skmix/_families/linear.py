@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from .._rows.sources import MIN_CHUNK_ROWS, ArraySource, Chunk, Scratch
+from .._rows.sources import MIN_CHUNK_ROWS, Chunk, Scratch, Source
 from .gaussian import DEAD_SHARE
 from .gaussian_form import MAX_SUMMED_ROWS, log_of_weights
 
@@ -208,7 +208,7 @@ class LinearFamily(ABC):
 
     # What the engine asks of a family ---------------------------------------------------------
 
-    def for_rows(self, source: ArraySource) -> Self:
+    def for_rows(self, source: Source) -> Self:
         """Return a copy that knows what a fit to these rows needs.
 
         That is the sum of the row terms, which belongs to the likelihood, and the largest
@@ -303,7 +303,7 @@ class LinearFamily(ABC):
             counts = np.where(dead, 0.0, counts)
         return self.estimate(counts / total, means, counts)
 
-    def magnitude(self, params: Any, source: ArraySource) -> float:
+    def magnitude(self, params: Any, source: Source) -> float:
         """Return the mean size, over the rows, of the terms of a log density (nats)."""
         form = LinearForm(self, params, np.dtype(np.float64))
         sizes: dict[int, float] = {}

@@ -109,7 +109,9 @@ def check_sample_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
             "Sample weights must contain at least one non-zero number; sample_weight is zero for "
             "every row. Pass sample_weight=None to weight all rows alike."
         )
-    sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    sample_weight = _check_sample_weight(
+        _as_numbers(sample_weight, "sample_weight"), X, dtype=np.float64
+    )
     if np.any(sample_weight < 0):
         row = int(np.argmin(sample_weight))
         raise ValueError(
@@ -208,9 +210,7 @@ def check_features(estimator: Any, features: Any) -> np.ndarray:
 
 def check_weights_init(weights: Any, n_components: int) -> np.ndarray:
     """Check given weights, with scikit-learn's texts; rounding of a sum to 1 is taken back."""
-    weights = check_array(
-        weights, dtype=[np.float64, np.float32], ensure_2d=False, input_name="weights_init"
-    )
+    weights = _as_numbers(weights, "weights_init")
     _check_shape(weights, (n_components,), "weights")
     if np.any(weights < 0.0) or np.any(weights > 1.0 + ROUNDED_SUM):
         raise ValueError(
@@ -235,9 +235,7 @@ def normalised(weights: np.ndarray) -> np.ndarray:
 
 def check_means_init(means: Any, n_components: int, n_features: int) -> np.ndarray:
     """Check starting means, with scikit-learn's texts."""
-    means = check_array(
-        means, dtype=[np.float64, np.float32], ensure_2d=False, input_name="means_init"
-    )
+    means = _as_numbers(means, "means_init")
     _check_shape(means, (n_components, n_features), "means")
     return means.astype(np.float64)
 
@@ -246,13 +244,7 @@ def check_matrices(
     matrices: Any, family: GaussianFamily, n_components: int, n_features: int, what: str
 ) -> np.ndarray:
     """Check precisions or covariances, with scikit-learn's texts; return them in float64."""
-    matrices = check_array(
-        matrices,
-        dtype=[np.float64, np.float32],
-        ensure_2d=False,
-        allow_nd=True,
-        input_name=f"{what}s_init" if what == "precision" else f"{what}s",
-    )
+    matrices = _as_numbers(matrices, f"{what}s_init" if what == "precision" else f"{what}s")
     name = f"{family.covariance_type} {what}"
     _check_shape(matrices, family.covariance_shape(n_components, n_features), name)
     matrices = matrices.astype(np.float64)
@@ -271,6 +263,17 @@ def check_matrices(
             f"'{name}' should be symmetric, positive-definite, but at least one {reason}"
         )
     return matrices
+
+
+def _as_numbers(values: Any, name: str) -> np.ndarray:
+    """Return finite floats of any shape; whatever is wrong, the error names the parameter."""
+    options = {"ensure_2d": False, "allow_nd": True, "ensure_min_samples": 0}
+    try:
+        return check_array(values, dtype=[np.float64, np.float32], input_name=name, **options)
+    except (TypeError, ValueError) as error:
+        if name in str(error):
+            raise
+        raise type(error)(f"{name} must be an array of numbers. {error}") from error
 
 
 def _check_shape(array: np.ndarray, shape: tuple[int, ...], name: str) -> None:

@@ -1,35 +1,26 @@
-"""What all mixture estimators share: restarts of EM, scoring, sampling, criteria."""
+"""What all mixture estimators share: a fit by EM, from as many starts as are asked for."""
 
 from __future__ import annotations
 
 import operator
 import warnings
-from abc import ABCMeta, abstractmethod
+from abc import abstractmethod
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.base import BaseEstimator, DensityMixin, _fit_context
+from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from .._engine import em, few_rows
+from .._engine import em
 from .._families import Family
 from .._interface import validation
 from .._interface.callbacks import CallbackSupportMixin, FitProgress, Task
 from .._interface.convergence import warn_of_fall
-from .._interface.html import FittedFactsMixin
-from .._interface.versions import VersionedMixin
-from .._rows.sources import ArraySource, one_blas_thread
+from .._rows.sources import ArraySource, Source
 from ..exceptions import DegenerateComponentWarning, user_level
-
-# What takes the place of the engine's row-wise functions where rows are few.
-SCORES_OF_FEW = {
-    em.predict: few_rows.predict,
-    em.predict_proba: few_rows.predict_proba,
-    em.score_samples: few_rows.score_samples,
-}
+from .fitted import FittedMixture
 
 
 class Run(NamedTuple):
@@ -39,20 +30,13 @@ class Run(NamedTuple):
     repairs: list[str]  # sentences about what was repaired in the start
 
 
-class BaseMixture(
-    FittedFactsMixin,
-    CallbackSupportMixin,
-    DensityMixin,
-    VersionedMixin,
-    BaseEstimator,
-    metaclass=ABCMeta,
-):
-    """Interface of a mixture; subclasses say what a component is and where EM starts."""
+class BaseMixture(CallbackSupportMixin, FittedMixture):
+    """A mixture that EM fits; subclasses say what a component is and where EM starts."""
 
     # What a subclass defines ------------------------------------------------------------------
 
     @abstractmethod
-    def _make_family(self, source: ArraySource) -> Family:
+    def _make_family(self, source: Source) -> Family:
         """Return the family that a fit to these rows uses."""
 
     @abstractmethod
@@ -60,16 +44,12 @@ class BaseMixture(
         """Return the starting parameters that the user gave, or those of the last fit."""
 
     @abstractmethod
-    def _start(self, source: ArraySource, family: Any, given: dict, random_state: Any) -> Any:
+    def _start(self, source: Source, family: Any, given: dict, random_state: Any) -> Any:
         """Return starting parameters and sentences about repairs."""
 
     @abstractmethod
     def _attributes(self, family: Any, params: Any, dtype: Any) -> dict[str, Any]:
         """Return learned attributes, in the units of the rows."""
-
-    @abstractmethod
-    def _fitted_family(self) -> tuple[Any, Any]:
-        """Return the family and the parameters that the learned attributes describe."""
 
     # What helps where the likelihood falls.
     _fall_remedy = (
@@ -79,7 +59,7 @@ class BaseMixture(
 
     _accelerate = False  # whether EM extrapolates; the family must be able to
 
-    def _fit_source(self, X: Any, sample_weight: Any) -> tuple[Any, Any, ArraySource]:
+    def _fit_source(self, X: Any, sample_weight: Any) -> tuple[Any, Any, Source]:
         """Return the checked rows and weights, and a source of what a fit visits."""
         rows = validation.validate_mapped_rows(self, X, ensure_min_samples=2)
         self._check_rows(rows, reset=True)
@@ -92,9 +72,6 @@ class BaseMixture(
         self._check_fit_parameters(X, weight)
         return rows, sample_weight, ArraySource(X, weight, incomplete=incomplete)
 
-    def _check_rows(self, X: np.ndarray, *, reset: bool) -> None:
-        """Refuse rows that components cannot take, those of a fit if `reset`; NaN passed."""
-
     def _check_fit_parameters(self, X: np.ndarray, sample_weight: np.ndarray | None) -> None:
         n_samples = len(X)
         if n_samples < self.n_components:
@@ -105,17 +82,17 @@ class BaseMixture(
                 "components as there are rows."
             )
 
-    def _rank(self, source: ArraySource, family: Any, result: em.EMResult) -> Any:
+    def _rank(self, source: Source, family: Any, result: em.EMResult) -> Any:
         """Return what compares the results of runs: the largest is the best."""
         return result.lower_bound
 
     def _reseed(
-        self, source: ArraySource, family: Any, given: dict, params: Any, random_state: Any
+        self, source: Source, family: Any, given: dict, params: Any, random_state: Any
     ) -> Any:
         """Return parameters to go on from, or None where a run needs no second try."""
         return None
 
-    def _repairs(self, source: ArraySource, family: Any, params: Any) -> list[str]:
+    def _repairs(self, source: Source, family: Any, params: Any) -> list[str]:
         """Return sentences about components that the fit had to repair."""
         dead = np.flatnonzero(params.weights == 0)
         if len(dead) == 0:
@@ -228,9 +205,9 @@ class BaseMixture(
     def _continues(self) -> bool:
         return self.warm_start and hasattr(self, "weights_")
 
-    def _best_run(self, source: ArraySource, family: Family, n_init: int, task: Task) -> Run:
+    def _best_run(self, source: Source, family: Family, n_init: int, task: Task) -> Run:
         """Run EM from every start; return the run of highest likelihood."""
-        given = self._given_start(family, source.X.shape[1])
+        given = self._given_start(family, source.n_features)
         random_state = check_random_state(self.random_state)
         best: Run | None = None
         best_rank: Any = None
@@ -301,213 +278,6 @@ class BaseMixture(
             )
         if repairs:
             warnings.warn(" ".join(repairs), DegenerateComponentWarning, stacklevel=user_level())
-
-    # Using a fit ------------------------------------------------------------------------------
-
-    def predict(self, X):
-        """Return the most probable component of every row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The rows, NaN where a cell is missing.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,)
-            Component indices.
-
-        Examples
-        --------
-        >>> from skmix import GaussianMixture
-        >>> gm = GaussianMixture.from_parameters([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]])
-        >>> gm.predict([[1.0], [3.0]])
-        array([0, 1])
-        """
-        return self._score_rows(em.predict, self._validate_rows(X))
-
-    def predict_proba(self, X):
-        """Return the responsibilities of the components for every row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The rows, NaN where a cell is missing.
-
-        Returns
-        -------
-        resp : ndarray of shape (n_samples, n_components)
-            Posterior probabilities of the components; rows sum to 1.
-
-        Examples
-        --------
-        >>> from skmix import GaussianMixture
-        >>> gm = GaussianMixture.from_parameters([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]])
-        >>> gm.predict_proba([[2.0]])
-        array([[0.5, 0.5]])
-        """
-        return self._score_rows(em.predict_proba, self._validate_rows(X))
-
-    def score_samples(self, X):
-        """Return the log density of every row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The rows, NaN where a cell is missing.
-
-        Returns
-        -------
-        log_prob : ndarray of shape (n_samples,)
-            Natural logarithms of the density (nats); of the observed cells, where cells are
-            missing, and 0 for a row that is entirely missing.
-
-        Examples
-        --------
-        >>> from skmix import GaussianMixture
-        >>> gm = GaussianMixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
-        >>> gm.score_samples([[0.0]]).round(4)
-        array([-0.9189])
-        """
-        X = self._validate_rows(X)
-        log_prob = self._score_rows(em.score_samples, X)
-        # Rows that are entirely missing score 0, not the rounding of a sum of weights.
-        near = np.flatnonzero(np.abs(log_prob) < 1e-4)
-        if len(near):
-            log_prob[near[np.isnan(X[near]).all(axis=1)]] = 0.0
-        return log_prob
-
-    def score(self, X, y=None):
-        """Return the mean log density of the rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The rows, NaN where a cell is missing.
-
-        y : Ignored
-            Not used, present for API consistency by convention.
-
-        Returns
-        -------
-        log_likelihood : float
-            Mean log-likelihood per row (nats).
-
-        Examples
-        --------
-        >>> from skmix import GaussianMixture
-        >>> gm = GaussianMixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
-        >>> round(gm.score([[-1.0], [1.0]]), 4)
-        -1.4189
-        """
-        return float(np.mean(self.score_samples(X), dtype=np.float64))
-
-    def sample(self, n_samples=1):
-        """Draw rows from the fitted mixture.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of rows.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            The rows, grouped by component.
-
-        y : ndarray of shape (n_samples,)
-            The component of every row.
-
-        Examples
-        --------
-        >>> from skmix import GaussianMixture
-        >>> gm = GaussianMixture.from_parameters([1.0], [[0.0, 0.0]], [[[1.0, 0], [0, 1.0]]])
-        >>> X, y = gm.sample(3)
-        >>> X.shape, y
-        ((3, 2), array([0, 0, 0]))
-        """
-        check_is_fitted(self)
-        validation.check_n_samples(n_samples)
-        return self._sample(n_samples, check_random_state(self.random_state))
-
-    @one_blas_thread()
-    def _sample(self, n_samples, random_state):
-        family, params = self._fitted_family()
-        counts = random_state.multinomial(n_samples, params.weights / params.weights.sum())
-        X = [family.sample(params, k, int(n), random_state) for k, n in enumerate(counts)]
-        return np.concatenate(X), np.repeat(np.arange(len(counts)), counts)
-
-    def aic(self, X):
-        """Return Akaike's information criterion on the rows; lower is better.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The rows, NaN where a cell is missing.
-
-        Returns
-        -------
-        aic : float
-            -2 log-likelihood + 2 (number of free parameters).
-
-        Examples
-        --------
-        >>> from skmix import GaussianMixture
-        >>> gm = GaussianMixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
-        >>> round(gm.aic([[-1.0], [1.0]]), 4)
-        9.6758
-        """
-        return -2.0 * self.score(X) * _num_samples(X) + 2.0 * self._n_parameters()
-
-    def bic(self, X):
-        """Return the Bayesian information criterion on the rows; lower is better.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The rows, NaN where a cell is missing.
-
-        Returns
-        -------
-        bic : float
-            -2 log-likelihood + log(n_samples) (number of free parameters).
-
-        Examples
-        --------
-        >>> from skmix import GaussianMixture
-        >>> gm = GaussianMixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
-        >>> round(gm.bic([[-1.0], [1.0]]), 3)
-        7.062
-        """
-        n_samples = _num_samples(X)
-        return -2.0 * self.score(X) * n_samples + self._n_parameters() * float(np.log(n_samples))
-
-    def _n_parameters(self):
-        family, params = self._fitted_family()
-        return family.n_parameters(params)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
-
-    def _log_prob_of_few(self, X) -> np.ndarray | None:
-        """Log weight + log density (n_components, n_rows) of rows so few that this is quicker."""
-        return None
-
-    def _validate_rows(self, X):
-        validation.check_fitted(self)
-        rows = validation.validate_mapped_rows(self, X, reset=False)
-        self._check_rows(rows, reset=False)
-        return rows
-
-    def _score_rows(self, score, X):
-        """Apply one of the engine's row-wise functions to validated rows."""
-        log_prob = self._log_prob_of_few(X)
-        if log_prob is not None:
-            return SCORES_OF_FEW[score](log_prob, X.dtype)
-        with ArraySource(X) as source:
-            return score(source, *self._fitted_family())
 
 
 def names(components: np.ndarray) -> str:

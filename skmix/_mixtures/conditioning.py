@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -10,21 +11,24 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._engine import em, posteriors
 from .._interface import validation
-from .._rows.sources import ArraySource, one_blas_thread
+from .._rows.sources import ArraySource
+from .._rows.threads import one_blas_thread
+from .fitted import FittedMixture
 
 
-class ConditioningMixin:
+class ConditioningMixin(FittedMixture):
     """What a fitted mixture says of some features given others."""
 
-    # What the mixture provides.
-    _validate_rows: Any
-    _fitted_family: Any
-    _score_rows: Any
-    _new_mixture: Any
     random_state: Any
     weights_: np.ndarray
     means_: np.ndarray
     covariances_: np.ndarray
+
+    @abstractmethod
+    def _new_mixture(
+        self, weights: np.ndarray, means: np.ndarray, covariances: np.ndarray, features: np.ndarray
+    ) -> Any:
+        """Return a fitted mixture of some features, with this one's other settings."""
 
     @one_blas_thread()
     def marginal(self, features):

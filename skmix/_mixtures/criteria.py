@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import entr
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-if TYPE_CHECKING:
-    from .base import BaseMixture as _Mixture
-else:
-    _Mixture = object
+from .fitted import FittedMixture
 
 
 class Criteria(NamedTuple):
@@ -53,7 +50,7 @@ def rows_of_last_step(estimator: Any, X: Any) -> Any:
     return X
 
 
-class ClassificationCriteria(_Mixture):
+class ClassificationCriteria(FittedMixture):
     """Adds `n_parameters`, `icl`, `sabic` and `entropy` to a mixture."""
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import xlogy
@@ -13,13 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 from .._engine import em
 from .._interface import validation
 from .._rows.merge import merge_rows
-from .._rows.sources import one_blas_thread
+from .._rows.threads import one_blas_thread
 from . import information
-
-if TYPE_CHECKING:
-    from .base import BaseMixture as _Mixture
-else:
-    _Mixture = object
+from .fitted import FittedMixture
 
 
 class GoodnessOfFit(NamedTuple):
@@ -40,7 +36,7 @@ class StandardErrors(NamedTuple):
     probabilities: list[np.ndarray]  # per column (n_components, n_categories)
 
 
-class LatentClassReports(_Mixture):
+class LatentClassReports(FittedMixture):
     """Adds `goodness_of_fit`, `standard_errors` and `report` to a categorical mixture."""
 
     weights_: np.ndarray

@@ -280,7 +280,7 @@ class Mixture(ClassificationCriteria, BaseMixture):
         if given:
             return given["params"], []
         salt = random_state.randint(2**31)
-        rows = sample_distinct(source.X, source.sample_weight, START_ROWS, salt)
+        rows = sample_distinct(source, START_ROWS, salt)
         X = source.take(rows.indices).X
         starts = list(family.starts(X, rows.weights, self.n_components, random_state))
         self._check_starts(family, starts)

@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._families import Frame
-from .._rows.sources import ArraySource
+from .._rows.sources import Source
 from .._starts.spikes import rounding_variances
 from ..exceptions import user_level
 
@@ -31,7 +31,7 @@ SCREENED, SCREENED_PER_COMPONENT, SORTED = 1024, 8, 2**20
 
 
 def resolve(
-    reg_covar: Any, source: ArraySource, frame: Frame, n_components: int, *, alike: bool = False
+    reg_covar: Any, source: Source, frame: Frame, n_components: int, *, alike: bool = False
 ) -> np.ndarray:
     """Return what is added to the variance of every column (n_features,).
 
@@ -40,7 +40,7 @@ def resolve(
     reg_covar : float or 'auto'
         A valid value of the parameter.
 
-    source : ArraySource
+    source : Source
         The rows of the fit.
 
     frame : Frame
@@ -99,7 +99,7 @@ def described(reg_covar: Any, resolved: np.ndarray) -> str:
     return f"reg_covar='auto' (reg_covar_ is {value})"
 
 
-def _within(source: ArraySource, variances: np.ndarray, n_components: int) -> np.ndarray:
+def _within(source: Source, variances: np.ndarray, n_components: int) -> np.ndarray:
     """Bound the variances within components (n_features,) from below.
 
     Whatever the components, a column varies no less within them than within that many intervals
@@ -118,7 +118,7 @@ def _n_screened(n_components: int) -> int:
     return max(SCREENED, SCREENED_PER_COMPONENT * n_components)
 
 
-def _screen(source: ArraySource, n_components: int) -> np.ndarray:
+def _screen(source: Source, n_components: int) -> np.ndarray:
     """Return cheap lower bounds on the variances within intervals, from some rows.
 
     Of 2 K blocks of equal mass at most K - 1 are cut by the ends of K intervals: the variance
@@ -146,7 +146,7 @@ def _screen(source: ArraySource, n_components: int) -> np.ndarray:
     return bounds
 
 
-def _observed(source: ArraySource, j: int, n_values: int) -> tuple[np.ndarray, np.ndarray]:
+def _observed(source: Source, j: int, n_values: int) -> tuple[np.ndarray, np.ndarray]:
     """Return sorted values of a column and their weights; `n_values` quantiles of more."""
     rows: Any = slice(None)
     if source.n_samples > SORTED:

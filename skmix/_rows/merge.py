@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .sources import Source
+
 # Rows are compared in pieces of this many, so that memory stays small.
 PIECE_ROWS = 100_000
 
@@ -64,10 +66,8 @@ class DistinctRows(NamedTuple):
     share: float  # of all distinct rows, about; 1 if these are all
 
 
-def sample_distinct(
-    X: np.ndarray, sample_weight: np.ndarray | None, n_rows: int, salt: int
-) -> DistinctRows:
-    """Return at most `n_rows` distinct rows of floats.
+def sample_distinct(source: Source, n_rows: int, salt: int) -> DistinctRows:
+    """Return at most `n_rows` distinct rows of a source.
 
     Those of the smallest hashes, in their order: a sample that depends on the weighted rows as a
     set only, taken in one pass and in memory for `n_rows` (a bottom-k sketch). Another `salt`
@@ -79,18 +79,20 @@ def sample_distinct(
     E. Cohen, H. Kaplan, "Summarizing data using bottom-k sketches", PODC 2007.
     :doi:`10.1145/1281100.1281133`
     """
-    factors = np.random.RandomState(salt).randint(0, 2**63, size=X.shape[1] + 1, dtype=np.uint64)
+    rng = np.random.RandomState(salt)
+    factors = rng.randint(0, 2**63, size=source.n_features + 1, dtype=np.uint64)
     hashes = np.empty(0, dtype=np.uint64)
     indices = np.empty(0, dtype=np.int64)
     weights: np.ndarray = np.empty(0)
     limit = np.uint64(2**64 - 1)
-    for start in range(0, len(X), PIECE_ROWS):
-        piece = slice(start, start + PIECE_ROWS)
-        new = _hash_floats(X[piece], 2 * factors + 1)
+    for start in range(0, source.n_samples, PIECE_ROWS):
+        piece = source.take(slice(start, min(start + PIECE_ROWS, source.n_samples)))
+        new = _hash_floats(piece.X, 2 * factors + 1)
         here = np.flatnonzero(new <= limit)
         indices = np.concatenate([indices, start + here])
-        ones = np.ones(len(here)) if sample_weight is None else sample_weight[piece][here]
-        weights = np.concatenate([weights, ones])
+        weight = piece.sample_weight
+        new_weights = np.ones(len(here)) if weight is None else weight[here]
+        weights = np.concatenate([weights, new_weights])
         hashes, first, place = np.unique(
             np.concatenate([hashes, new[here]]), return_index=True, return_inverse=True
         )

@@ -1,4 +1,4 @@
-"""Where the rows live, and on how many threads they are visited.
+"""Where the rows live, and how they are visited.
 
 A source cuts its rows into chunks that fit the cache and visits them on a few threads. Each
 chunk belongs to one *lane*; a lane adds its chunks up in order, and the lanes are added up in
@@ -13,13 +13,15 @@ import itertools
 import math
 import operator
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from typing import Any, NamedTuple
+from contextlib import ExitStack
+from typing import Any, NamedTuple, Self
 
 import numpy as np
-import threadpoolctl
+
+from .threads import blas_threads, quiet
 
 # Long enough that the interpreter lock does not dominate: with chunks below 1 MB four threads were
 # slower than one. Beyond 6 MB nothing is gained.
@@ -102,95 +104,6 @@ class Scratch(threading.local):
         return known is not None and all(map(operator.is_, known[0], made_of))
 
 
-@functools.cache
-def _controller() -> threadpoolctl.ThreadpoolController:
-    return threadpoolctl.ThreadpoolController()
-
-
-def one_openmp_thread() -> Any:
-    """Context in which OpenMP code of other libraries adds up in one order."""
-    return _controller().limit(limits=1, user_api="openmp")
-
-
-def _let_any_thread_limit() -> None:
-    # From threadpoolctl 3.7 on, one thread at a time may limit OpenBLAS and others are ignored.
-    clear = getattr(threadpoolctl.OpenBLASController, "clear_controlling_thread", None)
-    if clear is not None:
-        clear(force=True)
-
-
-class _BlasThreads:
-    """Give all BLAS threads to our own threads while at least one source is open.
-
-    The limit of a BLAS library is one number for the whole process, so concurrent fits share it:
-    the first to open lowers it to one, the last to close restores it.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._n_open = 0
-        self._n_threads = 1
-        self._limiter: Any = None
-
-    @functools.cached_property
-    def _controller(self) -> Any:
-        return _controller().select(user_api="blas")
-
-    def __enter__(self) -> int:
-        with self._lock:
-            if self._n_open == 0:
-                self._n_threads = min(
-                    (lib["num_threads"] for lib in self._controller.info()), default=1
-                )
-                _let_any_thread_limit()
-                self._limiter = self._controller.limit(limits=1)
-            self._n_open += 1
-            return self._n_threads
-
-    def __exit__(self, *exc: Any) -> None:
-        with self._lock:
-            self._n_open -= 1
-            if self._n_open == 0:
-                _let_any_thread_limit()  # the thread that opened first may be another
-                self._limiter.restore_original_limits()
-                _let_any_thread_limit()
-
-
-_blas_threads = _BlasThreads()
-
-
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Context, and decorator, in which products add up in one order; sources have threads."""
-    with _blas_threads:
-        yield
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Context in which other libraries use one thread of BLAS and one of OpenMP."""
-    with _blas_threads, one_openmp_thread():
-        yield
-
-
-@contextmanager
-def worker_threads() -> Iterator[Callable[[Callable[[Any], None], Iterable[Any]], None]]:
-    """Context with a function that calls another with every item, on the threads of BLAS.
-
-    Items are many, and what they write does not overlap.
-    """
-    with ExitStack() as stack:
-        n_threads = stack.enter_context(_blas_threads)
-        pool = ThreadPoolExecutor(n_threads, thread_name_prefix="skmix")
-        stack.callback(pool.shutdown, cancel_futures=True)
-
-        def for_each(task: Callable[[Any], None], items: Iterable[Any]) -> None:
-            run = functools.partial(_quiet, task)
-            list(map(run, items) if n_threads == 1 else pool.map(run, items))
-
-        yield for_each
-
-
 class CastRows:
     """Rows of integers that become floats where they are read, as an array of floats otherwise.
 
@@ -226,16 +139,13 @@ class CastRows:
         return self[:]
 
 
-class ArraySource:
-    """Rows of an array in memory or mapped from a file, with optional weights.
+class Source(ABC):
+    """Rows with optional weights, visited chunk by chunk; a subclass says where they live.
 
     Use it as a context manager: threads live, and BLAS is limited to one thread, inside.
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
-        Floating-point rows; never copied as a whole.
-
     sample_weight : ndarray of shape (n_samples,), default=None
         Non-negative weights; None stands for ones.
 
@@ -248,13 +158,11 @@ class ArraySource:
 
     def __init__(
         self,
-        X: np.ndarray,
         sample_weight: np.ndarray | None = None,
         *,
         in_order: bool = False,
         incomplete: bool = False,
     ) -> None:
-        self.X = X
         self.sample_weight = sample_weight
         self.in_order = in_order
         self.incomplete = incomplete
@@ -262,15 +170,32 @@ class ArraySource:
         self._stack = ExitStack()
         self._pool: ThreadPoolExecutor | None = None
 
-    @property
-    def n_samples(self) -> int:
-        """Number of rows."""
-        return self.X.shape[0]
+    # What a subclass says -----------------------------------------------------------------
 
     @property
+    @abstractmethod
+    def n_samples(self) -> int:
+        """Number of rows."""
+
+    @property
+    @abstractmethod
+    def n_features(self) -> int:
+        """Number of columns."""
+
+    @property
+    @abstractmethod
     def dtype(self) -> np.dtype:
         """Floating-point type of the rows."""
-        return self.X.dtype
+
+    @abstractmethod
+    def take(self, rows: Any) -> Chunk:
+        """Return the rows at these indices, or of this slice, with their weights."""
+
+    # What it does with them ---------------------------------------------------------------
+
+    def all_rows(self) -> np.ndarray:
+        """Return all rows as one array, for what cannot do with chunks."""
+        return self.take(slice(0, self.n_samples)).X
 
     @functools.cached_property
     def total_weight(self) -> float:
@@ -279,8 +204,8 @@ class ArraySource:
             return float(self.n_samples)
         return float(self.sample_weight.sum(dtype=np.float64))
 
-    def __enter__(self) -> ArraySource:
-        n_threads = self._stack.enter_context(_blas_threads)
+    def __enter__(self) -> Self:
+        n_threads = self._stack.enter_context(blas_threads)
         if n_threads > 1 and not self.in_order:
             self._pool = ThreadPoolExecutor(n_threads, thread_name_prefix="skmix")
             # Waiting lanes are dropped when an exception or an interrupt ends the fit.
@@ -310,7 +235,7 @@ class ArraySource:
         def add_lane(lane: list[slice]) -> Any:
             sums = totals if lane is lanes[0] else zeros()
             for rows in lane:
-                add(self._chunk(rows), sums, self.scratch)
+                add(self.take(rows), sums, self.scratch)
             return sums
 
         sums = self._run(add_lane, lanes)
@@ -325,35 +250,70 @@ class ArraySource:
 
         def visit_lane(lane: list[slice]) -> None:
             for rows in lane:
-                visit(self._chunk(rows), self.scratch)
+                visit(self.take(rows), self.scratch)
 
         for _ in self._run(visit_lane, _lanes(self.n_samples, bytes_per_row, 0)):
             pass
 
+    def _run(self, task: Any, lanes: list[list[slice]]) -> Any:
+        """Yield the results of all lanes in order, as soon as they are there."""
+        if self._pool is None or len(lanes) == 1:
+            return (quiet(task, lane) for lane in lanes)
+        return self._pool.map(functools.partial(quiet, task), lanes)
+
+
+class ArraySource(Source):
+    """Rows of an array in memory or mapped from a file.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Floating-point rows; never copied as a whole.
+
+    sample_weight, in_order, incomplete
+        As of a :class:`Source`.
+    """
+
+    def __init__(
+        self, X: np.ndarray, sample_weight: np.ndarray | None = None, **options: bool
+    ) -> None:
+        super().__init__(sample_weight, **options)
+        self.X = X
+
+    @property
+    def n_samples(self) -> int:
+        """Number of rows."""
+        return self.X.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns."""
+        return self.X.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Floating-point type of the rows."""
+        return self.X.dtype
+
     def take(self, rows: Any) -> Chunk:
         """Return the rows at these indices, or of this slice, with their weights."""
-        return self._chunk(rows)
-
-    def _chunk(self, rows: Any) -> Chunk:
         everything = isinstance(rows, slice) and rows == slice(0, self.n_samples)
         if everything and isinstance(self.X, np.ndarray):
             return Chunk(rows, self.X, self.sample_weight)  # the same objects in every pass
         weight = None if self.sample_weight is None else self.sample_weight[rows]
         return Chunk(rows, self.X[rows], weight)
 
-    def _run(self, task: Any, lanes: list[list[slice]]) -> Any:
-        """Yield the results of all lanes in order, as soon as they are there."""
-        if self._pool is None or len(lanes) == 1:
-            return (_quiet(task, lane) for lane in lanes)
-        return self._pool.map(functools.partial(_quiet, task), lanes)
+    def all_rows(self) -> np.ndarray:
+        """Return the array itself."""
+        return self.X
 
 
-class SampledSource(ArraySource):
-    """Some rows of an array, copied chunk by chunk as they are visited.
+class SampledSource(Source):
+    """Some rows of another source, copied chunk by chunk as they are visited.
 
     Parameters
     ----------
-    source : ArraySource
+    source : Source
         The rows to choose from.
 
     indices : ndarray of shape (n_samples,)
@@ -363,31 +323,33 @@ class SampledSource(ArraySource):
         The weight of each chosen row.
     """
 
-    def __init__(
-        self, source: ArraySource, indices: np.ndarray, sample_weight: np.ndarray
-    ) -> None:
-        super().__init__(source.X, sample_weight, incomplete=source.incomplete)
-        self.indices = indices
-        self.weights = sample_weight
+    def __init__(self, source: Source, indices: np.ndarray, sample_weight: np.ndarray) -> None:
+        super().__init__(sample_weight, incomplete=source.incomplete)
+        self.source, self.indices, self.weights = source, indices, sample_weight
 
     @property
     def n_samples(self) -> int:
         """Number of rows chosen."""
         return len(self.indices)
 
-    def _chunk(self, rows: Any) -> Chunk:
-        return Chunk(rows, self.X[self.indices[rows]], self.weights[rows])
+    @property
+    def n_features(self) -> int:
+        """Number of columns."""
+        return self.source.n_features
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Floating-point type of the rows."""
+        return self.source.dtype
+
+    def take(self, rows: Any) -> Chunk:
+        """Return the rows at these places of the choice, with the weights of the choice."""
+        return Chunk(rows, self.source.take(self.indices[rows]).X, self.weights[rows])
 
 
 def _add_up(totals: list[np.ndarray], others: list[np.ndarray]) -> None:
     for total, other in zip(totals, others, strict=True):
         np.add(total, other, out=total)
-
-
-def _quiet(task: Any, lane: list[slice]) -> Any:
-    # Responsibilities that underflow to zero are exact to rounding; error states are per thread.
-    with np.errstate(under="ignore"):
-        return task(lane)
 
 
 def _chunk_rows(bytes_per_row: int, min_rows: int) -> int:

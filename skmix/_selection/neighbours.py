@@ -11,7 +11,8 @@ import numpy as np
 from sklearn.base import clone
 
 from .._families.gaussian import COLLAPSED_SHARE
-from .._mixtures.gaussian import GaussianMixture, family_in_units
+from .._mixtures.covariance_types import family_in_units
+from .._mixtures.gaussian import GaussianMixture
 from .candidates import Fit
 
 # How far the halves of a split move apart, in standard deviations: their variance along the

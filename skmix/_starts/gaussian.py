@@ -9,8 +9,8 @@ import numpy as np
 
 from .._engine.em import em
 from .._families import GaussianFamily, GaussianParams
-from .._rows.sources import ArraySource
-from . import methods, search
+from .._rows.sources import Source
+from . import methods, sampling, search
 
 
 class GaussianStarts(NamedTuple):
@@ -27,7 +27,7 @@ class GaussianStarts(NamedTuple):
 
     def start(
         self,
-        source: ArraySource,
+        source: Source,
         family: GaussianFamily,
         given: dict[str, Any],
         random_state: np.random.RandomState,
@@ -41,7 +41,7 @@ class GaussianStarts(NamedTuple):
         elif self._competes(family):
             params = self._search(source, family, given, random_state)._replace(**given)
         else:
-            X, sample_weight = source.X, source.sample_weight
+            X, sample_weight = source.all_rows(), source.sample_weight
             if source.incomplete:
                 X, sample_weight = methods.complete(
                     X, sample_weight, self.n_components, random_state
@@ -49,11 +49,11 @@ class GaussianStarts(NamedTuple):
             name = "kmeans" if self.init_params == "auto" else self.init_params
             start = methods.make_start(X, sample_weight, self.n_components, name, random_state)
             params = methods.start_params(start, family)._replace(**given)
-        return methods.break_ties(params, family, source.X, random_state)
+        return methods.break_ties(params, family, source, random_state)
 
     def second_try(
         self,
-        source: ArraySource,
+        source: Source,
         family: GaussianFamily,
         given: dict[str, Any],
         params: GaussianParams,
@@ -84,7 +84,7 @@ class GaussianStarts(NamedTuple):
 
     def rank(
         self,
-        source: ArraySource,
+        source: Source,
         family: GaussianFamily,
         params: GaussianParams,
         lower_bound: float,
@@ -107,12 +107,12 @@ class GaussianStarts(NamedTuple):
         affordable = search.searchable(family, len(family.frame.scale))
         return self.init_params == "auto" and self.n_components > 1 and affordable
 
-    def _few_rows(self, source: ArraySource) -> search.FewRows:
-        return search.few_rows(source, self.n_components, np.random.RandomState(0))
+    def _few_rows(self, source: Source) -> sampling.FewRows:
+        return sampling.few_rows(source, self.n_components, np.random.RandomState(0))
 
     def _search(
         self,
-        source: ArraySource,
+        source: Source,
         family: GaussianFamily,
         given: dict[str, Any],
         random_state: np.random.RandomState,
@@ -121,7 +121,7 @@ class GaussianStarts(NamedTuple):
         peer_state = copy.deepcopy(random_state)  # draws what scikit-learn draws
         options: dict[str, Any] = {"tol": self.tol, "max_iter": self.max_iter, "hard": self.hard}
         source.release()
-        few = search.few_rows(source, self.n_components, random_state)
+        few = sampling.few_rows(source, self.n_components, random_state)
         with few.source:
             if "means" in given:
                 few_family = family.for_rows(few.filled)
@@ -129,11 +129,11 @@ class GaussianStarts(NamedTuple):
                 means = (means - few_family.frame.reference) / few_family.frame.scale
                 params = search.start_near(few, few_family, means)
                 return family.entered_from(few_family, params)
-            peer = search.peer_centres(few, self.n_components, peer_state)
+            peer = sampling.peer_centres(few, self.n_components, peer_state)
             params = search.search(
                 few, family.for_rows, peer, self.n_components, random_state, **options
             )
-        more = search.more_rows(source, few.source.n_samples, random_state)
+        more = sampling.more_rows(source, few.source.n_samples, random_state)
         if more is not None and self.max_iter > 0:
             with more:
                 more_family = search.forgiving(family.for_rows(more))

@@ -17,7 +17,8 @@ from .._families import (
     GaussianForm,
     GaussianParams,
 )
-from .._rows.sources import ArraySource, one_openmp_thread
+from .._rows.sources import ArraySource, Source
+from .._rows.threads import one_openmp_thread
 
 # A clustering of this many rows, or rows per component, starts EM as well as one of all rows.
 MIN_START_ROWS = 20_000
@@ -56,7 +57,7 @@ def complete(
 
     Expectations under a single Gaussian keep the correlations that clusters show in.
     """
-    n_rows = max_start_rows(n_components, X)
+    n_rows = max_start_rows(n_components, ArraySource(X))
     if len(X) > n_rows:
         indices = _draw_rows(len(X), n_rows, random_state)
         X = X[indices]
@@ -100,7 +101,7 @@ def make_start(
         else:
             indices = _draw_rows(len(X), n_components, random_state)
         return _start_from_rows(X[indices], len(X))
-    n_rows = max_start_rows(n_components, X)
+    n_rows = max_start_rows(n_components, ArraySource(X))
     n_init = 1
     if len(X) > n_rows:
         n_init = SUBSAMPLE_INITS
@@ -143,10 +144,10 @@ def start_params(start: Start, family: GaussianFamily) -> GaussianParams:
 def break_ties(
     params: GaussianParams,
     family: GaussianFamily,
-    X: np.ndarray,
+    source: Source,
     random_state: np.random.RandomState,
 ) -> tuple[GaussianParams, np.ndarray]:
-    """Move components that start identical, which EM never separates, to random rows of X.
+    """Move components that start identical, which EM never separates, to random rows.
 
     A step of a fraction of a standard deviation is not enough: EM leaves the saddle so slowly
     that it stops there. Returns the parameters and the indices of the components moved.
@@ -155,8 +156,8 @@ def break_ties(
     moved = np.flatnonzero(tied & (params.weights > 0))
     if len(moved):
         means = params.means.copy()
-        indices = random_state.randint(len(X), size=len(moved))
-        moved_to = (X[indices] - family.frame.reference) / family.frame.scale
+        rows = source.take(random_state.randint(source.n_samples, size=len(moved)))
+        moved_to = (rows.X - family.frame.reference) / family.frame.scale
         means[moved] = np.where(np.isnan(moved_to), 0.0, moved_to)  # 0 is the mean of all rows
         params = params._replace(means=means)
     return params, moved
@@ -180,10 +181,10 @@ def _draw_rows(n_samples: int, n_rows: int, random_state) -> np.ndarray:
     return edges[:-1] + (random_state.random_sample(n_rows) * np.diff(edges)).astype(int)
 
 
-def max_start_rows(n_components: int, X: np.ndarray, at_least: int = MIN_START_ROWS) -> int:
+def max_start_rows(n_components: int, source: Source, at_least: int = MIN_START_ROWS) -> int:
     """Return how many rows a start looks at."""
     wanted = max(at_least, START_ROWS_PER_COMPONENT * n_components)
-    affordable = START_BYTES // (X.shape[1] * X.itemsize)
+    affordable = START_BYTES // (source.n_features * source.dtype.itemsize)
     return max(min(wanted, affordable), 20 * n_components)
 
 

@@ -90,7 +90,7 @@ class RunsOfRows:
         self.shared = family.shared_covariance
         self.family = family.side_by_side(n_components)
         self.n_components, self.share, self.hard = n_components, share, hard
-        self.n_features = source.X.shape[1]
+        self.n_features = source.n_features
         self.rounding = rounding / family.frame.scale**2
         self.weight = weights_of(source)
         self.source, self.form_type = source, GaussianForm

@@ -9,7 +9,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from .._families import Frame
 from .._interface import validation
 from .._mixtures import regularisation
-from .._mixtures.gaussian import FAMILIES, GaussianMixture
+from .._mixtures.covariance_types import FAMILIES
+from .._mixtures.gaussian import GaussianMixture
 from .._rows.sources import ArraySource
 from .._starts.methods import INIT_PARAMS
 from .bayes import MixtureBayesClassifier

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from .._interface import validation
 from .._interface.versions import VersionedMixin
-from .._rows.sources import one_thread
+from .._rows.threads import one_thread
 
 MAX_DISTANCES = 50_000_000  # rows times codes; beyond it a fit takes ten seconds and more
 MINI_BATCH = 4096

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._rows.sources import worker_threads
+from .._rows.threads import worker_threads
 from . import _similar
 from ._adaptation import adapted
 from ._conditional import filter_for_noise

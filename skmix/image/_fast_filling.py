@@ -7,7 +7,7 @@ from itertools import count
 
 import numpy as np
 
-from .._rows.sources import worker_threads
+from .._rows.threads import worker_threads
 from ._conditional import Conditional, filter_for_noise
 from ._noise_levels import NoiseStd, variances_of
 from ._patch_mixture import ForEach, Gates, PatchMixture

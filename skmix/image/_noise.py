@@ -7,7 +7,7 @@ from scipy.fft import dctn
 from scipy.linalg import helmert
 from scipy.special import ndtr
 
-from .._rows.sources import one_blas_thread
+from .._rows.threads import one_blas_thread
 from ._arrays import as_float, channels_last, check_axes
 from ._warn import warn_caller
 

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from .._denoisers.base import Denoiser
 from .._denoisers.gaussian import less_noise
 from .._denoisers.gmm import GMMDenoiser
-from .._rows.sources import one_blas_thread
+from .._rows.threads import one_blas_thread
 from ..exceptions import DegenerateComponentWarning
 from ._arrays import as_float
 from ._patch_format import PatchFormat

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._rows.sources import one_blas_thread, worker_threads
+from .._rows.threads import one_blas_thread, worker_threads
 from ._adaptive import Noisy, n_steps_of_adaptation, restore_adaptively
 from ._arrays import Axes, as_dtype, as_float
 from ._colour import in_basis, out_of_basis

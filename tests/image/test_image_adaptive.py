@@ -10,7 +10,7 @@ from scipy.stats import multivariate_normal
 from test_image_denoising import mse, noisy_version, waves
 
 from skmix import GMMDenoiser, ICADenoiser, MVNDenoiser
-from skmix._rows.sources import worker_threads
+from skmix._rows.threads import worker_threads
 from skmix.image import _adaptive, _patches, _similar, denoise, extract_patches, fit_patch_prior
 from skmix.image._adaptation import N_STEPS, PSEUDO_OBSERVATIONS, adapted
 from skmix.image._patch_mixture import Gates, PatchMixture

@@ -22,7 +22,7 @@ from skmix import (
     TransformedDensity,
     select_mixture,
 )
-from skmix._mixtures.gaussian import family_in_units
+from skmix._mixtures.covariance_types import family_in_units
 from skmix._selection import neighbours
 from skmix.exceptions import DegenerateComponentWarning
 

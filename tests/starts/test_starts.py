@@ -17,9 +17,8 @@ from skmix import DiagonalGMM, GaussianMixture
 from skmix._engine.em import EMResult, em_step, em_step_of_runs
 from skmix._engine.short_runs import _may_catch_up, join_runs, split_runs
 from skmix._rows.merge import sample_distinct
-from skmix._rows.sources import SampledSource
-from skmix._starts import clusters, spikes
-from skmix._starts import search as _gaussian_starts
+from skmix._rows.sources import ArraySource, SampledSource
+from skmix._starts import clusters, sampling, search, spikes
 from skmix.exceptions import DegenerateComponentWarning
 
 SEEDS = range(10)
@@ -337,12 +336,12 @@ def test_a_weight_is_a_repetition_in_any_order(covariance_type, n_components):
 
 @pytest.mark.parametrize("n_samples", [1000, 6000])
 def test_a_weight_is_a_repetition_where_rows_are_drawn(monkeypatch, n_samples):
-    monkeypatch.setattr(_gaussian_starts, "ALL_ROWS", 200)
-    monkeypatch.setattr(_gaussian_starts, "SAMPLED_ROWS", 200)
+    monkeypatch.setattr(sampling, "ALL_ROWS", 200)
+    monkeypatch.setattr(sampling, "SAMPLED_ROWS", 200)
     monkeypatch.setattr("skmix._starts.methods.START_ROWS_PER_COMPONENT", 1)
     medium = []
     monkeypatch.setattr(
-        _gaussian_starts,
+        sampling,
         "SampledSource",
         lambda *args: medium.append(args) or SampledSource(*args),
     )
@@ -366,7 +365,7 @@ def test_distinct_rows_are_those_of_numpy(dtype):
     keys = np.where(np.isnan(X), 99.0, X + 0.0)
     expected, inverse = np.unique(keys, axis=0, return_inverse=True)
     totals = np.bincount(inverse.ravel(), weight)
-    indices, weights, share = sample_distinct(X, weight, 10**6, salt=0)
+    indices, weights, share = sample_distinct(ArraySource(X, weight), 10**6, salt=0)
     assert share == 1.0
     order = np.lexsort(keys[indices].T[::-1])
     np.testing.assert_array_equal(keys[indices][order], expected)
@@ -376,9 +375,9 @@ def test_distinct_rows_are_those_of_numpy(dtype):
 def test_samples_of_rows_are_even_and_change_with_the_salt(monkeypatch):
     monkeypatch.setattr("skmix._rows.merge.PIECE_ROWS", 300)
     X = np.arange(4000.0)[:, None]
-    one, weights, share = sample_distinct(X, None, 500, salt=1)
-    other = sample_distinct(X, None, 500, salt=2).indices
-    whole = sample_distinct(X, None, 4000, salt=1).indices
+    one, weights, share = sample_distinct(ArraySource(X), 500, salt=1)
+    other = sample_distinct(ArraySource(X), 500, salt=2).indices
+    whole = sample_distinct(ArraySource(X), 4000, salt=1).indices
     assert share == pytest.approx(500 / 4000, rel=5 / np.sqrt(500))
     assert len(one) == len(np.unique(one)) == 500 and np.all(weights == 1.0)
     np.testing.assert_array_equal(one, whole[:500])
@@ -473,15 +472,15 @@ def test_no_iteration_returns_the_end_of_the_short_runs():
 def test_a_dead_component_starts_again_where_the_likelihood_gains(monkeypatch):
     X = np.concatenate([overlapping(100, 2) + 9.0 * k for k in range(3)])
     good = GaussianMixture(3, random_state=0).fit(X)
-    search = _gaussian_starts.search
+    search_well = search.search
 
     def search_badly(*args, **options):
-        best = search(*args, **options)
+        best = search_well(*args, **options)
         means = best.means.copy()
         means[0] = 1e6  # no row is near
         return best._replace(means=means)
 
-    monkeypatch.setattr(_gaussian_starts, "search", search_badly)
+    monkeypatch.setattr(search, "search", search_badly)
     mixture = GaussianMixture(3, random_state=0).fit(X)
     assert mixture.lower_bound_ == pytest.approx(good.lower_bound_, abs=2e-3)
     np.testing.assert_allclose(np.sort(mixture.weights_), [1 / 3] * 3, atol=0.01)

@@ -1,0 +1,40 @@
+"""What `covariance_type` means: the one place that goes from the word to a family."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from .._families import (
+    DiagonalGaussian,
+    Frame,
+    FullGaussian,
+    GaussianFamily,
+    GaussianParams,
+    SphericalGaussian,
+    TiedGaussian,
+)
+
+FAMILIES: dict[str, type[GaussianFamily]] = {
+    family.covariance_type: family
+    for family in (FullGaussian, TiedGaussian, DiagonalGaussian, SphericalGaussian)
+}
+
+
+def family_in_units(mixture: Any) -> tuple[GaussianFamily, GaussianParams]:
+    """Return a fitted mixture, also scikit-learn's, as a family in the units of its rows."""
+    params = GaussianParams(
+        np.asarray(mixture.weights_, dtype=np.float64),
+        np.asarray(mixture.means_, dtype=np.float64),
+        None,
+        np.asarray(mixture.precisions_cholesky_, dtype=np.float64),
+    )
+    return _plain_family(FAMILIES[mixture.covariance_type], params.means.shape[1]), params
+
+
+@functools.lru_cache(maxsize=16)
+def _plain_family(family_type: type[GaussianFamily], n_features: int) -> GaussianFamily:
+    """Return a family in the coordinates of the rows; it knows of no fit."""
+    return family_type(Frame.identity(n_features))

@@ -1,0 +1,247 @@
+"""What every fitted mixture answers: components, densities, new rows, criteria."""
+
+from __future__ import annotations
+
+from abc import ABCMeta, abstractmethod
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _num_samples, check_is_fitted
+
+from .._engine import em, few_rows
+from .._interface import validation
+from .._interface.html import FittedFactsMixin
+from .._interface.versions import VersionedMixin
+from .._rows.sources import ArraySource
+from .._rows.threads import one_blas_thread
+
+# What takes the place of the engine's row-wise functions where rows are few.
+SCORES_OF_FEW = {
+    em.predict: few_rows.predict,
+    em.predict_proba: few_rows.predict_proba,
+    em.score_samples: few_rows.score_samples,
+}
+
+
+class FittedMixture(
+    FittedFactsMixin, DensityMixin, VersionedMixin, BaseEstimator, metaclass=ABCMeta
+):
+    """A mixture as its users see it once it is fitted."""
+
+    # What a subclass defines ------------------------------------------------------------------
+
+    @abstractmethod
+    def _fitted_family(self) -> tuple[Any, Any]:
+        """Return the family and the parameters that the learned attributes describe."""
+
+    def _check_rows(self, X: np.ndarray, *, reset: bool) -> None:
+        """Refuse rows that components cannot take, those of a fit if `reset`; NaN passed."""
+
+    # What it answers --------------------------------------------------------------------------
+
+    def predict(self, X):
+        """Return the most probable component of every row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows, NaN where a cell is missing.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Component indices.
+
+        Examples
+        --------
+        >>> from skmix import GaussianMixture
+        >>> gm = GaussianMixture.from_parameters([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]])
+        >>> gm.predict([[1.0], [3.0]])
+        array([0, 1])
+        """
+        return self._score_rows(em.predict, self._validate_rows(X))
+
+    def predict_proba(self, X):
+        """Return the responsibilities of the components for every row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows, NaN where a cell is missing.
+
+        Returns
+        -------
+        resp : ndarray of shape (n_samples, n_components)
+            Posterior probabilities of the components; rows sum to 1.
+
+        Examples
+        --------
+        >>> from skmix import GaussianMixture
+        >>> gm = GaussianMixture.from_parameters([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]])
+        >>> gm.predict_proba([[2.0]])
+        array([[0.5, 0.5]])
+        """
+        return self._score_rows(em.predict_proba, self._validate_rows(X))
+
+    def score_samples(self, X):
+        """Return the log density of every row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows, NaN where a cell is missing.
+
+        Returns
+        -------
+        log_prob : ndarray of shape (n_samples,)
+            Natural logarithms of the density (nats); of the observed cells, where cells are
+            missing, and 0 for a row that is entirely missing.
+
+        Examples
+        --------
+        >>> from skmix import GaussianMixture
+        >>> gm = GaussianMixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
+        >>> gm.score_samples([[0.0]]).round(4)
+        array([-0.9189])
+        """
+        X = self._validate_rows(X)
+        log_prob = self._score_rows(em.score_samples, X)
+        # Rows that are entirely missing score 0, not the rounding of a sum of weights.
+        near = np.flatnonzero(np.abs(log_prob) < 1e-4)
+        if len(near):
+            log_prob[near[np.isnan(X[near]).all(axis=1)]] = 0.0
+        return log_prob
+
+    def score(self, X, y=None):
+        """Return the mean log density of the rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows, NaN where a cell is missing.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        log_likelihood : float
+            Mean log-likelihood per row (nats).
+
+        Examples
+        --------
+        >>> from skmix import GaussianMixture
+        >>> gm = GaussianMixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
+        >>> round(gm.score([[-1.0], [1.0]]), 4)
+        -1.4189
+        """
+        return float(np.mean(self.score_samples(X), dtype=np.float64))
+
+    def sample(self, n_samples=1):
+        """Draw rows from the fitted mixture.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            The rows, grouped by component.
+
+        y : ndarray of shape (n_samples,)
+            The component of every row.
+
+        Examples
+        --------
+        >>> from skmix import GaussianMixture
+        >>> gm = GaussianMixture.from_parameters([1.0], [[0.0, 0.0]], [[[1.0, 0], [0, 1.0]]])
+        >>> X, y = gm.sample(3)
+        >>> X.shape, y
+        ((3, 2), array([0, 0, 0]))
+        """
+        check_is_fitted(self)
+        validation.check_n_samples(n_samples)
+        return self._sample(n_samples, check_random_state(self.random_state))
+
+    @one_blas_thread()
+    def _sample(self, n_samples, random_state):
+        family, params = self._fitted_family()
+        counts = random_state.multinomial(n_samples, params.weights / params.weights.sum())
+        X = [family.sample(params, k, int(n), random_state) for k, n in enumerate(counts)]
+        return np.concatenate(X), np.repeat(np.arange(len(counts)), counts)
+
+    def aic(self, X):
+        """Return Akaike's information criterion on the rows; lower is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows, NaN where a cell is missing.
+
+        Returns
+        -------
+        aic : float
+            -2 log-likelihood + 2 (number of free parameters).
+
+        Examples
+        --------
+        >>> from skmix import GaussianMixture
+        >>> gm = GaussianMixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
+        >>> round(gm.aic([[-1.0], [1.0]]), 4)
+        9.6758
+        """
+        return -2.0 * self.score(X) * _num_samples(X) + 2.0 * self._n_parameters()
+
+    def bic(self, X):
+        """Return the Bayesian information criterion on the rows; lower is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows, NaN where a cell is missing.
+
+        Returns
+        -------
+        bic : float
+            -2 log-likelihood + log(n_samples) (number of free parameters).
+
+        Examples
+        --------
+        >>> from skmix import GaussianMixture
+        >>> gm = GaussianMixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
+        >>> round(gm.bic([[-1.0], [1.0]]), 3)
+        7.062
+        """
+        n_samples = _num_samples(X)
+        return -2.0 * self.score(X) * n_samples + self._n_parameters() * float(np.log(n_samples))
+
+    def _n_parameters(self):
+        family, params = self._fitted_family()
+        return family.n_parameters(params)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _log_prob_of_few(self, X) -> np.ndarray | None:
+        """Log weight + log density (n_components, n_rows) of rows so few that this is quicker."""
+        return None
+
+    def _validate_rows(self, X):
+        validation.check_fitted(self)
+        rows = validation.validate_mapped_rows(self, X, reset=False)
+        self._check_rows(rows, reset=False)
+        return rows
+
+    def _score_rows(self, score, X):
+        """Apply one of the engine's row-wise functions to validated rows."""
+        log_prob = self._log_prob_of_few(X)
+        if log_prob is not None:
+            return SCORES_OF_FEW[score](log_prob, X.dtype)
+        with ArraySource(X) as source:
+            return score(source, *self._fitted_family())

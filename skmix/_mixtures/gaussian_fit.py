@@ -1,0 +1,221 @@
+"""How a Gaussian mixture is fitted: its family, where EM starts, what was repaired."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from .._engine import em, few_rows
+from .._families import Frame, FullGaussian, GaussianParams
+from .._interface import validation
+from .._rows.threads import one_blas_thread
+from .._starts.gaussian import GaussianStarts
+from . import regularisation
+from .base import BaseMixture, names
+from .covariance_types import FAMILIES, family_in_units
+
+# BLAS leaves products of no more than twice this many numbers on one thread anyway.
+SMALL_PRODUCT = 2**17
+
+
+class GaussianFit(BaseMixture):
+    """What :class:`GaussianMixture` tells the fit that all mixtures share."""
+
+    # Variances of known noise in the rows of the fit; `_fitting_inside` sets it.
+    _noise_variance: np.ndarray | None = None
+    # Whether all components may be flat in some direction without a warning, likewise.
+    _flat_directions_expected = False
+    # `reg_covar` as others resolved it, and whether columns are all alike, likewise.
+    _reg_covar: np.ndarray | None = None
+    _columns_alike = False
+
+    @contextmanager
+    def _fitting_inside(
+        self,
+        *,
+        noise_variance: np.ndarray | None = None,
+        flat_directions_expected: bool = False,
+        reg_covar: np.ndarray | None = None,
+        columns_alike: bool = False,
+    ) -> Iterator[None]:
+        """Context in which `fit` knows what no parameter says; a later fit does not."""
+        self._noise_variance = noise_variance
+        self._flat_directions_expected = flat_directions_expected
+        self._reg_covar = reg_covar
+        self._columns_alike = columns_alike
+        try:
+            yield
+        finally:
+            del self._noise_variance, self._flat_directions_expected
+            del self._reg_covar, self._columns_alike
+
+    def _check_fit_parameters(self, X, sample_weight):
+        super()._check_fit_parameters(X, sample_weight)
+        family_type = FAMILIES[self.covariance_type]
+        if self.shrinkage > 0 and family_type.shared_covariance:
+            raise ValueError(
+                f"shrinkage={self.shrinkage} has no effect with covariance_type="
+                f"{self.covariance_type!r}, which pools the covariances already; use shrinkage=0 "
+                "or another covariance_type."
+            )
+        shape = (self.n_components, X.shape[1])
+        if self._continues() and self.means_.shape != shape:
+            raise ValueError(
+                f"warm_start=True continues from means_ of shape {self.means_.shape}, but "
+                f"n_components={self.n_components} and X has {X.shape[1]} features. Set "
+                "warm_start=False to start afresh."
+            )
+        expected = family_type.covariance_shape(*shape)
+        if self._continues() and self.covariances_.shape != expected:
+            raise ValueError(
+                f"warm_start=True continues from covariances_ of shape {self.covariances_.shape}, "
+                f"but covariance_type={self.covariance_type!r} needs {expected}. Set "
+                "warm_start=False to start afresh."
+            )
+
+    def _make_family(self, source):
+        common_scale = FAMILIES[self.covariance_type].common_scale
+        frame = Frame.of_source(source, common_scale=common_scale)
+        reg_covar = self._reg_covar
+        if reg_covar is None:
+            regularisation.warn_if_large(self, frame)
+            alike = common_scale or self._columns_alike
+            reg_covar = regularisation.resolve(
+                self.reg_covar, source, frame, self.n_components, alike=alike
+            )
+        return self._family_in(frame, source, reg_covar)
+
+    def _family_in(self, frame, source, reg_covar):
+        family = FAMILIES[self.covariance_type](
+            frame,
+            reg_covar=reg_covar,
+            shrinkage=self.shrinkage,
+            incomplete=source.incomplete,
+            noise_variance=self._noise_variance,
+        )
+        return family.bound_to(source)
+
+    def _given_start(self, family, n_features) -> dict[str, Any]:
+        """Starting values from the constructor or the last fit, in the frame; None: derive."""
+        if self._continues():
+            params = GaussianParams(
+                self.weights_.astype(np.float64),
+                self.means_.astype(np.float64),
+                self.covariances_.astype(np.float64),
+                self.precisions_cholesky_.astype(np.float64),
+            )
+            return family.to_frame(params)._asdict()
+        n_components = self.n_components
+        given: dict[str, Any] = {}
+        if self.weights_init is not None:
+            given["weights"] = validation.check_weights_init(self.weights_init, n_components)
+        if self.means_init is not None:
+            means = validation.check_means_init(self.means_init, n_components, n_features)
+            given["means"] = (means - family.frame.reference) / family.frame.scale
+        if self.precisions_init is not None:
+            precisions = validation.check_matrices(
+                self.precisions_init, family, n_components, n_features, "precision"
+            )
+            zeros = np.zeros((n_components, n_features))
+            factors = family.factor_precisions(precisions)
+            params = GaussianParams(zeros, zeros, None, factors)
+            factors = family.rescale(params, 1.0 / family.frame.scale).precisions_cholesky
+            given["precisions_cholesky"] = factors
+            given["covariances"] = None  # not needed until asked for
+        return given
+
+    def _starts(self) -> GaussianStarts:
+        hard = self.assignment == "hard"
+        return GaussianStarts(self.n_components, self.init_params, self.tol, self.max_iter, hard)
+
+    def _start(self, source, family, given, random_state):
+        params, moved = self._starts().start(source, family, given, random_state)
+        if len(moved) == 0:
+            return params, []
+        return params, [
+            f"{names(moved)} started identical to another, which EM never separates: the means "
+            "were moved to random rows."
+        ]
+
+    def _reseed(self, source, family, given, params, random_state):
+        return self._starts().second_try(source, family, given, params, random_state)
+
+    def _rank(self, source, family, result):
+        return self._starts().rank(source, family, result.params, result.lower_bound)
+
+    def _rank_of_fit(self, X, sample_weight):
+        """Return what compares this fit with others to the same rows, as `_rank` does."""
+        source = self._fit_source(X, sample_weight)[2]
+        fitted, params = self._fitted_family()
+        with source:
+            family = self._family_in(fitted.frame, source, self.reg_covar_)
+            return self._starts().rank(source, family, params, self.lower_bound_)
+
+    def _repairs(self, source, family, params):
+        repairs = super()._repairs(source, family, params)
+        alive = params.weights > 0
+        observed = 1.0
+        if source.incomplete and family.regularised:
+            observed = em.observed_shares(source, family, params)
+        collapsed = np.flatnonzero(family.collapsed(params, observed) & alive)
+        everywhere = len(collapsed) == alive.sum()
+        if len(collapsed) and not (everywhere and self._flat_directions_expected):
+            remedy = "Drop constant columns and those that others determine, or raise reg_covar."
+            if not everywhere:
+                remedy = (
+                    "Use fewer components or shrinkage, or drop constant and duplicate columns."
+                )
+            repairs.append(
+                f"{names(collapsed)} collapsed: in some direction the rows have next to no "
+                f"spread of their own, and {self._described(family)} stands in for it. {remedy}"
+            )
+        return repairs
+
+    def _described(self, family):
+        return regularisation.described(self.reg_covar, family.reg_covar)
+
+    def _attributes(self, family, params, dtype):
+        if params.covariances is None:
+            covariances = family.invert_factors(params.precisions_cholesky)
+            params = params._replace(covariances=covariances)
+        params = family.from_frame(params)
+        return {
+            "weights_": params.weights.astype(dtype),
+            "means_": params.means.astype(dtype),
+            "covariances_": params.covariances.astype(dtype),
+            "precisions_cholesky_": params.precisions_cholesky.astype(dtype),
+            "precisions_": family.precisions(params.precisions_cholesky).astype(dtype),
+            "reg_covar_": family.reg_covar.copy(),
+        }
+
+    def _dense_family(self):
+        """Return the fit as a family of full or tied covariances, and its parameters."""
+        family, params = self._fitted_family()
+        if family.dense:
+            return family, params
+        dense = FullGaussian(family.frame)
+        covariances = family.matrices(params)
+        params = params._replace(covariances=covariances)
+        return dense, params._replace(precisions_cholesky=dense.precisions_cholesky(covariances))
+
+    def _log_prob_of_few(self, X):
+        n_rows, n_features = X.shape
+        if n_rows * self.means_.shape[0] * n_features > few_rows.FEW:
+            return None
+        family, params = family_in_units(self)
+        if n_rows * n_features**2 > SMALL_PRODUCT:
+            with one_blas_thread():
+                return family.log_prob_of_few(params, X)
+        return family.log_prob_of_few(params, X)
+
+    def _fitted_family(self):
+        in_units, params = family_in_units(self)
+        variances, common_scale = in_units.pivots(params), in_units.common_scale
+        frame = Frame.of_components(
+            params.weights, params.means, variances, common_scale=common_scale
+        )
+        family = type(in_units)(frame)
+        return family, family.to_frame(params)
