@@ -1,6 +1,7 @@
 """Whole images, in scikit-image's conventions: restored by their patches, and compressed."""
 
-from ._compress import CompressedImage, compress
+from ._compress import compress
+from ._compressed_image import CompressedImage
 from ._denoise import denoise
 from ._inpaint import inpaint
 from ._noise import estimate_noise_std
