@@ -119,7 +119,7 @@ def _outliers(
         else:
             own = levels
         # Colours are still colours here, not luminance: channels of their own.
-        noise = noise_of_parts(own, some, patches)[0]
+        noise = noise_of_parts(own, some, patches, quiet=True)[0]
         for i, image in enumerate(some):
             noise_std = noise if isinstance(noise, float) else noise[i]
             found[i, ..., first : first + width] = outliers(image, mixture, noise_std, visitor)
