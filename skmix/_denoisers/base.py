@@ -16,6 +16,9 @@ from .._interface.callbacks import CallbackSupportMixin
 from .._interface.masked import masked_as_missing
 from .._interface.versions import VersionedMixin
 
+# Rows with noise vary at least as much as the noise, but for chance.
+MOST_NOISE = 3.0
+
 
 class Posterior(NamedTuple):
     """What noisy rows say of the clean ones."""
@@ -226,11 +229,21 @@ class Denoiser(
         shape = (1 if np.all(noise_std == noise_std[0]) else len(X), X.shape[1])
         return X, np.broadcast_to(noise_std[: shape[0], None] ** 2, shape)
 
-    def _training_noise_variance(self, n_features: int) -> np.ndarray | None:
+    def _training_noise_variance(self, X: np.ndarray) -> np.ndarray | None:
+        """Return the variance of the noise in the columns of training rows; None without."""
         noise_std = validation.check_noise_std(
-            self.training_noise_std, n_features, "training_noise_std"
+            self.training_noise_std, X.shape[1], "training_noise_std"
         )
-        return noise_std**2 if np.any(noise_std) else None
+        if not np.any(noise_std):
+            return None
+        spread = np.sqrt(np.nanvar(X, axis=0, dtype=np.float64))
+        if np.all(noise_std > MOST_NOISE * spread):
+            raise ValueError(
+                f"training_noise_std={self.training_noise_std} is more than {MOST_NOISE:g} times "
+                f"the standard deviation of every column of X, of which the largest is "
+                f"{spread.max():.3g}: rows with so much noise vary more. Give it in units of X."
+            )
+        return noise_std**2
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -196,7 +196,7 @@ class GMMDenoiser(GaussianPrior, MixtureBased):
         """
         with validation.earlier_fit_kept(self):
             X = validation.validate_rows(self, X, ensure_min_samples=2)
-            noise_variance = self._training_noise_variance(X.shape[1])
+            noise_variance = self._training_noise_variance(X)
             validation.check_noise_std(self.noise_std, X.shape[1], "noise_std")
             if noise_variance is not None and FAMILIES[self.covariance_type].common_scale:
                 validation.check_one_value(self.training_noise_std, "training_noise_std")

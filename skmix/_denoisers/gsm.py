@@ -204,7 +204,7 @@ class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
         """
         with validation.earlier_fit_kept(self):
             X = self._validate(X, ensure_min_samples=2)
-            noise_variance = self._training_noise_variance(X.shape[1])
+            noise_variance = self._training_noise_variance(X)
             validation.check_noise_std(self.noise_std, X.shape[1], "noise_std")
             sample_weight = validation.check_sample_weight(sample_weight, X)
             weight, rows = validation.drop_unweighted(sample_weight, X)

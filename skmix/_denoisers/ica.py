@@ -201,7 +201,7 @@ class ICADenoiser(ScaleMixtureDenoiser):
         """
         with validation.earlier_fit_kept(self):
             X = self._validate(X, ensure_min_samples=2)
-            noise_variance = self._training_noise_variance(X.shape[1])
+            noise_variance = self._training_noise_variance(X)
             sample_weight = validation.check_sample_weight(sample_weight, X)
             weight, rows = validation.drop_unweighted(sample_weight, X)
             task = Task.root(self, self.max_iter, X, y, sample_weight)

@@ -127,7 +127,7 @@ class MVNDenoiser(GaussianPrior):
         """
         with validation.earlier_fit_kept(self):
             X = validation.validate_rows(self, X, ensure_min_samples=2)
-            noise_variance = self._training_noise_variance(X.shape[1])
+            noise_variance = self._training_noise_variance(X)
             validation.check_noise_std(self.noise_std, X.shape[1], "noise_std")
             sample_weight = validation.check_sample_weight(sample_weight, X)
             task = Task.root(self, 1, X, y, sample_weight)

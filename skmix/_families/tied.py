@@ -159,10 +159,28 @@ class TiedRuns(TiedGaussian):
     def empirical_covariances(
         self, statistics: GaussianStatistics, counts: np.ndarray, shift: np.ndarray
     ) -> np.ndarray:
-        n_runs = len(shift) // self.components_per_run
-        shift = shift.reshape(n_runs, -1, shift.shape[1])
-        counts = statistics.counts.reshape(n_runs, -1, 1)
+        shift, counts = self._by_run(shift), self._by_run(statistics.counts)[:, :, None]
         between = (counts * shift).swapaxes(1, 2) @ shift
         covariances = (statistics.second - between) / counts.sum(axis=1, keepdims=True)
         clear_below(covariances, self.resolution)
         return covariances
+
+    def shift_second(
+        self, second: np.ndarray, counts: np.ndarray, lag: np.ndarray, moved: np.ndarray
+    ) -> np.ndarray:
+        counts, lag, moved = self._by_run(counts), self._by_run(lag), self._by_run(moved)
+        cross = lag.swapaxes(1, 2) @ (moved - 0.5 * counts * lag)
+        return second - cross - cross.swapaxes(1, 2)
+
+    def filter_noise(
+        self, params: GaussianParams, counts: np.ndarray, deviation: np.ndarray, second: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        gain, spread = self.gain(params)
+        filtered = self._by_run(deviation) @ gain.swapaxes(1, 2)
+        total = self._by_run(counts).sum(axis=1)[:, None, None]
+        second = gain @ second @ gain.swapaxes(1, 2) + total * spread
+        return filtered.reshape(deviation.shape), second
+
+    def _by_run(self, values: np.ndarray) -> np.ndarray:
+        """Of every component, (n_runs, components_per_run, ...)."""
+        return values.reshape(-1, self.components_per_run, *values.shape[1:])

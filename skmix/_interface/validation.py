@@ -110,7 +110,7 @@ def check_sample_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
             "every row. Pass sample_weight=None to weight all rows alike."
         )
     sample_weight = _check_sample_weight(
-        _as_numbers(sample_weight, "sample_weight"), X, dtype=np.float64
+        as_numbers(sample_weight, "sample_weight"), X, dtype=np.float64
     )
     if np.any(sample_weight < 0):
         row = int(np.argmin(sample_weight))
@@ -145,6 +145,10 @@ def check_n_samples(n_samples: int, name: str = "n_samples") -> None:
         )
 
 
+# Its square, times a few thousand features, is a float.
+LARGEST_NOISE = 1e150
+
+
 def check_noise_std(noise_std: Any, n: int, name: str, *, of: str = "feature") -> np.ndarray:
     """Return standard deviations of noise (n,), one per feature or per row."""
     try:
@@ -158,10 +162,10 @@ def check_noise_std(noise_std: Any, n: int, name: str, *, of: str = "feature") -
             f"{name} must be a number or have one entry per {of}, shape ({n},), but has shape "
             f"{noise_std.shape}."
         )
-    if not np.all(np.isfinite(noise_std)) or np.any(noise_std < 0):
+    if not np.all(noise_std < LARGEST_NOISE) or np.any(noise_std < 0):
         raise ValueError(
-            f"{name} must be finite and not negative, but is {noise_std.tolist()}: it is a "
-            "standard deviation, in units of X."
+            f"{name} must be finite and not negative, less than {LARGEST_NOISE:g}, but is "
+            f"{noise_std.tolist()}: it is a standard deviation, in units of X."
         )
     return np.broadcast_to(noise_std, (n,))
 
@@ -210,7 +214,7 @@ def check_features(estimator: Any, features: Any) -> np.ndarray:
 
 def check_weights_init(weights: Any, n_components: int) -> np.ndarray:
     """Check given weights, with scikit-learn's texts; rounding of a sum to 1 is taken back."""
-    weights = _as_numbers(weights, "weights_init")
+    weights = as_numbers(weights, "weights_init")
     _check_shape(weights, (n_components,), "weights")
     if np.any(weights < 0.0) or np.any(weights > 1.0 + ROUNDED_SUM):
         raise ValueError(
@@ -235,7 +239,7 @@ def normalised(weights: np.ndarray) -> np.ndarray:
 
 def check_means_init(means: Any, n_components: int, n_features: int) -> np.ndarray:
     """Check starting means, with scikit-learn's texts."""
-    means = _as_numbers(means, "means_init")
+    means = as_numbers(means, "means_init")
     _check_shape(means, (n_components, n_features), "means")
     return means.astype(np.float64)
 
@@ -244,7 +248,7 @@ def check_matrices(
     matrices: Any, family: GaussianFamily, n_components: int, n_features: int, what: str
 ) -> np.ndarray:
     """Check precisions or covariances, with scikit-learn's texts; return them in float64."""
-    matrices = _as_numbers(matrices, f"{what}s_init" if what == "precision" else f"{what}s")
+    matrices = as_numbers(matrices, f"{what}s_init" if what == "precision" else f"{what}s")
     name = f"{family.covariance_type} {what}"
     _check_shape(matrices, family.covariance_shape(n_components, n_features), name)
     matrices = matrices.astype(np.float64)
@@ -265,7 +269,7 @@ def check_matrices(
     return matrices
 
 
-def _as_numbers(values: Any, name: str) -> np.ndarray:
+def as_numbers(values: Any, name: str) -> np.ndarray:
     """Return finite floats of any shape; whatever is wrong, the error names the parameter."""
     options = {"ensure_2d": False, "allow_nd": True, "ensure_min_samples": 0}
     try:

@@ -149,7 +149,7 @@ class MixtureBayesClassifier(
     def _check_priors(self, frequencies):
         if self.priors is None:
             return frequencies
-        priors = np.asarray(self.priors, dtype=np.float64)
+        priors = validation.as_numbers(self.priors, "priors")
         if priors.shape != frequencies.shape:
             raise ValueError(
                 f"priors must have one entry per class, shape {frequencies.shape}, but has shape "

@@ -197,6 +197,7 @@ def test_shapes_that_differ_or_vanish_in_rounding_are_not_shared():
     [
         MVNDenoiser(training_noise_std=0.8),
         GMMDenoiser(2, training_noise_std=0.8, random_state=0, max_iter=2000, tol=1e-6),
+        GMMDenoiser(2, training_noise_std=0.8, random_state=0, covariance_type="tied"),
         GSMDenoiser(3, training_noise_std=0.8, max_iter=5000, tol=1e-6),
         ICADenoiser(3, training_noise_std=0.8, max_iter=5000, tol=1e-6),
     ],
@@ -211,6 +212,19 @@ def test_noise_of_the_training_rows_is_taken_out(denoiser):
     best, worst = from_clean.score(clean), naive.score(clean)
     assert best > worst + 0.2
     assert learned.score(clean) > worst + 0.3 * (best - worst)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+def test_components_without_the_noise_of_the_training_rows(covariance_type):
+    rng = np.random.default_rng(0)
+    y = rng.integers(3, size=6000)
+    clean = rng.normal(size=(6000, 3)) + 6.0 * np.eye(3)[y]
+    denoiser = GMMDenoiser(
+        3, covariance_type=covariance_type, training_noise_std=0.7, tol=1e-5, random_state=0
+    ).fit(with_noise(clean, 0.7))
+    matrices = oracles.dense(covariance_type, denoiser.mixture_.covariances_, 3, 3)
+    np.testing.assert_allclose(matrices, np.repeat(np.eye(3)[None], 3, axis=0), atol=0.15)
+    np.testing.assert_allclose(np.sort(denoiser.mixture_.weights_), 1 / 3, atol=0.03)
 
 
 def test_covariance_less_noise_is_the_maximum_of_the_likelihood():
@@ -447,6 +461,8 @@ def test_search_chooses_by_held_out_likelihood():
         ({"noise_std": [0.1, 0.2]}, r"noise_std must be a number.*shape \(6,\)"),
         ({"noise_std": [-0.1] * 6}, "noise_std must be finite and not negative"),
         ({"training_noise_std": [0.1, np.inf] * 3}, "training_noise_std must be finite"),
+        ({"training_noise_std": 1e300}, "training_noise_std must be finite.*less than"),
+        ({"training_noise_std": 50.0}, "more than 3 times the standard deviation of every"),
     ],
 )
 def test_bad_noise(options, message):

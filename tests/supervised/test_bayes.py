@@ -285,7 +285,7 @@ def test_class_of_prior_zero_is_impossible():
         ([[0.2, 0.3, 0.5]], r"priors .*\(3,\).*\(1, 3\)"),
         ([0.2, 0.3, 0.4], r"priors must sum to 1, but sum to 0\.9"),
         ([-0.2, 0.7, 0.5], r"priors must be non-negative.*-0\.2"),
-        ([np.nan, 0.5, 0.5], "priors .*nan"),
+        ([np.nan, 0.5, 0.5], "priors contains NaN"),
         ([np.inf, 0.5, 0.5], "priors .*inf"),
         ("equal", "'priors' parameter of GMMBayesClassifier must be"),
         (0.5, "'priors' parameter of GMMBayesClassifier must be"),
