@@ -348,6 +348,9 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
         columns = encoding.read_columns(self, X, reset=False)
         return encoding.encode(columns, self.categories_, self.handle_unknown)
 
+    def _are_empty(self, X):
+        return (X < 0).all(axis=1)
+
     def _score_rows(self, score, X):
         """Apply one of the engine's row-wise functions to codes."""
         packing = _packing(X, self.categories_)
