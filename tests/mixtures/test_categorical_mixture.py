@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 from scipy.stats import chi2
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import CategoricalNB
 from threadpoolctl import threadpool_limits
 
@@ -153,8 +154,8 @@ def test_ordered_categoricals_keep_their_order():
         ["low", "high", "mid", "low"], ["low", "mid", "high", "never"], ordered=True
     )
     mixture = CategoricalMixture().fit(pd.DataFrame({"a": answers}))
-    assert mixture.categories_[0].tolist() == ["low", "mid", "high"]
-    np.testing.assert_allclose(mixture.probabilities_[0], [[0.5, 0.25, 0.25]])
+    assert mixture.categories_[0].tolist() == ["low", "mid", "high", "never"]
+    np.testing.assert_allclose(mixture.probabilities_[0], [[0.5, 0.25, 0.25, 0.0]])
     assert mixture.feature_names_in_.tolist() == ["a"]
 
 
@@ -524,6 +525,36 @@ def test_votes_are_read_as_strings_and_classes_find_the_parties(data_dir):
     republican = y == "republican"
     error = np.mean(labels == republican)
     assert min(error, 1 - error) < 0.14
+
+
+def test_levels_that_a_fold_lacks_are_known_from_the_dtype():
+    answers = pd.Categorical(["a", "b"] * 30 + ["rare"], ["a", "b", "rare"])
+    X = pd.DataFrame({"one": answers, "two": answers[::-1]})
+    search = GridSearchCV(CategoricalMixture(alpha=0.5, random_state=0), {"n_components": [1, 2]})
+    assert np.all(np.isfinite(search.fit(X).cv_results_["mean_test_score"]))
+
+
+def test_declared_categories_may_be_any_numbers():
+    X = np.array([[-1.0, 0.5], [1.0, 2.5], [-1.0, np.nan], [0.0, 0.5]])
+    mixture = CategoricalMixture(categories=[[-1, 0, 1], [0.5, 2.5]]).fit(X)
+    np.testing.assert_allclose(mixture.probabilities_[0], [[0.5, 0.25, 0.25]])
+    np.testing.assert_array_equal(mixture.impute(X)[2], [-1.0, 0.5])
+    declared = pd.DataFrame({"a": pd.Categorical([-2, 3, -2, 3]), "b": pd.Categorical([0.5] * 4)})
+    assert CategoricalMixture().fit(declared).categories_[0].tolist() == [-2, 3]
+    with pytest.raises(ValueError, match="Negative values in data"):
+        CategoricalMixture().fit(X)
+
+
+def test_times_may_be_categories_and_missing():
+    days = pd.to_datetime(["2020-01-01", "2021-01-01", None, "2020-01-01"])
+    mixture = CategoricalMixture().fit(pd.DataFrame({"day": days, "b": ["x", "y", "x", "x"]}))
+    np.testing.assert_allclose(mixture.probabilities_[0], [[2 / 3, 1 / 3]])
+
+
+def test_a_column_of_identifiers_is_noticed():
+    X = pd.DataFrame({"id": [f"row {i}" for i in range(60)], "b": [0, 1] * 30})
+    with pytest.warns(UserWarning, match="Column 'id' has another value in each of its 60 rows"):
+        CategoricalMixture(2, random_state=0).fit(X)
 
 
 # What reports say of the fit ---------------------------------------------------------------------
