@@ -12,6 +12,7 @@ from ._missing.inpainter import ConditionalGMMInpainter
 from ._mixtures.categorical import CategoricalMixture
 from ._mixtures.diagonal import DiagonalGMM
 from ._mixtures.gaussian import GaussianMixture
+from ._mixtures.mixed import MixedMixture
 from ._mixtures.mixture import Mixture
 from ._selection.bootstrap import bootstrap_lrt
 from ._selection.selection import select_mixture
@@ -38,6 +39,7 @@ __all__ = [
     "ICADenoiser",
     "KMeansQuantizer",
     "MVNDenoiser",
+    "MixedMixture",
     "Mixture",
     "SelectionDisplay",
     "TransformedDensity",

@@ -12,7 +12,7 @@ import numpy as np
 import oracles
 import pytest
 from own_families import Poisson, PoissonParams
-from scipy.stats import norm, poisson
+from scipy.stats import multivariate_normal, norm, poisson
 
 from skmix._engine.em import em, predict_proba, score_samples
 from skmix._families import (
@@ -24,11 +24,16 @@ from skmix._families import (
     GaussianFamily,
     GaussianParams,
     Packing,
+    Part,
+    Product,
+    ProductParams,
     ScaleFamily,
     ScaleParams,
     SphericalGaussian,
     TiedGaussian,
 )
+from skmix._families import Poisson as CountsFamily
+from skmix._families import PoissonParams as Counts
 from skmix._mixtures.categorical import StateSource
 from skmix._rows.sources import ArraySource
 
@@ -263,8 +268,92 @@ class PoissonCase(OtherCase):
         return Poisson(2).for_rows(source), source
 
 
+class CountsCase(PoissonCase):
+    """Counts, some of them missing."""
+
+    name = "counts"
+
+    def problem(self, seed, n_samples=300):
+        params, X = super().problem(seed, n_samples)
+        return params, np.where(np.random.default_rng(seed).random(X.shape) < 0.15, np.nan, X)
+
+    def random_params(self, rng):
+        return Counts(*super().random_params(rng))
+
+    def log_joint(self, params, X):
+        log_prob = poisson(params.rates[:, None]).logpmf(np.nan_to_num(X))
+        seen = np.where(np.isnan(X), 0.0, log_prob).sum(axis=-1)
+        return (np.log(params.weights)[:, None] + seen)[:, None]
+
+    def family_and_source(self, X, sample_weight):
+        source = ArraySource(X, sample_weight, incomplete=True)
+        return CountsFamily(2).for_rows(source), source
+
+
+class ProductCase(OtherCase):
+    """Two correlated numbers, two counts and three columns of answers side by side."""
+
+    name = "product"
+    numbers, counts, answers = FAMILIES[0], CountsCase(), CategoricalCase()
+
+    def random_params(self, rng):
+        own = self.numbers.random_params(rng, 3, 2), self.counts.random_params(rng)
+        weights = own[0].weights
+        return ProductParams(weights, (*own, self.answers.random_params(rng)))
+
+    def draw_component(self, rng, params, component, n_samples):
+        numbers, counts, answers = params.parts
+        factor = np.linalg.cholesky(numbers.covariances[component])
+        drawn = [
+            numbers.means[component] + rng.standard_normal((n_samples, 2)) @ factor.T,
+            self.counts.draw_component(rng, counts, component, n_samples),
+            self.answers.draw_component(rng, answers, component, n_samples),
+        ]
+        return np.hstack(drawn)
+
+    def problem(self, seed, n_samples=300):
+        params, X = super().problem(seed, n_samples)
+        missing = np.random.default_rng(seed).random(X.shape) < 0.15
+        missing[:, :2] = False
+        return params, np.where(missing, np.nan, X)
+
+    def log_joint(self, params, X):
+        numbers, counts, answers = params.parts
+        joint = np.log(params.weights)[:, None, None] + np.zeros((1, len(X)))
+        for k, (mean, covariance) in enumerate(
+            zip(numbers.means, numbers.covariances, strict=True)
+        ):
+            joint[k] += multivariate_normal(mean, covariance).logpdf(X[:, :2])
+        codes = np.nan_to_num(X[:, 4:], nan=-1).astype(int)
+        ones = np.ones(len(params.weights))
+        joint += self.counts.log_joint(counts._replace(weights=ones), X[:, 2:4])
+        return joint + self.answers.log_joint(answers._replace(weights=ones), codes)
+
+    def family_and_source(self, X, sample_weight):
+        packing = Packing(list(self.answers.n_categories), max_states=20)
+        states = packing.pack(np.nan_to_num(X[:, 4:], nan=-1).astype(int))
+        rows = np.hstack([X[:, :4], states])
+        source = ArraySource(rows, sample_weight, incomplete=True)
+        blocks = slice(0, 2), slice(2, 4), slice(4, rows.shape[1])
+        numbers = self.numbers.family(Frame.of_source(source.block(blocks[0])))
+        parts = [
+            Part("gaussian", numbers.bound_to(source.block(blocks[0])), blocks[0]),
+            Part("poisson", CountsFamily(2).for_rows(source.block(blocks[1])), blocks[1]),
+            Part("categorical", Categorical(packing), blocks[2]),
+        ]
+        return Product(parts), source
+
+
 # All families, for the tests of what EM asks of each.
-MEMBERS = [*FAMILIES, CategoricalCase(), ScaleCase(1), ScaleCase(3), PoissonCase()]
+MEMBERS = [
+    *FAMILIES,
+    CategoricalCase(),
+    ScaleCase(1),
+    ScaleCase(3),
+    PoissonCase(),
+    CountsCase(),
+    ProductCase(),
+]
 
 every_member = pytest.mark.parametrize("case", MEMBERS, ids=lambda case: case.name)
 

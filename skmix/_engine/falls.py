@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from .._families import Family
+from .._families.protocols import concession_of, magnitude_of
 from .._rows.sources import Source
 from .acceleration import Accepted
 
@@ -41,19 +40,7 @@ def fall_of(source: Source, family: Family, last: Accepted, lower_bound: float) 
     eps = float(np.finfo(np.float64).eps)
     if fall <= eps * abs(last.lower_bound):
         return 0.0
-    fall -= _concession(family, last.start, last.params, source.total_weight)
+    fall -= concession_of(family, last.start, last.params, source.total_weight)
     eps = float(np.finfo(family.prepare(last.params, source.dtype).dtype).eps)
-    magnitude = abs(last.lower_bound) + _magnitude(family, last.params, source)
+    magnitude = abs(last.lower_bound) + magnitude_of(family, last.params, source)
     return float(fall) if fall > UNITS * eps * magnitude else 0.0
-
-
-def _concession(family: Any, params: Any, update: Any, total_weight: float) -> float:
-    if hasattr(family, "concession"):
-        return family.concession(params, update, total_weight)
-    if hasattr(family, "log_prior"):
-        return (family.log_prior(update) - family.log_prior(params)) / total_weight
-    return 0.0
-
-
-def _magnitude(family: Any, params: Any, source: Source) -> float:
-    return family.magnitude(params, source) if hasattr(family, "magnitude") else 1.0

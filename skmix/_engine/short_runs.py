@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -29,12 +29,11 @@ def best_of_short_runs(
     hard: bool = False,
     together: bool = False,
     patience: float | None = None,
-    suspect: Callable[[list[Any]], Sequence[bool]] | None = None,
+    verdict: Callable[[Any], tuple[bool, float]] | None = None,
 ) -> list[EMResult]:
     """Run EM a little from every start, drop the worse, go on with the rest; return the last.
 
-    Works for any family whose parameters have `weights`. The best run comes first. Runs whose
-    parameters are `suspect` rank behind all others, whatever their likelihood.
+    Works for any family whose parameters have `weights`. The best run comes first.
 
     Parameters
     ----------
@@ -54,8 +53,9 @@ def best_of_short_runs(
         Runs that at their last gain would need more iterations to catch up with the best one are
         dropped; None drops none for that.
 
-    suspect : callable, default=None
-        Says of every run's parameters whether the likelihood flatters them.
+    verdict : callable, default=None
+        Says of parameters whether the likelihood flatters them, which ranks them behind all
+        others, and by how much the objective would change without what is rounding in it.
 
     References
     ----------
@@ -78,11 +78,12 @@ def best_of_short_runs(
         if len(runs) == 1:
             break
         runs = advance(runs, n_iter)
-        flattered: Sequence[bool] = [False] * len(runs)
-        if suspect is not None:
-            flattered = suspect([run.params for run in runs])
-        order = sorted(range(len(runs)), key=lambda i: (flattered[i], -runs[i].objective))
-        runs = [runs[i] for i in order]
+        judged = [(False, 0.0) if verdict is None else verdict(run.params) for run in runs]
+        ranks = [
+            (flattered, -(run.objective + taken))
+            for (flattered, taken), run in zip(judged, runs, strict=True)
+        ]
+        runs = [runs[i] for i in sorted(range(len(runs)), key=ranks.__getitem__)]
         if patience is not None:
             runs = [run for run in runs if _may_catch_up(run, runs[0], patience)]
         runs = _distinct_runs(runs, tol)[:n_kept]

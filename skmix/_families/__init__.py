@@ -2,7 +2,8 @@
 
 `protocols.py` says what EM asks of a family and of its form (open it first). Gaussians share
 `gaussian.py`, `gaussian_form.py` (log densities and statistics as matrix products) and
-`incomplete.py` (rows with missing cells); `linear.py` is the base for families of one's own.
+`incomplete.py` (rows with missing cells); `linear.py` is the base for families of one's own, and
+`poisson.py` one of them; `product.py` puts families of several kinds of columns together.
 Imports numpy, scipy, `_rows` and `_linalg`, never scikit-learn.
 """
 
@@ -13,6 +14,8 @@ from .full import FullGaussian
 from .gaussian import GaussianFamily
 from .gaussian_form import GaussianForm, GaussianParams
 from .linear import LinearFamily, LinearStatistics
+from .poisson import Poisson, PoissonParams
+from .product import Part, Product, ProductParams
 from .protocols import Extrapolating, Family, Form
 from .scales import ScaleFamily, ScaleParams, spread_scales
 from .spherical import SphericalGaussian
@@ -33,6 +36,11 @@ __all__ = [
     "LinearFamily",
     "LinearStatistics",
     "Packing",
+    "Part",
+    "Poisson",
+    "PoissonParams",
+    "Product",
+    "ProductParams",
     "ScaleFamily",
     "ScaleParams",
     "SphericalGaussian",

@@ -181,6 +181,7 @@ class CategoricalForm:
         if kept is not None:  # all rows are one chunk, which the last pass has seen
             return kept
         n_rows, n_packs = X.shape
+        X = X.astype(np.int32) if X.dtype.kind == "f" else X  # beside columns of numbers
         ones = scratch.array("ones", (X.size,), self.dtype)
         ones.fill(1.0)
         starts = np.arange(0, X.size + 1, n_packs, dtype=X.dtype)
@@ -274,6 +275,11 @@ class Categorical:
         """Return the number of free weights and probabilities."""
         n_free = self.packing.n_levels - len(self.packing.n_categories)
         return len(params.weights) * (1 + n_free) - 1
+
+    def take(self, params: CategoricalParams, components: np.ndarray) -> CategoricalParams:
+        """Return some of the components as a mixture; one may come more than once."""
+        weights = params.weights[components]
+        return CategoricalParams(weights / weights.sum(), params.probabilities[components])
 
     def sample(
         self,

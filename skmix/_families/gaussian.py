@@ -10,6 +10,7 @@ import numpy as np
 
 from . import rounding
 from .frame import Frame
+from .gaussian_coordinates import GaussianCoordinates
 from .gaussian_form import (
     LOG_2PI,
     GaussianForm,
@@ -17,7 +18,6 @@ from .gaussian_form import (
     GaussianStatistics,
     log_of_weights,
 )
-from .moments import Moments
 from .penalties import concession, magnitude
 
 # Where a component's own rows are: at its mean, and so many standard deviations of each feature
@@ -42,7 +42,7 @@ ILL_DEFINED_COVARIANCE = (
 )
 
 
-class GaussianFamily(Moments):
+class GaussianFamily(GaussianCoordinates):
     """Gaussian components, in the coordinates of a frame: the protocol of EM.
 
     What their covariances are is said by a :class:`Structure`, which a subclass inherits first,

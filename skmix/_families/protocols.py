@@ -97,3 +97,17 @@ class Extrapolating(Family, Protocol):
 
     def log_prior(self, params: Any) -> float:
         """Return what `maximize` adds to the log-likelihood of all rows (nats)."""
+
+
+def concession_of(family: Any, params: Any, update: Any, total_weight: float) -> float:
+    """Return by how much `maximize` may let the likelihood fall (nats per unit of weight)."""
+    if hasattr(family, "concession"):
+        return family.concession(params, update, total_weight)
+    if hasattr(family, "log_prior"):
+        return (family.log_prior(update) - family.log_prior(params)) / total_weight
+    return 0.0
+
+
+def magnitude_of(family: Any, params: Any, source: Any) -> float:
+    """Return the mean size of the terms of a log density (nats), 1 where it is not known."""
+    return family.magnitude(params, source) if hasattr(family, "magnitude") else 1.0

@@ -1,7 +1,8 @@
 """What every estimator needs to behave like scikit-learn's.
 
 Validation of rows, weights and parameters (`validation.py`; open it first), encoding of
-categories (`encoding.py`), callbacks and progress (`callbacks.py`), facts in notebooks
+categories (`encoding.py`), tables of several kinds of columns (`columns.py`) in data frames
+(`frames.py`), callbacks and progress (`callbacks.py`), facts in notebooks
 (`html.py`) and versions in pickles (`versions.py`). Imports `exceptions` and families' names
 only.
 """

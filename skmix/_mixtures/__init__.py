@@ -2,8 +2,10 @@
 
 `base.py` has the fit that all share (open it first), `fitted.py` what a fitted mixture answers,
 and `criteria.py`, `conditioning.py`, `latent_classes.py` and `information.py` what some answer
-besides. `gaussian.py`, `diagonal.py`, `categorical.py` and `mixture.py` are the estimators:
-`gaussian_fit.py` tells the fit of Gaussians, `covariance_types.py` resolves `covariance_type`,
-`regularisation.py` `reg_covar`. `wrapping.py` is for estimators that hold a mixture inside.
-Imports everything below: `_interface`, `_starts`, `_engine`, `_families`, `_linalg` and `_rows`.
+besides. `gaussian.py`, `diagonal.py`, `categorical.py`, `mixed.py` and `mixture.py` are the
+estimators: `gaussian_fit.py` tells the fit of Gaussians, `mixed_fit.py` that of several kinds of
+columns (`mixed_conditioning.py` what it says of some given others), `covariance_types.py` resolves
+`covariance_type`, `regularisation.py` `reg_covar`. `wrapping.py` is for estimators that hold a
+mixture inside. Imports everything below: `_interface`, `_starts`, `_engine`, `_families`,
+`_linalg` and `_rows`.
 """

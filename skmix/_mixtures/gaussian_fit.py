@@ -156,10 +156,14 @@ class GaussianFit(BaseMixture):
 
     def _repairs(self, source, family, params):
         repairs = super()._repairs(source, family, params)
-        alive = params.weights > 0
         observed = 1.0
         if source.incomplete and family.regularised:
             observed = em.observed_shares(source, family, params)
+        return repairs + self._collapses(family, params, observed)
+
+    def _collapses(self, family, params, observed):
+        """Return a sentence about components that regularisation keeps from collapsing, if any."""
+        alive = params.weights > 0
         collapsed = np.flatnonzero(family.collapsed(params, observed) & alive)
         everywhere = len(collapsed) == alive.sum()
         if len(collapsed) and not (everywhere and self._flat_directions_expected):
@@ -168,11 +172,11 @@ class GaussianFit(BaseMixture):
                 remedy = (
                     "Use fewer components or shrinkage, or drop constant and duplicate columns."
                 )
-            repairs.append(
+            return [
                 f"{names(collapsed)} collapsed: in some direction the rows have next to no "
                 f"spread of their own, and {self._described(family)} stands in for it. {remedy}"
-            )
-        return repairs
+            ]
+        return []
 
     def _described(self, family):
         return regularisation.described(self.reg_covar, family.reg_covar)

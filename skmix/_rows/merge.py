@@ -103,6 +103,12 @@ def sample_distinct(source: Source, n_rows: int, salt: int) -> DistinctRows:
     return DistinctRows(indices, weights, (float(limit) + 1.0) / 2.0**64)
 
 
+def row_hashes(X: np.ndarray) -> np.ndarray:
+    """Return numbers that are the same for equal rows of floats, as good as never for others."""
+    factors = np.random.RandomState(0).randint(0, 2**63, size=X.shape[1] + 1, dtype=np.uint64)
+    return _hash_floats(X, 2 * factors + 1)
+
+
 def _hash_floats(X: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """Hash rows by their bits: a sum over columns of products with odd numbers, mixed."""
     hashes = np.zeros(len(X), dtype=np.uint64)

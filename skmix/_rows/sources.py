@@ -65,6 +65,13 @@ class Scratch(threading.local):
         self._latest: dict[str, np.ndarray] = {}  # as they were last asked for
         # What their content was computed from, and what else was made of it.
         self._made_of: dict[str, tuple[tuple, Any]] = {}
+        self._parts: dict[int, Scratch] = {}
+
+    def of_part(self, part: int) -> Scratch:
+        """Return buffers for one of several that would use the same names."""
+        if part not in self._parts:
+            self._parts[part] = Scratch()
+        return self._parts[part]
 
     def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """Return an uninitialised C-contiguous array that the next call may overwrite."""
@@ -216,6 +223,10 @@ class Source(ABC):
         self._pool = None
         self._stack.close()
 
+    def block(self, columns: slice) -> ColumnsSource:
+        """Return some of the columns of the same rows."""
+        return ColumnsSource(self, columns)
+
     def release(self) -> None:
         """Give working memory back, before other sources need theirs."""
         self.scratch = Scratch()
@@ -306,6 +317,55 @@ class ArraySource(Source):
     def all_rows(self) -> np.ndarray:
         """Return the array itself."""
         return self.X
+
+
+class ColumnsSource(Source):
+    """Some columns of another source, visited by its threads while it is open.
+
+    Parameters
+    ----------
+    source : Source
+        The rows.
+
+    columns : slice
+        The columns chosen.
+    """
+
+    def __init__(self, source: Source, columns: slice) -> None:
+        super().__init__(source.sample_weight, in_order=source.in_order)
+        self._source, self._columns = source, columns
+        self._pool = source._pool
+        self.incomplete = source.incomplete and self._has_missing()
+
+    @property
+    def n_samples(self) -> int:
+        """Number of rows."""
+        return self._source.n_samples
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns chosen."""
+        return len(range(*self._columns.indices(self._source.n_features)))
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Floating-point type of the rows."""
+        return self._source.dtype
+
+    def take(self, rows: Any) -> Chunk:
+        """Return the rows at these indices, or of this slice, with their weights."""
+        chunk = self._source.take(rows)
+        return chunk._replace(X=chunk.X[:, self._columns])
+
+    def _has_missing(self) -> bool:
+        found: list[bool] = []
+
+        def visit(chunk: Chunk, scratch: Scratch) -> None:
+            if not found and np.isnan(chunk.X).any():
+                found.append(True)
+
+        self.for_each(visit, 9 * self.n_features)
+        return bool(found)
 
 
 class SampledSource(Source):

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import _num_samples
 
+from .._interface import columns
 from ..exceptions import DegenerateComponentWarning
 
 
@@ -106,6 +107,7 @@ def bootstrap_lrt(estimator, X, n_components=(1, 2), n_bootstrap=100, random_sta
     drawing = models
     if hasattr(models[0], "categories_"):  # a drawn table may lack a category
         known = [list(values) for values in models[0].categories_]
+        known = known or "auto"
         drawing = [clone(model).set_params(categories=known) for model in models]
     null = models[0]
     redrawn = np.empty(n_bootstrap)
@@ -132,10 +134,8 @@ def _statistic(models: list, X: Any, random_state: np.random.RandomState) -> flo
 def _draw_like(model: Any, X: Any, random_state: np.random.RandomState) -> Any:
     """Draw as many rows as X has, with its missing answers, in random order."""
     rows, _ = model._sample(_num_samples(X), random_state)
-    rows = rows[random_state.permutation(len(rows))]
+    rows = _safe_indexing(rows, random_state.permutation(_num_samples(rows)))
     if hasattr(model, "categories_"):
-        missing = model._validate_rows(X) < 0
-        if missing.any():
-            rows = rows.astype(object)
-            rows[missing] = None
+        cells = model._validate_rows(X)
+        rows = columns.with_holes(rows, np.isnan(cells) if cells.dtype.kind == "f" else cells < 0)
     return rows

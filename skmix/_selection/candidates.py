@@ -16,6 +16,7 @@ from sklearn.utils import _safe_indexing
 from .._interface import encoding, validation
 from .._mixtures.categorical import CategoricalMixture
 from .._mixtures.gaussian import GaussianMixture
+from .._mixtures.mixed import MixedMixture
 
 
 class Fit(NamedTuple):
@@ -101,6 +102,13 @@ def share_rows(estimator: Any, points: list[dict[str, Any]], X: Any, sample_weig
         settings = {"categories": [np.arange(len(known)) for known in categories]}
         learned = {**_seen(reader), "categories_": categories}
         return Shared(rows, settings, {"categories": estimator.categories}, learned)
+    if isinstance(estimator, MixedMixture):
+        kinds = {"families", "categorical_features", "categories", "handle_unknown"}
+        known = [] if names & kinds else reader._learned_categories(X, sample_weight)
+        if not known:
+            return Shared(X, {}, {}, {})
+        # A fold may lack a category.
+        return Shared(X, {"categories": known}, {"categories": estimator.categories}, {})
     if isinstance(estimator, GaussianMixture):
         rows = validation.validate_rows(reader, X)
         return Shared(rows, {}, {}, _seen(reader))

@@ -174,7 +174,11 @@ def shapes(
 
 
 def cluster(
-    z: np.ndarray, weight: np.ndarray, n_clusters: Any, random_state: np.random.RandomState
+    z: np.ndarray,
+    weight: np.ndarray,
+    n_clusters: Any,
+    random_state: np.random.RandomState,
+    n_iter: int = LLOYD_ITERATIONS,
 ) -> np.ndarray:
     """Return labels (n_starts, n_rows) by k-means from k-means++ seeds in z (n_starts, n_rows, .).
 
@@ -190,7 +194,7 @@ def cluster(
     centres = z[starts, np.take_along_axis(order, rows, axis=1)]
     unused = np.arange(rows.shape[1]) >= np.reshape(n_clusters, (-1, 1))
     centres[np.broadcast_to(unused, rows.shape)] = NOWHERE
-    return lloyd(z, weight, centres, LLOYD_ITERATIONS)
+    return lloyd(z, weight, centres, n_iter)
 
 
 def far_rows(

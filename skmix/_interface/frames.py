@@ -1,0 +1,164 @@
+"""Data frames of pandas and polars: read column by column, and made again with the same dtypes.
+
+Neither library is imported here: a frame brings its own classes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class RawColumn(NamedTuple):
+    """One column as NumPy has it."""
+
+    name: str  # for messages
+    values: np.ndarray  # as in an array; a missing cell is NaN, or None among objects
+    order: list | None  # of the categories, where the column declares them
+
+
+def is_frame(X: Any) -> bool:
+    """Whether X is a data frame of pandas or polars."""
+    return getattr(X, "ndim", 2) == 2 and (_is_pandas(X) or _is_polars(X))
+
+
+def _is_pandas(X: Any) -> bool:
+    return hasattr(X, "iloc") and hasattr(X, "columns")
+
+
+def _is_polars(X: Any) -> bool:
+    return hasattr(X, "get_column") and hasattr(X, "with_columns")
+
+
+def names_of(X: Any) -> list[Any]:
+    """Return the names of the columns; refuse those that come twice."""
+    names = list(X.columns)
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if twice:
+        raise ValueError(
+            f"Column {twice[0]!r} of X comes {names.count(twice[0])} times. Rename columns so "
+            "that every name is there once."
+        )
+    return names
+
+
+def read_frame(X: Any) -> list[RawColumn]:
+    """Return the columns of a frame."""
+    names = names_of(X)
+    if _is_polars(X):
+        return [_read_polars(repr(name), X.get_column(name)) for name in names]
+    return [_read_pandas(repr(name), X.iloc[:, j]) for j, name in enumerate(names)]
+
+
+def _read_pandas(name: str, series: Any) -> RawColumn:
+    declared = getattr(series.dtype, "categories", None)
+    if declared is not None:
+        return RawColumn(name, np.asarray(series, dtype=object), list(declared))
+    kind = getattr(series.dtype, "kind", "O")
+    if kind in "Mm":
+        raise _of_time(name, series.dtype)
+    if kind in "iu" and not series.hasnans:
+        return RawColumn(name, series.to_numpy(), None)
+    if kind in "iuf":
+        dtype = np.float32 if str(series.dtype).lower() == "float32" else np.float64
+        return RawColumn(name, series.to_numpy(dtype=dtype, na_value=np.nan), None)
+    return RawColumn(name, np.asarray(series, dtype=None if kind == "b" else object), None)
+
+
+def _read_polars(name: str, series: Any) -> RawColumn:
+    dtype = series.dtype
+    if dtype.is_temporal():
+        raise _of_time(name, dtype)
+    if dtype.is_nested():
+        raise TypeError(
+            f"Column {name} of X holds {dtype}: every cell must be a number or a category. Take "
+            "it apart into columns, or drop it."
+        )
+    if dtype.is_numeric():
+        return RawColumn(name, np.asarray(series.to_numpy()), None)
+    declared = getattr(dtype, "categories", None)  # of an Enum
+    order = list(declared) if type(dtype).__name__ == "Enum" and declared is not None else None
+    values = np.empty(len(series), dtype=object)
+    values[:] = series.to_list()
+    return RawColumn(name, values, order)
+
+
+def _of_time(name: str, dtype: Any) -> TypeError:
+    return TypeError(
+        f"Column {name} of X holds times ({dtype}): every cell must be a number or a category. "
+        "Turn it into numbers, such as days since a date, or drop it."
+    )
+
+
+def template_of(X: Any) -> Any:
+    """Return a frame without rows that has the columns of X; None where X is no frame."""
+    if not is_frame(X):
+        return None
+    return X.clear() if _is_polars(X) else X.iloc[:0].copy()
+
+
+def some_columns(template: Any, columns: np.ndarray) -> Any:
+    """Return a template of some of the columns, given by their positions."""
+    if template is None:
+        return None
+    if _is_polars(template):
+        return template.select([template.columns[j] for j in columns])
+    return template.iloc[:, columns]
+
+
+def holds_integers(template: Any) -> list[bool]:
+    """Say for every column whether its dtype is one of integers."""
+    if _is_polars(template):
+        return [dtype.is_integer() for dtype in template.dtypes]
+    return [getattr(dtype, "kind", "O") in "iu" for dtype in template.dtypes]
+
+
+def make_frame(template: Any, columns: list[np.ndarray]) -> Any:
+    """Return a frame of these complete columns, with the names and dtypes of a template."""
+    if _is_polars(template):
+        data = {
+            name: values.tolist() for name, values in zip(template.columns, columns, strict=True)
+        }
+        return type(template)(data, schema=template.schema)
+    frame = type(template)(dict(zip(template.columns, columns, strict=True)))
+    return frame.astype(dict(zip(template.columns, template.dtypes, strict=True)))
+
+
+def replace_columns(X: Any, columns: dict[int, np.ndarray]) -> Any:
+    """Return a copy of a frame in which some columns, by position, have other values.
+
+    They keep their dtype where it can hold the values.
+    """
+    if _is_polars(X):
+        return X.with_columns(
+            [_polars_series(X.get_column(X.columns[j]), values) for j, values in columns.items()]
+        )
+    X = X.copy()
+    for j, values in columns.items():
+        X.isetitem(j, _pandas_series(X.iloc[:, j], values))
+    return X
+
+
+def _polars_series(series: Any, values: np.ndarray) -> Any:
+    whole = values.dtype.kind == "f" and bool(np.all(values == np.rint(values)))
+    if whole and series.dtype.is_integer():
+        values = values.astype(np.int64)
+    cells, make = values.tolist(), type(series)
+    try:
+        return make(series.name, cells, dtype=series.dtype, strict=True)
+    except Exception:  # polars has several, one for every kind of misfit
+        return make(series.name, cells, strict=False)
+
+
+def _pandas_series(series: Any, values: np.ndarray) -> Any:
+    declared = getattr(series.dtype, "categories", None)
+    plain = type(series)(values, index=series.index, name=series.name)
+    if declared is not None and not set(values.tolist()) <= set(declared):
+        return plain
+    if getattr(series.dtype, "kind", "O") in "iu" and np.any(values != np.floor(values)):
+        return plain
+    try:
+        return plain.astype(series.dtype)
+    except (TypeError, ValueError):
+        return plain
