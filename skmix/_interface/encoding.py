@@ -13,6 +13,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from ..exceptions import user_level
+from . import frames
 from .masked import masked_as_missing
 
 # Distinct integers up to here are found by counting, which is faster than sorting.
@@ -47,11 +48,16 @@ def read_columns(estimator: Any, X: Any, *, reset: bool, categories: Any = "auto
     """
     declared = not isinstance(categories, str)
     X = masked_as_missing(X)
-    if hasattr(X, "iloc") and getattr(X, "ndim", 0) == 2:
+    if frames.is_frame(X):
         validate_data(estimator, X, reset=reset, skip_check_array=True)
         if 0 in X.shape:  # scikit-learn words the error
             check_array(np.empty(X.shape))
-        return [_read_series(str(X.columns[j]), X.iloc[:, j], declared) for j in range(X.shape[1])]
+        return [
+            _read_column(raw.name, raw.values, declared or raw.order is not None)._replace(
+                order=raw.order
+            )
+            for raw in frames.read_frame(X)
+        ]
     if not hasattr(X, "dtype") and np.asarray(X).dtype.kind in "US":
         X = np.array(X, dtype=object)
     X = validate_data(estimator, X, reset=reset, dtype=None, ensure_all_finite="allow-nan")
@@ -130,27 +136,19 @@ def decode(codes: np.ndarray, categories: list[np.ndarray]) -> np.ndarray:
 
 def fill(X: Any, codes: np.ndarray, filled: np.ndarray, categories: list[np.ndarray]) -> Any:
     """Return a copy of X, with the categories that `filled` stands for where codes are -1."""
-    is_frame = hasattr(X, "iloc")
-    if is_frame:
-        X = X.copy()
-    else:
-        X = np.array(X)
-        X = X.astype(object) if X.dtype.kind in "US" else X
-    for j, known in enumerate(categories):
-        rows = np.flatnonzero(codes[:, j] < 0)
-        if len(rows) == 0:
-            continue
-        if is_frame:
-            X.iloc[rows, j] = known[filled[rows, j]]
-        else:
-            X[rows, j] = known[filled[rows, j]]
+    holes = codes < 0
+    new = {j: categories[j][filled[:, j]] for j in np.flatnonzero(holes.any(axis=0)).tolist()}
+    X = masked_as_missing(X)
+    if frames.is_frame(X):
+        raw = frames.read_frame(X)
+        return frames.replace_columns(
+            X, {j: frames.filled(raw[j].values, holes[:, j], values) for j, values in new.items()}
+        )
+    X = np.array(X)
+    X = X.astype(object) if X.dtype.kind in "US" else X
+    for j, values in new.items():
+        X[holes[:, j], j] = values[holes[:, j]]
     return X
-
-
-def _read_series(name: str, series: Any, declared: bool) -> Column:
-    order = getattr(series.dtype, "categories", None)
-    column = _read_column(repr(name), np.asarray(series), declared or order is not None)
-    return column if order is None else column._replace(order=list(order))
 
 
 def _read_column(name: str, values: np.ndarray, declared: bool) -> Column:

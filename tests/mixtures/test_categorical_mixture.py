@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import oracles
+import polars as pl
 import pytest
 from hypothesis import strategies as st
 from scipy.special import softmax
@@ -555,6 +556,56 @@ def test_a_column_of_identifiers_is_noticed():
     X = pd.DataFrame({"id": [f"row {i}" for i in range(60)], "b": [0, 1] * 30})
     with pytest.warns(UserWarning, match="Column 'id' has another value in each of its 60 rows"):
         CategoricalMixture(2, random_state=0).fit(X)
+
+
+def frames_with_holes():
+    """Frames that say the same in other dtypes, each with a hole in either column."""
+    a, b = ["x", "y", None, "x", "y", "x"], [0, 1, 0, 0, None, 0]
+    yield "text and floats", pd.DataFrame({"a": a, "b": [np.nan if v is None else v for v in b]})
+    yield "categories", pd.DataFrame({"a": pd.Categorical(a), "b": pd.Categorical(b)})
+    yield "nullable", pd.DataFrame({"a": pd.array(a, "string"), "b": pd.array(b, "Int64")})
+    yield "objects", pd.DataFrame({"a": a, "b": b}, dtype=object)
+    yield "polars", pl.DataFrame({"a": a, "b": b})
+    yield (
+        "polars, declared",
+        pl.DataFrame({"a": a, "b": b}, schema={"a": pl.Enum(["y", "x"]), "b": pl.Int8}),
+    )
+
+
+FRAMES = list(frames_with_holes())
+each_frame = pytest.mark.parametrize("frame", [f for _, f in FRAMES], ids=[n for n, _ in FRAMES])
+
+
+@each_frame
+@pytest.mark.parametrize("fitted_to", [f for _, f in FRAMES], ids=[n for n, _ in FRAMES])
+def test_frames_are_filled_whatever_dtypes_the_fit_saw(frame, fitted_to):
+    mixture = CategoricalMixture(2, random_state=0).fit(fitted_to)
+    filled = mixture.impute(frame)
+    assert type(filled) is type(frame)
+    cells = (
+        filled.to_numpy() if isinstance(filled, pd.DataFrame) else np.array(filled.rows(), object)
+    )
+    assert cells[:, 0].tolist() == ["x", "y", "x", "x", "y", "x"]
+    assert [int(value) for value in cells[:, 1]] == [0, 1, 0, 0, 1, 0]
+    if isinstance(frame, pl.DataFrame):
+        assert filled.schema == frame.schema
+
+
+def test_columns_of_nothing_are_filled():
+    X = pd.DataFrame({"a": ["x", "y"] * 5, "b": ["u", "v"] * 5})
+    mixture = CategoricalMixture(2, random_state=0).fit(X)
+    empty = pd.DataFrame({"a": ["x", "y"], "b": [np.nan, np.nan]})  # a column of floats
+    assert mixture.impute(empty)["b"].tolist() == ["u", "v"]
+
+
+def test_polars_columns_keep_order_and_names():
+    X = pl.DataFrame(
+        {"grade": ["low", "high", "mid"], "b": [0, 1, 1]},
+        schema_overrides={"grade": pl.Enum(["low", "mid", "high"])},
+    )
+    assert CategoricalMixture().fit(X).categories_[0].tolist() == ["low", "mid", "high"]
+    with pytest.raises(ValueError, match="column 'b' holds -1"):
+        CategoricalMixture().fit(X.with_columns(b=pl.Series([0, -1, 1])))
 
 
 # What reports say of the fit ---------------------------------------------------------------------
