@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,6 +42,8 @@ def check_image(image: Any, *, name: str = "image") -> np.ndarray:
 def as_float(image: Any, *, name: str = "image") -> np.ndarray:
     """An image in floating point of at least single precision, NaN where it is masked."""
     image = np.asarray(masked_as_missing(image))
+    if image.size == 0:
+        raise ValueError(f"{name} has no pixels: its shape is {image.shape}.")
     if image.dtype in (np.float32, np.float64):
         return image
     if image.dtype.kind == "b":
@@ -75,6 +78,9 @@ class Axes(NamedTuple):
 
     def check(self, image: np.ndarray) -> Axes:
         """Return these axes, none of them negative, or raise an error if they do not fit."""
+        for name, axis in zip(("stack_axis", "channel_axis"), self, strict=True):
+            if axis is not None and not isinstance(axis, Integral):
+                raise TypeError(f"{name} must be an integer or None, but is {axis!r}.")
         if self.stack is None:
             check_axes(image, self.channel)
             return Axes(None, None if self.channel is None else self.channel % image.ndim)

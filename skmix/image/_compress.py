@@ -2,367 +2,71 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from dataclasses import dataclass
-from math import prod
 from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from .._transforms.quantizer import KMeansQuantizer, distinct_rows, nearest
-from ._arrays import (
-    channels_last,
-    check_channel_axis,
-    check_image,
-    join_blocks,
-    split_blocks,
-    undo_channels_last,
-)
-from ._bits import code_length, pack, unpack
-from ._npz import read_npz
-
-
-@dataclass(frozen=True, eq=False)
-class CompressedImage:
-    r"""An image as indices into a codebook; :func:`compress` makes it.
-
-    Parameters
-    ----------
-    codebook : ndarray of shape (n_codes, block_size**2 * n_channels)
-        The codes, in the dtype of the image: colours, or blocks of pixels row by row.
-
-    packed_codes : ndarray of shape (n_bytes,)
-        The index of every block into `codebook`, row by row of the image, in
-        :math:`\lceil \log_2 n\_codes \rceil` bits each without gaps, the highest bit first.
-
-    shape : tuple of int
-        The shape of the image.
-
-    block_size : int
-        The height and width of a block in pixels.
-
-    channel_axis : int or None
-        The axis of `shape` that holds the colours; None for a gray image.
-
-    See Also
-    --------
-    compress : Makes compressed images.
-
-    Notes
-    -----
-    The rates count what is stored: the indices and the codebook, each number of the codebook
-    with the bits of its dtype. For a palette the codebook hardly matters; for a codebook of 256
-    blocks of 4 x 4 coloured pixels it can take as many bits as the indices.
-
-    References
-    ----------
-    A. Gersho, R. M. Gray, "Vector Quantization and Signal Compression", Springer, 1992.
-    :doi:`10.1007/978-1-4615-3626-0`
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skmix.image import compress
-    >>> image = np.array([[0, 0, 255], [0, 12, 255]], dtype=np.uint8)
-    >>> compressed = compress(image, n_codes=2, random_state=0)
-    >>> compressed.codebook.ravel()
-    array([  3, 255], dtype=uint8)
-    >>> compressed.codes
-    array([[0, 0, 1],
-           [0, 0, 1]])
-    """
-
-    codebook: np.ndarray
-    packed_codes: np.ndarray
-    shape: tuple[int, ...]
-    block_size: int
-    channel_axis: int | None
-
-    @property
-    def dtype(self) -> np.dtype:
-        """The dtype of the image.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from skmix.image import compress
-        >>> compress(np.zeros((2, 2), np.uint16), n_codes=2).dtype
-        dtype('uint16')
-        """
-        return self.codebook.dtype
-
-    @property
-    def codes(self) -> np.ndarray:
-        """The index of every block, an array with a row per row of blocks.
-
-        Examples
-        --------
-        >>> from skmix.image import compress
-        >>> compress([[0.0, 1.0], [1.0, 1.0]], n_codes=2).codes
-        array([[0, 1],
-               [1, 1]])
-        """
-        n_rows, n_columns = (-(-n // self.block_size) for n in self._pixels)
-        return self._unpacked().reshape(n_rows, n_columns).astype(np.intp)
-
-    @property
-    def bits_per_pixel(self) -> float:
-        """Bits per pixel of the packed codes and the codebook.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from skmix.image import compress
-        >>> compressed = compress(np.arange(64, dtype=np.uint8).reshape(8, 8), n_codes=4)
-        >>> compressed.bits_per_pixel  # 2 bits, and 4 x 8 bits for 64 pixels
-        2.5
-        """
-        length = code_length(len(self.codebook))
-        return length * self.codes.size / self._n_pixels + self.codebook_bits_per_pixel
-
-    @property
-    def entropy_bits_per_pixel(self) -> float:
-        """Bits per pixel of ideally entropy-coded codes and the codebook.
-
-        The codes count with the entropy of their frequencies, which an arithmetic coder reaches
-        up to a few bytes. It is less than `bits_per_pixel` where some codes are more frequent.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from skmix.image import compress
-        >>> image = np.repeat([0, 9, 7], [128, 64, 64]).astype(np.uint8).reshape(16, 16)
-        >>> compressed = compress(image, n_codes=3)
-        >>> compressed.entropy_bits_per_pixel - compressed.codebook_bits_per_pixel
-        1.5
-        """
-        codes = self.codes
-        counts = np.bincount(codes.ravel())
-        share = counts[counts > 0] / codes.size
-        entropy = -float(np.sum(share * np.log2(share)))
-        return entropy * codes.size / self._n_pixels + self.codebook_bits_per_pixel
-
-    @property
-    def codebook_bits_per_pixel(self) -> float:
-        """Bits per pixel of the codebook alone, which both rates include.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from skmix.image import compress
-        >>> compress(np.zeros((4, 4), np.uint8), n_codes=2).codebook_bits_per_pixel
-        0.5
-        """
-        return 8 * self.codebook.nbytes / self._n_pixels
-
-    @property
-    def _pixels(self) -> tuple[int, ...]:
-        """Height and width."""
-        return tuple(n for axis, n in enumerate(self.shape) if axis != self.channel_axis)
-
-    @property
-    def _n_pixels(self) -> int:
-        return prod(self._pixels)
-
-    def _unpacked(self) -> np.ndarray:
-        """The codes (n_blocks,) in the smallest dtype that holds them."""
-        n_blocks = prod(-(-n // self.block_size) for n in self._pixels)
-        return unpack(self.packed_codes, n_blocks, code_length(len(self.codebook)))
-
-    def decompress(self) -> np.ndarray:
-        """Return the reconstructed image.
-
-        Returns
-        -------
-        image : ndarray of shape `shape`
-            In the dtype of the image that was compressed.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from skmix.image import compress
-        >>> compress(np.array([[0, 0, 255], [0, 10, 255]], np.uint8), 3).decompress()
-        array([[  0,   0, 255],
-               [  0,  10, 255]], dtype=uint8)
-        """
-        n_channels = 1 if self.channel_axis is None else self.shape[self.channel_axis]
-        height, width = self._pixels
-        blocks = self.codebook[self._unpacked()]
-        image = join_blocks(blocks, (height, width, n_channels), self.block_size)
-        return np.ascontiguousarray(undo_channels_last(image, self.channel_axis))
-
-    def psnr(self, image: Any, *, data_range: float | None = None) -> float:
-        r"""Return the peak signal-to-noise ratio of the reconstruction in dB.
-
-        Parameters
-        ----------
-        image : array-like of shape `shape`
-            The image that was compressed.
-
-        data_range : float, default=None
-            The distance R between the smallest and the largest possible value. None takes 255
-            for uint8, 65535 for uint16, and 1 for booleans and floats from 0 to 1.
-
-        Returns
-        -------
-        psnr : float
-            :math:`10 \log_{10}(R^2 / \mathrm{MSE})` in dB, the error averaged over all pixels
-            and channels (an alpha channel counts as the others do); infinite for an exact
-            reconstruction.
-
-        Raises
-        ------
-        ValueError
-            If the shape is another than that of the compressed image, or `data_range` is None
-            for an image of another dtype or with floats outside of [0, 1].
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from skmix.image import compress
-        >>> image = np.array([[0, 2]], np.uint8)
-        >>> round(compress(image, 1).psnr(image), 2)  # 20 log10(255)
-        48.13
-        """
-        image = check_image(image)
-        if image.shape != tuple(self.shape):
-            raise ValueError(
-                f"image has shape {image.shape}, but the compressed one has {self.shape}."
-            )
-        if data_range is None:
-            data_range = default_data_range(image)
-        error = image.astype(np.float64) - self.decompress().astype(np.float64)
-        mean_square = float(np.mean(error**2))
-        if mean_square == 0:
-            return float("inf")
-        return float(20 * np.log10(data_range) - 10 * np.log10(mean_square))
-
-    def save(self, path: str | os.PathLike) -> None:
-        """Write the compressed image to a file in numpy's npz format.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file, overwritten if it exists. No suffix is added.
-
-        Examples
-        --------
-        >>> import tempfile, pathlib
-        >>> from skmix.image import CompressedImage, compress
-        >>> path = pathlib.Path(tempfile.mkdtemp()) / "image.npz"
-        >>> compress([[0.0, 1.0]], n_codes=2).save(path)
-        >>> CompressedImage.load(path).decompress()
-        array([[0., 1.]])
-        """
-        with open(path, "wb") as file:
-            np.savez(
-                file,
-                codebook=self.codebook,
-                packed_codes=self.packed_codes,
-                shape=np.array(self.shape, dtype=np.int64),
-                block_size=np.array(self.block_size, dtype=np.int64),
-                # npz without pickling has no None: a gray image has the axis -1.
-                channel_axis=np.array(-1 if self.channel_axis is None else self.channel_axis),
-            )
-
-    @classmethod
-    def load(cls, path: str | os.PathLike, *, max_pixels: int = 2**27) -> CompressedImage:
-        """Read a compressed image that `save` wrote. Nothing in the file is executed.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file.
-
-        max_pixels : int, default=134217728
-            The largest number of pixels that an image may have. An image of few codes takes
-            next to no bytes, however large it says that it is.
-
-        Returns
-        -------
-        compressed : CompressedImage
-            The same as was saved.
-
-        Raises
-        ------
-        ValueError
-            If the file is not one that `save` wrote, was cut or changed so that its parts
-            do not fit together, or has more than `max_pixels` pixels.
-
-        Examples
-        --------
-        >>> import tempfile, pathlib
-        >>> from skmix.image import CompressedImage, compress
-        >>> path = pathlib.Path(tempfile.mkdtemp()) / "image.npz"
-        >>> compress([[0.0, 1.0]], n_codes=2).save(path)
-        >>> CompressedImage.load(path).bits_per_pixel
-        65.0
-        """
-        limits = dict.fromkeys(("channel_axis", "shape", "block_size"), 64)
-        # Arrays are stored as they are: none is larger than the file.
-        limits |= dict.fromkeys(("codebook", "packed_codes"), sys.maxsize)
-        parts = read_npz(path, limits, what="compressed image")
-        try:
-            channel_axis = int(parts["channel_axis"])
-            compressed = cls(
-                codebook=parts["codebook"],
-                packed_codes=parts["packed_codes"],
-                shape=tuple(int(n) for n in parts["shape"]),
-                block_size=int(parts["block_size"]),
-                channel_axis=None if channel_axis < 0 else channel_axis,
-            )
-            compressed._check(max_pixels)
-        except (ValueError, TypeError, IndexError, OverflowError) as error:
-            raise ValueError(f"{os.fspath(path)!r} holds no compressed image: {error}") from error
-        return compressed
-
-    def _check(self, max_pixels: int) -> None:
-        """Raise an error where the parts of a file do not fit together."""
-        check_image(self.codebook, name="codebook")
-        gray = self.channel_axis is None
-        if len(self.shape) != (2 if gray else 3) or min(self.shape) < 1 or self.block_size < 1:
-            raise ValueError(f"shape {self.shape} with blocks of {self.block_size} pixels.")
-        n_channels = 1 if gray else self.shape[self.channel_axis]  # type: ignore[index]
-        if prod(self._pixels) > max_pixels:
-            raise ValueError(f"shape {self.shape} has more than max_pixels={max_pixels} pixels.")
-        if self.codebook.ndim != 2 or self.codebook.shape[1] != self.block_size**2 * n_channels:
-            raise ValueError(f"a codebook of shape {self.codebook.shape}.")
-        n_blocks = prod(-(-n // self.block_size) for n in self._pixels)
-        n_bytes = -(-n_blocks * code_length(len(self.codebook)) // 8)
-        if self.packed_codes.dtype != np.uint8 or self.packed_codes.shape != (n_bytes,):
-            raise ValueError(f"{self.packed_codes.shape} packed bytes instead of {n_bytes}.")
-        if self._unpacked().max() >= len(self.codebook):
-            raise ValueError("a code that is not in the codebook.")
+from ._arrays import channels_last, check_channel_axis, check_image, split_blocks
+from ._bits import code_length, pack
+from ._compressed_image import CompressedImage, import_pillow
 
 
 @validate_params(
     {
-        "n_codes": [Interval(Integral, 1, None, closed="left")],
+        "n_codes": [Interval(Integral, 1, None, closed="left"), None],
         "block_size": [Interval(Integral, 1, None, closed="left")],
+        "palette": ["array-like", None],
+        "dither": ["boolean"],
+        "alpha": ["boolean", StrOptions({"auto"})],
         "channel_axis": [Integral, None],
         "random_state": ["random_state"],
     },
     prefer_skip_nested_validation=True,
 )
-def compress(image, n_codes, block_size=1, *, channel_axis=-1, random_state=None):
+def compress(
+    image,
+    n_codes=None,
+    block_size=1,
+    *,
+    palette=None,
+    dither=False,
+    alpha="auto",
+    channel_axis=-1,
+    random_state=None,
+):
     r"""Compress an image to a palette, or to a codebook of square blocks.
 
     Parameters
     ----------
     image : array-like of shape (height, width), or with an axis of channels
-        A gray image, or a colour image with any number of channels; an alpha channel is treated
-        as one more colour. Integers, booleans, or finite floats.
+        A gray image, or a colour image with any number of channels. Integers, booleans, or finite
+        floats.
 
-    n_codes : int
+    n_codes : int, default=None
         The largest number of colours or blocks in the codebook. An image with no more than that
-        is stored exactly.
+        is stored exactly. Must be given unless `palette` is.
 
     block_size : int, default=1
         The height and width of a block in pixels; 1 makes a palette. Where it does not divide
         the image, the border is repeated, and cut off by `decompress`.
+
+    palette : array-like of shape (n_colours, n_channels), default=None
+        The colours to use, in the dtype of the image, instead of those that suit it best; of shape
+        (n_colours,) for a gray image. Codes are indices into it as it is.
+
+    dither : bool, default=False
+        Whether to spread the error of each pixel over its neighbours, by the method of Floyd and
+        Steinberg: gradients have no steps, though errors of single pixels grow. Needs Pillow, and
+        gray or RGB images in uint8 with up to 256 colours.
+
+    alpha : bool or 'auto', default='auto'
+        Whether the last channel is opacity, 0 being fully transparent: the colours of such pixels
+        are set to 0 then, so that they take no codes, unless the image is stored exactly. It
+        counts as one more colour otherwise. 'auto' takes images of two or four channels to have
+        it; False is for other channels, such as infrared.
 
     channel_axis : int or None, default=-1
         The axis of the colours of an image with three axes. An image with two axes is gray,
@@ -380,7 +84,10 @@ def compress(image, n_codes, block_size=1, *, channel_axis=-1, random_state=None
     ------
     ValueError
         If the image is empty, holds NaN or infinity, or has three axes and `channel_axis` names
-        none of them.
+        none of them; if neither or both of `n_codes` and `palette` are given, the palette does not
+        fit the image, or the image cannot be dithered.
+    ImportError
+        If Pillow is not installed and `dither` is True.
 
     See Also
     --------
@@ -397,6 +104,9 @@ def compress(image, n_codes, block_size=1, *, channel_axis=-1, random_state=None
     A. Gersho, R. M. Gray, "Vector Quantization and Signal Compression", Springer, 1992.
     :doi:`10.1007/978-1-4615-3626-0`
 
+    R. W. Floyd, L. Steinberg, "An adaptive algorithm for spatial grey scale", Proceedings of the
+    Society for Information Display 17(2), 1976.
+
     Examples
     --------
     >>> import numpy as np
@@ -411,39 +121,105 @@ def compress(image, n_codes, block_size=1, *, channel_axis=-1, random_state=None
     """
     image = check_image(image)
     channel_axis = check_channel_axis(channel_axis, image.ndim)
-    blocks = split_blocks(channels_last(image, channel_axis), block_size)
+    pixels = channels_last(image, channel_axis)
+    if (n_codes is None) == (palette is None):
+        raise ValueError("Give n_codes, a number of codes to find, or palette: one of the two.")
+    if alpha is True and pixels.shape[2] < 2:
+        raise ValueError("alpha=True needs a channel of colour besides that of opacity.")
+    if dither:
+        _check_dithering(pixels, block_size, n_codes if palette is None else len(palette))
+    blocks = split_blocks(pixels, block_size)
     distinct, positions = distinct_rows(blocks)
-    if len(distinct) > n_codes:
-        quantizer = KMeansQuantizer(n_codes, random_state=random_state)
-        values = distinct.astype(np.float64)
-        quantizer.fit(values, sample_weight=np.bincount(positions))
-        codebook = np.unique(round_to(quantizer.codebook_, image.dtype), axis=0)
-        codes = nearest(values, codebook.astype(np.float64))[positions]
+    if palette is not None:
+        codebook, exact = _check_palette(palette, pixels, block_size), False
     else:
-        codebook, order = np.unique(distinct, axis=0, return_inverse=True)
-        codes = order.ravel()[positions]
+        exact = len(distinct) <= n_codes
+    with_alpha = alpha is True or (alpha == "auto" and pixels.shape[2] in (2, 4))
+    if with_alpha and not exact:
+        blocks = split_blocks(_without_invisible_colours(pixels), block_size)
+        distinct, positions = distinct_rows(blocks)
+    if palette is None:
+        codebook = _codebook(distinct, np.bincount(positions), n_codes, random_state)
+    if dither and not exact:
+        codes = _dithered(pixels, codebook)
+    else:
+        codes = nearest(distinct.astype(np.float64), codebook.astype(np.float64))[positions]
     return CompressedImage(
         codebook=codebook,
         packed_codes=pack(codes, code_length(len(codebook))),
         shape=image.shape,
         block_size=int(block_size),
         channel_axis=channel_axis,
+        alpha=bool(with_alpha),
     )
+
+
+def _codebook(
+    distinct: np.ndarray, counts: np.ndarray, n_codes: int, random_state: Any
+) -> np.ndarray:
+    """Return codes for distinct blocks in their dtype: these themselves, if they are few."""
+    if len(distinct) <= n_codes:
+        return np.unique(distinct, axis=0)
+    quantizer = KMeansQuantizer(n_codes, random_state=random_state)
+    quantizer.fit(distinct.astype(np.float64), sample_weight=counts)
+    return np.unique(round_to(quantizer.codebook_, distinct.dtype), axis=0)
+
+
+def _without_invisible_colours(pixels: np.ndarray) -> np.ndarray:
+    """Pixels (height, width, n_channels) whose colours are 0 where they are fully transparent."""
+    pixels = pixels.copy()
+    pixels[pixels[..., -1] == 0] = 0
+    return pixels
+
+
+def _check_palette(palette: Any, pixels: np.ndarray, block_size: int) -> np.ndarray:
+    """Return a palette (n_colours, n_channels) in the dtype of the image."""
+    if block_size != 1:
+        raise ValueError(f"palette is for pixels, but block_size={block_size}. Use block_size=1.")
+    n_channels, given = pixels.shape[2], np.asarray(palette)
+    if given.ndim == 1 and n_channels == 1:
+        given = given[:, None]
+    if given.ndim != 2 or given.shape[1] != n_channels or len(given) == 0:
+        raise ValueError(
+            f"palette must have a row per colour with {n_channels} channel(s), as image has, but "
+            f"has shape {np.shape(palette)}."
+        )
+    given = check_image(given, name="palette")
+    with np.errstate(invalid="ignore", over="ignore"):
+        codebook = given.astype(pixels.dtype)
+    same = codebook == given if pixels.dtype.kind in "bui" else np.isfinite(codebook)
+    if not np.all(same):
+        raise ValueError(
+            f"palette holds {given[~same][0]}, which an image of dtype {pixels.dtype} cannot hold."
+        )
+    return codebook
+
+
+def _check_dithering(pixels: np.ndarray, block_size: int, n_codes: int) -> None:
+    n_channels = pixels.shape[2]
+    if pixels.dtype != np.uint8 or n_channels not in (1, 3) or block_size != 1 or n_codes > 256:
+        raise ValueError(
+            "dither=True is for gray or RGB images in uint8, single pixels and up to 256 colours, "
+            f"but dtype={pixels.dtype}, n_channels={n_channels}, block_size={block_size} and "
+            f"there are {n_codes} colours."
+        )
+    import_pillow("dither=True")
+
+
+def _dithered(pixels: np.ndarray, codebook: np.ndarray) -> np.ndarray:
+    """Return the codes of pixels, the error of each spread over its neighbours."""
+    Image = import_pillow("dither=True")
+    if pixels.shape[2] == 1:
+        pixels, codebook = np.repeat(pixels, 3, axis=2), np.repeat(codebook, 3, axis=1)
+    # Pillow fills palettes up with black: the last colour takes these places.
+    filled = np.concatenate([codebook, np.repeat(codebook[-1:], 256 - len(codebook), axis=0)])
+    of_palette = Image.new("P", (1, 1))
+    of_palette.putpalette(filled.tobytes())
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    codes = image.quantize(palette=of_palette, dither=Image.Dither.FLOYDSTEINBERG)
+    return np.minimum(np.asarray(codes).ravel(), len(codebook) - 1)
 
 
 def round_to(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Return means of numbers of a dtype in that dtype."""
     return (values if dtype.kind == "f" else np.rint(values)).astype(dtype)
-
-
-def default_data_range(image: np.ndarray) -> float:
-    """Return the distance from black to white that the dtype of an image stands for."""
-    if image.dtype in (np.uint8, np.uint16):
-        return float(np.iinfo(image.dtype).max)
-    low, high = float(image.min()), float(image.max())
-    if image.dtype.kind in "bf" and low >= 0 and high <= 1:
-        return 1.0
-    raise ValueError(
-        f"data_range=None leaves open what black and white are: the image is of dtype "
-        f"{image.dtype} with values from {low:g} to {high:g}. Pass the distance between them."
-    )

@@ -21,6 +21,7 @@ def denoise(
     channel_axis=None,
     stack_axis=None,
     data_range=None,
+    reject_outliers=False,
     return_std=False,
     verbose=False,
 ):
@@ -87,6 +88,10 @@ def denoise(
         values, with a warning. It counts where the prior knows its own. With Poisson noise None
         takes what the brightest areas have.
 
+    reject_outliers : bool, default=False
+        Whether to treat pixels as missing that the prior finds impossible given those around them:
+        hot or dead ones of a sensor, cosmic rays, salt and pepper.
+
     return_std : bool, default=False
         Whether to return posterior standard deviations too.
 
@@ -149,6 +154,10 @@ def denoise(
     table of expectations gives up to 100 counts and a series beyond (Mäkitalo and Foi). Standard
     deviations are those of the transformed image times the slope of the inverse.
 
+    An outlier is among the three highest or lowest of 5 x 5 pixels, more than four standard
+    deviations of the noise away from their median, and more than six of prediction and noise away
+    from what the prior predicts from the other pixels of its patches, suspects being filled there.
+
     The standard deviation of a pixel is the root of the mean of its posterior variances in all
     patches that it is in, that of the noise in a patch's mean included. If the prior is right,
     this is an upper bound for the error of the average of 'mmse', reached where the patches
@@ -182,7 +191,7 @@ def denoise(
     >>> bool(np.mean((restored - clean) ** 2) < 0.2 * np.mean((noisy - clean) ** 2))
     True
     """
-    settings = Settings(method, stride, remove_mean, with_variance=return_std)
+    settings = Settings(method, stride, remove_mean, return_std, bool(reject_outliers))
     axes = Axes(stack_axis, channel_axis)
     if noise not in ("gaussian", "poisson"):
         raise ValueError(f"noise must be 'gaussian' or 'poisson', but is {noise!r}.")

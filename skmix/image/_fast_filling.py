@@ -42,7 +42,7 @@ def fill(
     filled = interpolated(image, known).astype(np.float32)
     typical = prior.typical_std
     with worker_threads() as for_each:
-        incomplete = _choose(_fewest_known(known, visitor.size) < visitor.size**2)
+        incomplete = chosen_places(_fewest_known(known, visitor.size) < visitor.size**2)
         for error in ERRORS:
             restore = filter_for_noise(prior, error * typical, visitor, for_each)
             average = visitor.average(filled, restore, choose=incomplete)
@@ -51,7 +51,7 @@ def fill(
         for done in count(1):
             conditional = _GivenKnown(prior, given, noise_std, visitor, for_each)
             fewest = _fewest_known(given, visitor.size)
-            informed = _choose((fewest < visitor.size**2) & (fewest > 0))
+            informed = chosen_places((fewest < visitor.size**2) & (fewest > 0))
             average = visitor.average(filled, conditional, choose=informed)
             new = ~given & average.reached[:, :, None]
             filled = np.where(new, average.mean, filled)
@@ -99,7 +99,7 @@ def _fewest_known(known: np.ndarray, size: int) -> np.ndarray:
     return window_sums(known, size).min(axis=2)
 
 
-def _choose(chosen: np.ndarray) -> Choose:
+def chosen_places(chosen: np.ndarray) -> Choose:
     """Choose patches that begin at these places (n_rows - size + 1, n_columns - size + 1)."""
 
     def choose(rows: np.ndarray, columns: np.ndarray) -> Iterator[Corners]:

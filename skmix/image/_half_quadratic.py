@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,12 @@ def pass_offsets(stride: int) -> list[tuple[int, int]]:
     return [(0, 0), (half, half), (0, half), (half, 0), (0, 0)]
 
 
-def n_steps_of_passes(shape: tuple[int, ...], visitor: PatchVisitor) -> int:
+def n_steps_of_passes(
+    shape: tuple[int, ...], visitor: PatchVisitor, n_passes: int = len(WEIGHTS)
+) -> int:
     """Return how many steps of progress `half_quadratic` takes."""
-    return sum(visitor.n_steps(shape, offset) for offset in pass_offsets(visitor.stride))
+    offsets = islice(cycle(pass_offsets(visitor.stride)), n_passes)
+    return sum(visitor.n_steps(shape, offset) for offset in offsets)
 
 
 def half_quadratic(
@@ -36,6 +40,7 @@ def half_quadratic(
     noise_std: NoiseStd,
     visitor: PatchVisitor,
     towards_data: Callable[[np.ndarray, float], np.ndarray],
+    weights: Sequence[float] = WEIGHTS,
 ) -> np.ndarray:
     """Take turns between patches and data, from an image (n_rows, n_columns, n_channels).
 
@@ -44,7 +49,7 @@ def half_quadratic(
     `towards_data(restored, weight)` returns the image of the smallest sum of its squared misfit
     to the data and `weight` times its squared distance from the restored one.
     """
-    for weight, offset in zip(WEIGHTS, pass_offsets(visitor.stride), strict=True):
+    for weight, offset in zip(weights, cycle(pass_offsets(visitor.stride)), strict=False):
         restore = filter_for(noise_std / weight**0.5)
         image = towards_data(visitor.average(image, restore, offset=offset).mean, weight)
     return image

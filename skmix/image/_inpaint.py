@@ -24,6 +24,7 @@ def inpaint(
     channel_axis=None,
     stack_axis=None,
     data_range=None,
+    reject_outliers=False,
     return_std=False,
     verbose=False,
 ):
@@ -71,6 +72,9 @@ def inpaint(
 
     data_range : float, default=None
         The distance from black to white, in units of the image, as in `denoise`.
+
+    reject_outliers : bool, default=False
+        Whether to treat known pixels as missing that the prior finds impossible, as in `denoise`.
 
     return_std : bool, default=False
         Whether to return posterior standard deviations too.
@@ -147,7 +151,7 @@ def inpaint(
     """
     axes = Axes(stack_axis, channel_axis)
     missing = None if mask is None else _full_mask(mask, as_float(image), axes)
-    settings = Settings(method, stride, remove_mean, with_variance=return_std)
+    settings = Settings(method, stride, remove_mean, return_std, bool(reject_outliers))
     with Progress("inpaint", verbose) as progress:
         restored, std = restore(
             image,

@@ -108,7 +108,7 @@ def noise_std_of_plane(image: np.ndarray, size: int = 8) -> float:
     if min(image.shape) < size:
         raise ValueError(
             f"An image of {image.shape[0]} x {image.shape[1]} pixels has no patch of {size} x "
-            f"{size}; use smaller patches."
+            f"{size}; give the noise as a number, or use smaller patches."
         )
     n_patches = (image.shape[0] - size + 1) * (image.shape[1] - size + 1)
     ends = _ends(image)

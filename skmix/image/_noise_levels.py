@@ -61,16 +61,19 @@ def check_noise_std(noise_std: Any, shape: tuple[int, ...], axes: Axes) -> Any:
     )
 
 
-def noise_of_parts(levels: Any, slices: np.ndarray, patches: PatchFormat) -> list[NoiseStd]:
+def noise_of_parts(
+    levels: Any, slices: np.ndarray, patches: PatchFormat, *, quiet: bool = False
+) -> list[NoiseStd]:
     """Levels for the parts of an image (n_slices, n_rows, n_columns, n_channels), in its units.
 
     Parts are all channels together, luminance and differences of colours, or single channels.
-    `levels` is what `check_noise_std` returns.
+    `levels` is what `check_noise_std` returns. Unless it is `quiet`, there is a warning if the
+    noise cannot be told.
     """
     n_channels = slices.shape[3]
     together = patches.n_channels == n_channels
     if isinstance(levels, str):
-        return _estimated(slices, together)
+        return _estimated(slices, together, quiet)
     if together:
         return [_reduced(levels, slices.shape)]
     levels = np.broadcast_to(levels, (*levels.shape[:3], n_channels))
@@ -87,7 +90,7 @@ def _reduced(levels: np.ndarray, shape: tuple[int, ...]) -> NoiseStd:
     return np.broadcast_to(levels, shape).astype(np.float32)
 
 
-def _estimated(slices: np.ndarray, together: bool) -> list[NoiseStd]:
+def _estimated(slices: np.ndarray, together: bool, quiet: bool) -> list[NoiseStd]:
     """Estimates for each part, the median over the slices of a stack."""
     by_luminance = not together and slices.shape[3] == 3
     of_slices = np.array(
@@ -99,7 +102,7 @@ def _estimated(slices: np.ndarray, together: bool) -> list[NoiseStd]:
         ]
     )
     found = [_median(of_part[~np.isnan(of_part)]) for of_part in of_slices.T]
-    if np.isnan(found).all():
+    if np.isnan(found).all() and not quiet:
         warn_caller(
             "The noise level cannot be told, and no noise is removed: less than ten patches have "
             "neither missing pixels nor constant areas. Give noise_std as a number."

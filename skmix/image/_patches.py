@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 
@@ -125,15 +126,7 @@ def corners(
             f"An image must have shape (n_rows, n_columns) or (n_rows, n_columns, n_channels), "
             f"but has shape {shape}."
         )
-    if not isinstance(size, Integral) or not isinstance(stride, Integral):
-        raise TypeError(f"size and stride must be integers, but are {size!r} and {stride!r}.")
-    if size < 1 or stride < 1:
-        raise ValueError(f"size and stride must be at least 1, but are {size} and {stride}.")
-    if stride > size:
-        raise ValueError(
-            f"stride={stride} leaves out pixels between patches of size={size}; use a stride of "
-            "at most the size."
-        )
+    check_stride(size, stride)
     if min(shape[:2]) < size:
         raise ValueError(
             f"An image of {shape[0]} x {shape[1]} pixels has no patch of {size} x {size}; use a "
@@ -144,6 +137,19 @@ def corners(
         for n, first in zip(shape[:2], offset, strict=True)
     )
     return rows, columns
+
+
+def check_stride(size: Any, stride: Any) -> None:
+    """Check that patches of this size leave out no pixel at this stride."""
+    if not isinstance(size, Integral) or not isinstance(stride, Integral):
+        raise TypeError(f"size and stride must be integers, but are {size!r} and {stride!r}.")
+    if size < 1 or stride < 1:
+        raise ValueError(f"size and stride must be at least 1, but are {size} and {stride}.")
+    if stride > size:
+        raise ValueError(
+            f"stride={stride} leaves out pixels between patches of size={size}; use a stride of "
+            "at most the size."
+        )
 
 
 def strips(rows: np.ndarray, values_per_row: int) -> Iterator[np.ndarray]:

@@ -17,6 +17,7 @@ from ._fast_filling import fill, n_steps_of_filling
 from ._filling import average_posteriors
 from ._half_quadratic import half_quadratic, n_steps_of_passes, towards_pixels
 from ._noise_levels import NoiseStd, check_noise_std, noise_of_parts, rms
+from ._outliers import outliers
 from ._patch_format import PatchFormat, check_prior, read_format
 from ._patch_posterior import PatchPosterior, patch_filter
 from ._patch_prior import LEARNED_SIZE, learn_patch_prior
@@ -35,6 +36,7 @@ class Settings(NamedTuple):
     stride: int
     remove_mean: bool | None
     with_variance: bool
+    reject_outliers: bool = False
 
 
 # Restored images (n_rows, n_columns, n_channels) with their variances or None.
@@ -72,7 +74,11 @@ def restore(
         settings = settings._replace(remove_mean=patches.remove_mean is not False)
     scale = scale_for(patches.data_range, dtype, values, data_range)
     slices = given if scale == 1.0 else given / given.dtype.type(scale)
-    noise = noise_of_parts(levels if isinstance(levels, str) else levels / scale, slices, patches)
+    levels_of_prior = levels if isinstance(levels, str) else levels / scale
+    if settings.reject_outliers:
+        rejected = _outliers(slices, prior, levels_of_prior, patches, settings, progress)
+        slices, given = (np.where(rejected, np.nan, some) for some in (slices, given))
+    noise = noise_of_parts(levels_of_prior, slices, patches)
     done = _restore_slices(slices, prior, noise, patches, settings, progress)
     restored = np.stack([mean for mean, _ in done])
     if scale != 1.0:
@@ -86,6 +92,38 @@ def restore(
         return as_dtype(axes.join(restored), dtype), None
     std = scale * np.sqrt(np.stack([spread for _, spread in done if spread is not None]))
     return as_dtype(axes.join(restored), dtype), axes.join(np.where(exact, 0.0, std))
+
+
+def _outliers(
+    slices: np.ndarray,
+    prior: Any,
+    levels: Any,
+    patches: PatchFormat,
+    settings: Settings,
+    progress: Progress,
+) -> np.ndarray:
+    """Find impossible pixels, channel by channel where the prior is for gray patches."""
+    if not hasattr(prior, "mixture_"):
+        given = "None" if prior is None else f"a {type(prior).__name__}"
+        raise ValueError(
+            f"reject_outliers=True needs a mixture that is known before, but prior is {given}. "
+            "Use 'photo', a GMMDenoiser, GSMDenoiser or MVNDenoiser."
+        )
+    visitor = PatchVisitor(patches.size, settings.stride, bool(settings.remove_mean), progress)
+    mixture, found = mixture_of(prior), np.zeros(slices.shape, dtype=bool)
+    width = patches.n_channels
+    for first in range(0, slices.shape[3], width):
+        some = slices[..., first : first + width]
+        if not isinstance(levels, str) and levels.shape[3] > 1:
+            own = levels[..., first : first + width]
+        else:
+            own = levels
+        # Colours are still colours here, not luminance: channels of their own.
+        noise = noise_of_parts(own, some, patches, quiet=True)[0]
+        for i, image in enumerate(some):
+            noise_std = noise if isinstance(noise, float) else noise[i]
+            found[i, ..., first : first + width] = outliers(image, mixture, noise_std, visitor)
+    return found
 
 
 def _restore_slices(

@@ -8,7 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._patches import add_patches, corners, count_patches, cut_patches, known_means, strips
+from ._patches import (
+    add_patches,
+    check_stride,
+    corners,
+    count_patches,
+    cut_patches,
+    known_means,
+    strips,
+)
 from ._progress import Progress
 
 # Rows and columns at which patches begin; they broadcast.
@@ -49,6 +57,9 @@ class PatchVisitor:
     stride: int
     remove_mean: bool
     progress: Progress
+
+    def __post_init__(self) -> None:
+        check_stride(self.size, self.stride)
 
     def n_steps(self, shape: tuple[int, ...], offset: tuple[int, int] = (0, 0)) -> int:
         """Return how many steps of progress a pass takes."""

@@ -238,7 +238,7 @@ def test_file_is_about_as_large_as_the_rate_says(tmp_path):
 
 def changed(compressed, **parts):
     file = io.BytesIO()
-    names = ("codebook", "packed_codes", "shape", "block_size", "channel_axis")
+    names = ("codebook", "packed_codes", "shape", "block_size", "channel_axis", "alpha")
     np.savez(file, **{**{name: getattr(compressed, name) for name in names}, **parts})
     return file.getvalue()
 

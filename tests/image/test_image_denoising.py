@@ -250,6 +250,9 @@ COLOUR = {"image": np.ones((9, 9, 3)), "channel_axis": -1}
         ({"image": np.ones((9, 9, 3))}, "channel_axis must say"),
         ({"image": np.ones((9, 9)), "channel_axis": 0}, "needs an image with three axes"),
         ({"image": np.full((9, 9), np.inf)}, "infinite pixels"),
+        ({"image": np.ones((0, 9))}, r"no pixels: its shape is \(0, 9\)"),
+        ({"image": np.ones((0, 9, 9)), "stack_axis": 0}, "no pixels"),
+        ({"image": "photo.png"}, "integers or floats, but has dtype"),
         ({"prior": MVNDenoiser().fit(np.eye(7))}, "7 features, which are no square patches"),
     ],
 )
@@ -259,9 +262,13 @@ def test_bad_images(prior, options, message):
         denoise(**options)
 
 
-def test_strides_are_integers(prior):
+def test_strides_and_axes_are_integers(prior):
     with pytest.raises(TypeError, match=r"integers, but are 6 and 2\.5"):
         denoise(waves(), prior, 0.1, stride=2.5)
+    with pytest.raises(TypeError, match="integers, but are 6 and 'two'"):
+        denoise(waves(), prior, 0.1, stride="two")
+    with pytest.raises(TypeError, match=r"channel_axis must be an integer or None, but is 1\.5"):
+        denoise(np.ones((9, 9, 3)), prior, 0.1, channel_axis=1.5)
 
 
 @pytest.mark.filterwarnings("ignore:The noise level cannot be told")
