@@ -40,7 +40,22 @@ from sklearn.neighbors import NearestNeighbors
 from skmix import MixedMixture
 
 HEART_NUMBERS = ["Age", "RestBloodPressure", "SerumCholestoral", "MaxHeartRate"]
-STRUCTURES = ("full", "tied", "diag", "spherical")
+STRUCTURES = [
+    "EII",
+    "VII",
+    "EEI",
+    "VEI",
+    "EVI",
+    "VVI",
+    "EEE",
+    "VEE",
+    "EVE",
+    "VVE",
+    "EEV",
+    "VEV",
+    "EVV",
+    "VVV",
+]
 FEW_VALUES = 128
 
 

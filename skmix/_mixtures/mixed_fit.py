@@ -28,8 +28,8 @@ from .gaussian import GaussianMixture
 
 # Columns of a source in this order; those of one kind stand together.
 ORDER = ("gaussian", "poisson", "categorical")
-# Covariances of which a linear combination has the same structure.
-EXTRAPOLATED = ("full", "tied", "diag", "spherical")
+# Of their covariances a linear combination has the same structure.
+EXTRAPOLATED = tuple(FAMILIES[name] for name in ("full", "tied", "diag", "spherical"))
 # What codes and states in float32 may reach.
 LARGEST_CODE = 2**24
 
@@ -223,7 +223,7 @@ class MixedFit(BaseMixture):
 
     @property
     def _accelerate(self) -> bool:  # type: ignore[override]
-        return self.covariance_type in EXTRAPOLATED
+        return FAMILIES[self.covariance_type] in EXTRAPOLATED
 
     # Fitting ----------------------------------------------------------------------------------
 

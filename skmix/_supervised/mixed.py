@@ -32,7 +32,7 @@ class MixedBayesClassifier(MixtureBayesClassifier):
         The number of components of every class, or a dict from class label to number. A class
         with fewer distinct rows than that gets as many components as it has distinct rows.
 
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+    covariance_type : {'full', 'tied', 'diag', 'spherical'} or three letters, default='full'
         What the covariances of the numbers look like, as in :class:`GaussianMixture`. 'tied' ties
         the components of one class, not the classes.
 
