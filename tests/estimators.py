@@ -91,6 +91,7 @@ TABLE = {
             GaussianMixture(k, covariance_type=covariance_type, random_state=0)
             for k, covariance_type in product(N_COMPONENTS, COVARIANCE_TYPES)
         ]
+        + [GaussianMixture(2, covariance_type=kind, random_state=0) for kind in ("EVI", "VVE")]
         + [GaussianMixture(2, shrinkage=5.0, random_state=0)]
         + [GaussianMixture(2, assignment="hard", random_state=0)],
         "density_estimator",

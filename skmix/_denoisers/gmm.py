@@ -26,12 +26,12 @@ class GMMDenoiser(GaussianPrior, MixtureBased):
     n_components : int, default=1
         The number of mixture components.
 
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+    covariance_type : {'full', 'tied', 'diag', 'spherical'} or three letters, default='full'
         What the components' covariances look like, as in :class:`GaussianMixture`.
 
     shrinkage : float, default=0.0
         Pseudo-observations per component with the pooled within-component covariance, as in
-        :class:`GaussianMixture`. Must be 0 with 'tied'.
+        :class:`GaussianMixture`. Must be 0 but with 'full', 'diag' and 'spherical'.
 
     noise_std : float or array-like of shape (n_features,), default=0.1
         Standard deviation of the noise that `transform` removes, in units of `X`: one for all
@@ -198,7 +198,7 @@ class GMMDenoiser(GaussianPrior, MixtureBased):
             X = validation.validate_rows(self, X, ensure_min_samples=2)
             noise_variance = self._training_noise_variance(X)
             validation.check_noise_std(self.noise_std, X.shape[1], "noise_std")
-            if noise_variance is not None and FAMILIES[self.covariance_type].common_scale:
+            if noise_variance is not None and FAMILIES[self.covariance_type].one_variance:
                 validation.check_one_value(self.training_noise_std, "training_noise_std")
             self._fit_mixture(X, sample_weight, noise_variance)
         return self
@@ -221,7 +221,7 @@ class GMMDenoiser(GaussianPrior, MixtureBased):
             The covariances, shaped as `covariances_` of a :class:`GaussianMixture` of this
             `covariance_type`, in squared units of the rows.
 
-        covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+        covariance_type : {'full', 'tied', 'diag', 'spherical'} or three letters, default='full'
             What the covariances look like.
 
         noise_std : float or array-like of shape (n_features,), default=0.1

@@ -8,6 +8,7 @@ Imports numpy, scipy, `_rows` and `_linalg`, never scikit-learn.
 """
 
 from .categorical import Categorical, CategoricalParams, Packing
+from .constrained import CONSTRAINED
 from .diagonal import DiagonalGaussian
 from .frame import Frame
 from .full import FullGaussian
@@ -22,6 +23,7 @@ from .spherical import SphericalGaussian
 from .tied import TiedGaussian, TiedRuns
 
 __all__ = [
+    "CONSTRAINED",
     "Categorical",
     "CategoricalParams",
     "DiagonalGaussian",

@@ -55,7 +55,7 @@ class GaussianFamily(GaussianCoordinates):
 
     reg_covar : float or ndarray of shape (n_features,), default=0.0
         Added to the variances, in squared units of the rows; one value for all columns where
-        `common_scale`.
+        `one_variance`.
 
     shrinkage : float, default=0.0
         Pseudo-observations per component with the pooled within-component covariance.
@@ -199,7 +199,21 @@ class GaussianFamily(GaussianCoordinates):
         covariances = self.add_to_variances(covariances, self.reg_variances)
         if dead is not None and self.regularised and not self.shared_covariance:
             covariances[dead] = self.invert_factors(params.precisions_cholesky[dead])
-        return GaussianParams(weights / weights.sum(), means, *self.factor(covariances))
+        factored = self.likeliest(params, covariances, weights)
+        return GaussianParams(weights / weights.sum(), means, *factored)
+
+    def likeliest(
+        self, params: GaussianParams, covariances: np.ndarray, counts: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the likeliest covariances of the family, and their factors.
+
+        `covariances` are the empirical ones of so many rows, `params` those of the pass.
+        """
+        return self.factor(covariances)
+
+    def admissible(self, params: GaussianParams) -> GaussianParams:
+        """Return parameters whose covariances are of the family, near those given."""
+        return params
 
     def _means(
         self, params: GaussianParams, statistics: GaussianStatistics, dead: np.ndarray | None
@@ -374,7 +388,7 @@ class GaussianFamily(GaussianCoordinates):
         weights[[k, -1]] /= 2
         doubled.means[k] += shift
         doubled.means[-1] -= shift
-        return doubled._replace(weights=weights)
+        return self.admissible(doubled._replace(weights=weights))
 
     def collapsed(self, params: GaussianParams, observed: Any = 1.0) -> np.ndarray:
         """Mask of components with a direction in which regularisation is all that there is.

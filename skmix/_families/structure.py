@@ -18,15 +18,25 @@ from .gaussian_form import GaussianParams
 class Structure(ABC):
     """Covariances of one structure."""
 
-    covariance_type: ClassVar[str]  # for messages
+    covariance_type: ClassVar[str]
     dense: ClassVar[bool]  # whether covariances are matrices
     common_scale: ClassVar[bool] = False  # whether the frame must scale all columns alike
+    one_variance: ClassVar[bool] = False  # whether all features of a component have the same
     shared_covariance: ClassVar[bool] = False  # whether there is one for all components
+
+    margin_type: ClassVar[str]  # covariance type of some of the features
+    free_type: ClassVar[str]  # covariance type of arrays of the same shape without constraints
+    sharing: ClassVar[bool] = False  # whether arrays with constraints say what is shared
 
     @property
     def own_matrices(self) -> bool:
-        """Whether every component has a matrix of its own."""
+        """Whether every component has a matrix with axes of its own."""
         return self.dense and not self.shared_covariance
+
+    @property
+    def bounded(self) -> bool:
+        """Whether no component can make the likelihood infinite by shrinking alone."""
+        return self.shared_covariance
 
     @abstractmethod
     def log_det_precision_cholesky(self, params: GaussianParams) -> np.ndarray:

@@ -14,7 +14,7 @@ from .structure import Structure
 class OwnVariances(Structure):
     """Each component has its own variances, (n_components, n_features)."""
 
-    covariance_type = "diag"
+    covariance_type = margin_type = free_type = "diag"
     dense = False
 
     def log_det_precision_cholesky(self, params: GaussianParams) -> np.ndarray:
@@ -108,8 +108,8 @@ class OwnVariances(Structure):
 class OneVariance(OwnVariances):
     """Each component has one variance, (n_components,)."""
 
-    covariance_type = "spherical"
-    common_scale = True
+    covariance_type = margin_type = free_type = "spherical"
+    common_scale = one_variance = True
 
     def log_det_precision_cholesky(self, params: GaussianParams) -> np.ndarray:
         return params.means.shape[1] * np.log(params.precisions_cholesky)
@@ -185,7 +185,7 @@ class OneVariance(OwnVariances):
 class OwnMatrices(Structure):
     """Each component has its own covariance, (n_components, n_features, n_features)."""
 
-    covariance_type = "full"
+    covariance_type = margin_type = free_type = "full"
     dense = True
 
     def log_det_precision_cholesky(self, params: GaussianParams) -> np.ndarray:
@@ -280,7 +280,7 @@ class OwnMatrices(Structure):
 class OneMatrix(OwnMatrices):
     """All components share one covariance, (n_features, n_features)."""
 
-    covariance_type = "tied"
+    covariance_type = margin_type = free_type = "tied"
     shared_covariance = True
 
     def log_det_precision_cholesky(self, params: GaussianParams) -> np.ndarray:

@@ -61,7 +61,10 @@ def _plain(column: RawColumn) -> RawColumn:
     """Return objects that are all numbers, or missing, as floats."""
     values, kind = column.values, column.values.dtype.kind
     if kind in "Mm":
-        raise frames._of_time(column.name, values.dtype)
+        raise TypeError(
+            f"Column {column.name} of X holds times ({values.dtype}): every cell must be a number "
+            "or a category. Turn it into numbers, such as days since a date, or drop it."
+        )
     if kind != "O" or column.order is not None:
         return column
     missing = encoding._missing(values)
@@ -252,7 +255,9 @@ def fill(
     X = masked_as_missing(X)
     if frames.is_frame(X):
         raw = frames.read_frame(X)
-        changed = {j: _filled(raw[j].values, holes[:, j], columns[j]) for j in incomplete.tolist()}
+        changed = {
+            j: frames.filled(raw[j].values, holes[:, j], columns[j]) for j in incomplete.tolist()
+        }
         return frames.replace_columns(X, changed)
     X = np.asarray(X) if hasattr(X, "dtype") else np.array(X, dtype=object)
     if X.dtype == object and all(values.dtype.kind in "biuf" for values in columns):
@@ -261,12 +266,6 @@ def fill(
     for j in incomplete:
         X[holes[:, j], j] = columns[j][holes[:, j]]
     return X
-
-
-def _filled(values: np.ndarray, holes: np.ndarray, new: np.ndarray) -> np.ndarray:
-    whole = values.astype(object) if new.dtype.kind not in "f" else values.astype(new.dtype)
-    whole[holes] = new[holes]
-    return whole
 
 
 def with_holes(X: Any, holes: np.ndarray) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -11,10 +12,14 @@ from sklearn.preprocessing import OrdinalEncoder
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+from ..exceptions import user_level
+from . import frames
 from .masked import masked_as_missing
 
 # Distinct integers up to here are found by counting, which is faster than sorting.
 MAX_COUNTED = 2**16
+# So many rows that differ in a column throughout do so by more than chance.
+MANY_ROWS = 50
 
 
 class Column(NamedTuple):
@@ -35,21 +40,31 @@ def categorical_tags(tags: Any) -> Any:
     return tags
 
 
-def read_columns(estimator: Any, X: Any, *, reset: bool) -> list[Column]:
-    """Check rows as scikit-learn does, and read them column by column."""
+def read_columns(estimator: Any, X: Any, *, reset: bool, categories: Any = "auto") -> list[Column]:
+    """Check rows as scikit-learn does, and read them column by column.
+
+    Numbers must be 0, 1, 2, ... unless `categories`, or the dtype of a column, say which there
+    are.
+    """
+    declared = not isinstance(categories, str)
     X = masked_as_missing(X)
-    if hasattr(X, "iloc") and getattr(X, "ndim", 0) == 2:
+    if frames.is_frame(X):
         validate_data(estimator, X, reset=reset, skip_check_array=True)
         if 0 in X.shape:  # scikit-learn words the error
             check_array(np.empty(X.shape))
-        return [_read_series(str(X.columns[j]), X.iloc[:, j]) for j in range(X.shape[1])]
+        return [
+            _read_column(raw.name, raw.values, declared or raw.order is not None)._replace(
+                order=raw.order
+            )
+            for raw in frames.read_frame(X)
+        ]
     if not hasattr(X, "dtype") and np.asarray(X).dtype.kind in "US":
         X = np.array(X, dtype=object)
     X = validate_data(estimator, X, reset=reset, dtype=None, ensure_all_finite="allow-nan")
-    if X.dtype.kind in "if":
+    if X.dtype.kind in "if" and not declared:
         for j in range(X.shape[1]):  # a negative number anywhere is named before a fraction
             _check_negative(str(j), X[:, j])
-    return [_read_column(str(j), X[:, j]) for j in range(X.shape[1])]
+    return [_read_column(str(j), X[:, j], declared) for j in range(X.shape[1])]
 
 
 def learn_categories(columns: list[Column], categories: Any, rows: np.ndarray) -> list[np.ndarray]:
@@ -98,6 +113,19 @@ def encode(
     return codes
 
 
+def warn_of_identifiers(columns: list[Column], codes: np.ndarray) -> None:
+    """Warn of columns in which no two of many rows have the same answer."""
+    for j, column in enumerate(columns):
+        answers = codes[codes[:, j] >= 0, j]
+        if len(answers) >= MANY_ROWS and len(np.unique(answers)) == len(answers):
+            warnings.warn(
+                f"Column {column.name} has another value in each of its {len(answers)} rows, as "
+                "identifiers have: it says nothing about classes and makes every criterion prefer "
+                "fewer of them. Drop it.",
+                stacklevel=user_level(),
+            )
+
+
 def decode(codes: np.ndarray, categories: list[np.ndarray]) -> np.ndarray:
     """Return the categories that codes without missing ones stand for."""
     columns = [known[codes[:, j]] for j, known in enumerate(categories)]
@@ -108,36 +136,28 @@ def decode(codes: np.ndarray, categories: list[np.ndarray]) -> np.ndarray:
 
 def fill(X: Any, codes: np.ndarray, filled: np.ndarray, categories: list[np.ndarray]) -> Any:
     """Return a copy of X, with the categories that `filled` stands for where codes are -1."""
-    is_frame = hasattr(X, "iloc")
-    if is_frame:
-        X = X.copy()
-    else:
-        X = np.array(X)
-        X = X.astype(object) if X.dtype.kind in "US" else X
-    for j, known in enumerate(categories):
-        rows = np.flatnonzero(codes[:, j] < 0)
-        if len(rows) == 0:
-            continue
-        if is_frame:
-            X.iloc[rows, j] = known[filled[rows, j]]
-        else:
-            X[rows, j] = known[filled[rows, j]]
+    holes = codes < 0
+    new = {j: categories[j][filled[:, j]] for j in np.flatnonzero(holes.any(axis=0)).tolist()}
+    X = masked_as_missing(X)
+    if frames.is_frame(X):
+        raw = frames.read_frame(X)
+        return frames.replace_columns(
+            X, {j: frames.filled(raw[j].values, holes[:, j], values) for j, values in new.items()}
+        )
+    X = np.array(X)
+    X = X.astype(object) if X.dtype.kind in "US" else X
+    for j, values in new.items():
+        X[holes[:, j], j] = values[holes[:, j]]
     return X
 
 
-def _read_series(name: str, series: Any) -> Column:
-    declared = getattr(series.dtype, "categories", None)
-    column = _read_column(repr(name), np.asarray(series))
-    return column if declared is None else column._replace(order=list(declared))
-
-
-def _read_column(name: str, values: np.ndarray) -> Column:
+def _read_column(name: str, values: np.ndarray, declared: bool) -> Column:
     missing = _missing(values)
     observed = values[~missing]
     if observed.dtype.kind == "O" and all(isinstance(value, Real) for value in observed):
         observed = np.array(observed.tolist())
     if observed.dtype.kind in "biuf":
-        _check_numbers(name, observed)
+        _check_numbers(name, observed, declared)
     try:
         distinct, inverse = _distinct(observed)
     except TypeError as error:
@@ -153,6 +173,8 @@ def _read_column(name: str, values: np.ndarray) -> Column:
 def _missing(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind == "f":
         return np.isnan(values)
+    if values.dtype.kind in "mM":
+        return np.isnat(values)
     if values.dtype.kind != "O":
         return np.zeros(len(values), dtype=bool)
     pandas = sys.modules.get("pandas")
@@ -161,15 +183,18 @@ def _missing(values: np.ndarray) -> np.ndarray:
     return np.array([v is None or (isinstance(v, Real) and v != v) for v in values], dtype=bool)
 
 
-def _check_numbers(name: str, numbers: np.ndarray) -> None:
+def _check_numbers(name: str, numbers: np.ndarray, declared: bool) -> None:
     if numbers.dtype.kind == "f" and np.any(np.isinf(numbers)):
         raise ValueError(f"Input X contains infinity in column {name}.")
+    if declared:
+        return
     _check_negative(name, numbers)
     if numbers.dtype.kind == "f" and np.any(numbers != np.floor(numbers)):
         fraction = numbers[numbers != np.floor(numbers)][0]
         raise ValueError(
             f"Fractional values in data: column {name} holds {fraction}. Categories that are "
-            "numbers must be 0, 1, 2, ...; cut measurements into classes first, for example with "
+            "numbers must be 0, 1, 2, ... unless they are listed in the parameter categories; cut "
+            "measurements into classes first, for example with "
             "sklearn.preprocessing.KBinsDiscretizer(encode='ordinal')."
         )
 
@@ -184,14 +209,20 @@ def _check_negative(name: str, numbers: np.ndarray) -> None:
 
 def _distinct(observed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return sorted distinct values, and the index of each value among them."""
-    counted = observed.dtype.kind in "biuf" and len(observed) and observed.max() < MAX_COUNTED
-    if not counted:
+    if not _can_be_counted(observed):
         values, inverse = np.unique(observed, return_inverse=True)
         return values, inverse
     numbers = observed.astype(np.int32)
     present = np.bincount(numbers) > 0
     positions = np.cumsum(present) - 1
     return np.flatnonzero(present).astype(observed.dtype), positions[numbers]
+
+
+def _can_be_counted(observed: np.ndarray) -> bool:
+    if observed.dtype.kind not in "biuf" or len(observed) == 0:
+        return False
+    small = observed.min() >= 0 and observed.max() < MAX_COUNTED
+    return bool(small and (observed.dtype.kind != "f" or np.all(observed == np.floor(observed))))
 
 
 def _observed_categories(column: Column, rows: np.ndarray) -> np.ndarray:
@@ -205,8 +236,8 @@ def _observed_categories(column: Column, rows: np.ndarray) -> np.ndarray:
         )
     if column.order is None:
         return values
-    seen_values = set(values.tolist())
-    return np.array([value for value in column.order if value in seen_values], values.dtype)
+    # All that the dtype declares, seen or not: a fold of the rows has them, too.
+    return np.array(column.order, dtype=object if values.dtype.kind == "O" else None)
 
 
 def _code_values(column: Column, known: np.ndarray) -> np.ndarray:

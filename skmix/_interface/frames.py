@@ -57,7 +57,9 @@ def _read_pandas(name: str, series: Any) -> RawColumn:
         return RawColumn(name, np.asarray(series, dtype=object), list(declared))
     kind = getattr(series.dtype, "kind", "O")
     if kind in "Mm":
-        raise _of_time(name, series.dtype)
+        return RawColumn(
+            name, series.to_numpy(dtype="datetime64[ns]" if kind == "M" else None), None
+        )
     if kind in "iu" and not series.hasnans:
         return RawColumn(name, series.to_numpy(), None)
     if kind in "iuf":
@@ -69,7 +71,7 @@ def _read_pandas(name: str, series: Any) -> RawColumn:
 def _read_polars(name: str, series: Any) -> RawColumn:
     dtype = series.dtype
     if dtype.is_temporal():
-        raise _of_time(name, dtype)
+        return RawColumn(name, series.to_numpy(), None)
     if dtype.is_nested():
         raise TypeError(
             f"Column {name} of X holds {dtype}: every cell must be a number or a category. Take "
@@ -82,13 +84,6 @@ def _read_polars(name: str, series: Any) -> RawColumn:
     values = np.empty(len(series), dtype=object)
     values[:] = series.to_list()
     return RawColumn(name, values, order)
-
-
-def _of_time(name: str, dtype: Any) -> TypeError:
-    return TypeError(
-        f"Column {name} of X holds times ({dtype}): every cell must be a number or a category. "
-        "Turn it into numbers, such as days since a date, or drop it."
-    )
 
 
 def template_of(X: Any) -> Any:
@@ -125,6 +120,13 @@ def make_frame(template: Any, columns: list[np.ndarray]) -> Any:
     return frame.astype(dict(zip(template.columns, template.dtypes, strict=True)))
 
 
+def filled(values: np.ndarray, holes: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Return the values of a column, with new ones where there are holes."""
+    whole = values.astype(new.dtype if new.dtype.kind == "f" else object)
+    whole[holes] = new[holes]
+    return whole
+
+
 def replace_columns(X: Any, columns: dict[int, np.ndarray]) -> Any:
     """Return a copy of a frame in which some columns, by position, have other values.
 
@@ -141,10 +143,9 @@ def replace_columns(X: Any, columns: dict[int, np.ndarray]) -> Any:
 
 
 def _polars_series(series: Any, values: np.ndarray) -> Any:
-    whole = values.dtype.kind == "f" and bool(np.all(values == np.rint(values)))
-    if whole and series.dtype.is_integer():
-        values = values.astype(np.int64)
     cells, make = values.tolist(), type(series)
+    if series.dtype.is_integer() and all(float(cell).is_integer() for cell in cells):
+        cells = [int(cell) for cell in cells]
     try:
         return make(series.name, cells, dtype=series.dtype, strict=True)
     except Exception:  # polars has several, one for every kind of misfit

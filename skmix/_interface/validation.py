@@ -12,13 +12,16 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from .._families import GaussianFamily
+from .._families import GaussianFamily, GaussianParams
 from .._rows.sources import CastRows
 from .magnitudes import LARGEST, check_magnitudes
 from .masked import masked_as_missing, refuse_masked
 
 # Weights that were float32, or text of seven digits, sum to 1 within this.
 ROUNDED_SUM = 1e-6 * (1 + 1e-6)
+
+# Covariances of a structure, written with three digits, are so near to it, in their variances.
+MAX_STRUCTURE_ERROR = 1e-2
 
 # Sums of weights times squares of rows overflow or underflow beyond this.
 SMALLEST_WEIGHT = 1e-75
@@ -267,6 +270,24 @@ def check_matrices(
             f"'{name}' should be symmetric, positive-definite, but at least one {reason}"
         )
     return matrices
+
+
+def check_structure(family: GaussianFamily, params: GaussianParams) -> None:
+    """Check that covariances share what those of the family do, to the digits people write."""
+    if not family.sharing:
+        return
+    nearest = family.matrices(family.admissible(params))
+    given = family.matrices(params)
+    sd = np.sqrt(np.diagonal(given, axis1=1, axis2=2))
+    error = (np.abs(nearest - given) / (sd[:, :, None] * sd[:, None, :])).max(axis=(1, 2))
+    worst = int(np.argmax(error))
+    if error[worst] > MAX_STRUCTURE_ERROR:
+        raise ValueError(
+            f"The covariances are not of the structure covariance_type={family.covariance_type!r} "
+            f"says: that of component {worst} is {error[worst]:.2g} of its variances from the "
+            f"nearest which is. Pass covariances that are, or "
+            f"covariance_type={family.free_type!r}."
+        )
 
 
 def as_numbers(values: Any, name: str) -> np.ndarray:

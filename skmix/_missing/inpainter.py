@@ -30,9 +30,10 @@ class ConditionalGMMInpainter(TransformerMixin, MixtureBased):
         The number of mixture components. One is multivariate regression of every missing cell
         on all the observed ones of its row.
 
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
-        What the components' covariances look like, as in :class:`GaussianMixture`. With 'diag'
-        and 'spherical' only the choice between components carries over from cell to cell.
+    covariance_type : {'full', 'tied', 'diag', 'spherical'} or three letters, default='full'
+        What the components' covariances look like, as in :class:`GaussianMixture`. With 'diag',
+        'spherical' and others whose last letter is I only the choice between components carries
+        over from cell to cell.
 
     missing_values : int or float, default=np.nan
         What stands for a missing cell. If it is not NaN, NaN is refused.

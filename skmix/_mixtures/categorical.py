@@ -60,8 +60,9 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
         The number of latent classes.
 
     categories : 'auto' or list of array-like, default='auto'
-        The categories of every column. 'auto' takes those in the rows of positive weight: sorted
-        or, where the column is a pandas categorical, in its order.
+        The categories of every column. 'auto' takes those in the rows of positive weight, sorted,
+        which must be text or the numbers 0, 1, 2, ...; where the column is a pandas categorical,
+        all that it declares, in its order.
 
     handle_unknown : {'error', 'ignore'}, default='error'
         What to do with a value that is not among the categories: raise an error, or treat it as
@@ -254,7 +255,7 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
     # Fitting ----------------------------------------------------------------------------------
 
     def _fit_source(self, X, sample_weight):
-        columns = encoding.read_columns(self, X, reset=True)
+        columns = encoding.read_columns(self, X, reset=True, categories=self.categories)
         n_samples = len(columns[0].positions)
         sample_weight = validation.check_sample_weight(sample_weight, columns[0].positions)
         kept = np.ones(n_samples, bool) if sample_weight is None else sample_weight > 0
@@ -269,6 +270,7 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
             kept_codes = kept_codes[answered]
             weight = None if weight is None else weight[answered]
         self._check_fit_parameters(kept_codes, weight)
+        encoding.warn_of_identifiers(columns, kept_codes)
         self.categories_ = categories
         packing = _packing(kept_codes, categories)
         states, weight = merge_rows(packing.pack(kept_codes), weight, packing.n_states)
@@ -345,8 +347,11 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
 
     def _validate_rows(self, X):
         check_is_fitted(self)
-        columns = encoding.read_columns(self, X, reset=False)
+        columns = encoding.read_columns(self, X, reset=False, categories=self.categories_)
         return encoding.encode(columns, self.categories_, self.handle_unknown)
+
+    def _are_empty(self, X):
+        return (X < 0).all(axis=1)
 
     def _score_rows(self, score, X):
         """Apply one of the engine's row-wise functions to codes."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._families import (
+    CONSTRAINED,
     DiagonalGaussian,
     Frame,
     FullGaussian,
@@ -17,9 +18,15 @@ from .._families import (
     TiedGaussian,
 )
 
+# Three letters say what is equal (E), varies (V) or is the identity (I): volumes, shapes, axes.
 FAMILIES: dict[str, type[GaussianFamily]] = {
-    family.covariance_type: family
-    for family in (FullGaussian, TiedGaussian, DiagonalGaussian, SphericalGaussian)
+    **{name: FullGaussian for name in ("full", "VVV")},
+    **{name: TiedGaussian for name in ("tied", "EEE")},
+    **{name: DiagonalGaussian for name in ("diag", "VVI")},
+    **{name: SphericalGaussian for name in ("spherical", "VII")},
+    **CONSTRAINED,
+    "tied-diag": CONSTRAINED["EEI"],
+    "tied-spherical": CONSTRAINED["EII"],
 }
 
 

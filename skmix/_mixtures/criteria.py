@@ -9,6 +9,7 @@ from scipy.special import entr
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from .._engine import em
 from .fitted import FittedMixture
 
 
@@ -24,7 +25,10 @@ class Criteria(NamedTuple):
 
 def evaluate(mixture: Any, X: Any, sample_weight: np.ndarray | None = None) -> Criteria:
     """Return all criteria of a fitted mixture; a row of weight w counts as w rows."""
-    weight = np.ones(_num_samples(X)) if sample_weight is None else np.asarray(sample_weight)
+    if isinstance(mixture, FittedMixture):
+        weight = mixture._effective_weight(mixture._validate_rows(X), sample_weight)
+    else:
+        weight = np.ones(_num_samples(X)) if sample_weight is None else np.asarray(sample_weight)
     log_likelihood = float(weight @ mixture.score_samples(X))
     n_parameters = mixture._n_parameters()  # scikit-learn's mixtures have it too
     deviance = -2.0 * log_likelihood
@@ -66,13 +70,16 @@ class ClassificationCriteria(FittedMixture):
         check_is_fitted(self)
         return int(self._n_parameters())
 
-    def icl(self, X: Any) -> float:
+    def icl(self, X: Any, sample_weight: Any = None) -> float:
         """Return the integrated completed likelihood criterion on the rows; lower is better.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The rows.
+            The rows. Those that are entirely missing count nowhere.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row was seen.
 
         Returns
         -------
@@ -101,15 +108,18 @@ class ClassificationCriteria(FittedMixture):
         >>> bool(mixture.icl(X) == mixture.bic(X))
         True
         """
-        return self.bic(X) + 2.0 * self.entropy(X)
+        return self.bic(X, sample_weight) + 2.0 * self.entropy(X, sample_weight)
 
-    def sabic(self, X: Any) -> float:
+    def sabic(self, X: Any, sample_weight: Any = None) -> float:
         """Return the BIC adjusted for sample size on the rows; lower is better.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The rows.
+            The rows. Those that are entirely missing count nowhere.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row was seen.
 
         Returns
         -------
@@ -128,17 +138,19 @@ class ClassificationCriteria(FittedMixture):
         >>> round(CategoricalMixture().fit(X).sabic(X), 4)  # 22 rows: no penalty
         30.4985
         """
-        n_samples = _num_samples(X)
-        penalty = self._n_parameters() * float(np.log((n_samples + 2) / 24))
-        return -2.0 * self.score(X) * n_samples + penalty
+        log_likelihood, n_rows = self._log_likelihood(X, sample_weight)
+        return -2.0 * log_likelihood + self._n_parameters() * float(np.log((n_rows + 2) / 24))
 
-    def entropy(self, X: Any, *, relative: bool = False) -> float:
+    def entropy(self, X: Any, sample_weight: Any = None, *, relative: bool = False) -> float:
         """Return the entropy of the responsibilities, summed over the rows.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The rows.
+            The rows. Those that are entirely missing count nowhere.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row was seen.
 
         relative : bool, default=False
             Whether to return 1 - entropy / (n_samples log n_components) instead, which is 1
@@ -163,11 +175,13 @@ class ClassificationCriteria(FittedMixture):
         >>> round(mixture.entropy(X, relative=True), 3)
         1.0
         """
-        resp = self.predict_proba(X)
-        total = float(entr(resp).sum())
+        X = self._validate_rows(X)
+        weight = self._effective_weight(X, sample_weight)
+        resp = self._score_rows(em.predict_proba, X).astype(np.float64)
+        total = float(weight @ entr(resp).sum(axis=1))
         if not relative:
             return total
-        n_samples, n_components = resp.shape
-        return (
-            1.0 if n_components == 1 else 1.0 - total / (n_samples * float(np.log(n_components)))
-        )
+        n_components = resp.shape[1]
+        if n_components == 1:
+            return 1.0
+        return 1.0 - total / float(weight.sum() * np.log(n_components))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from .._engine import em, few_rows
 from .._interface import validation
@@ -110,25 +110,34 @@ class FittedMixture(
         log_prob = self._score_rows(em.score_samples, X)
         # Rows that are entirely missing score 0, not the rounding of a sum of weights.
         near = np.flatnonzero(np.abs(log_prob) < 1e-4)
-        if len(near):
-            log_prob[near[np.isnan(X[near]).all(axis=1)]] = 0.0
+        empty = self._are_empty(X[near]) if len(near) else None
+        if empty is not None:
+            log_prob[near[empty]] = 0.0
         return log_prob
 
-    def score(self, X, y=None):
-        """Return the mean log density of the rows.
+    def score(self, X, y=None, sample_weight=None):
+        """Return the mean log-likelihood of the rows.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The rows, NaN where a cell is missing.
+            The rows, NaN where a cell is missing. Rows that are entirely missing count nowhere.
 
         y : Ignored
             Not used, present for API consistency by convention.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights: a row of weight w counts as w rows.
 
         Returns
         -------
         log_likelihood : float
             Mean log-likelihood per row (nats).
+
+        Raises
+        ------
+        ValueError
+            If every row is entirely missing, or weights are negative or all zero.
 
         Examples
         --------
@@ -137,7 +146,8 @@ class FittedMixture(
         >>> round(gm.score([[-1.0], [1.0]]), 4)
         -1.4189
         """
-        return float(np.mean(self.score_samples(X), dtype=np.float64))
+        log_likelihood, n_rows = self._log_likelihood(X, sample_weight)
+        return log_likelihood / n_rows
 
     def sample(self, n_samples=1):
         """Draw rows from the fitted mixture.
@@ -174,13 +184,16 @@ class FittedMixture(
         X = [family.sample(params, k, int(n), random_state) for k, n in enumerate(counts)]
         return np.concatenate(X), np.repeat(np.arange(len(counts)), counts)
 
-    def aic(self, X):
+    def aic(self, X, sample_weight=None):
         """Return Akaike's information criterion on the rows; lower is better.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The rows, NaN where a cell is missing.
+            The rows, NaN where a cell is missing. Rows that are entirely missing count nowhere.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row was seen.
 
         Returns
         -------
@@ -194,20 +207,24 @@ class FittedMixture(
         >>> round(gm.aic([[-1.0], [1.0]]), 4)
         9.6758
         """
-        return -2.0 * self.score(X) * _num_samples(X) + 2.0 * self._n_parameters()
+        log_likelihood, _ = self._log_likelihood(X, sample_weight)
+        return -2.0 * log_likelihood + 2.0 * self._n_parameters()
 
-    def bic(self, X):
+    def bic(self, X, sample_weight=None):
         """Return the Bayesian information criterion on the rows; lower is better.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The rows, NaN where a cell is missing.
+            The rows, NaN where a cell is missing. Rows that are entirely missing count nowhere.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row was seen.
 
         Returns
         -------
         bic : float
-            -2 log-likelihood + log(n_samples) (number of free parameters).
+            -2 log-likelihood + log(number of rows) (number of free parameters).
 
         Examples
         --------
@@ -215,9 +232,37 @@ class FittedMixture(
         >>> gm = GaussianMixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
         >>> round(gm.bic([[-1.0], [1.0]]), 3)
         7.062
+        >>> round(gm.bic([[1.0]], sample_weight=[2.0]), 3)
+        7.062
         """
-        n_samples = _num_samples(X)
-        return -2.0 * self.score(X) * n_samples + self._n_parameters() * float(np.log(n_samples))
+        log_likelihood, n_rows = self._log_likelihood(X, sample_weight)
+        return -2.0 * log_likelihood + self._n_parameters() * float(np.log(n_rows))
+
+    def _log_likelihood(self, X, sample_weight) -> tuple[float, float]:
+        """Return the log-likelihood of weighted rows (nats), and how many they are."""
+        X = self._validate_rows(X)
+        weight = self._effective_weight(X, sample_weight)
+        log_density = self._score_rows(em.score_samples, X)
+        return float(weight @ log_density.astype(np.float64)), float(weight.sum())
+
+    def _effective_weight(self, X, sample_weight) -> np.ndarray:
+        """Return weights of validated rows, 0 where a row is entirely missing."""
+        weight = validation.check_sample_weight(sample_weight, X)
+        weight = np.ones(len(X)) if weight is None else weight
+        empty = self._are_empty(X)
+        if empty is None:
+            return weight
+        weight = np.where(empty, 0.0, weight)
+        if not weight.any():
+            raise ValueError(
+                "Every row of X of positive weight is entirely missing, which says nothing about "
+                "a mixture. Pass rows with observed cells."
+            )
+        return weight
+
+    def _are_empty(self, X) -> np.ndarray | None:
+        """Return a mask of validated rows that are entirely missing; None where none is."""
+        return np.isnan(X).all(axis=1) if validation.has_missing(X) else None
 
     def _n_parameters(self):
         family, params = self._fitted_family()

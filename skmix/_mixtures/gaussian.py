@@ -31,13 +31,16 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
     n_components : int, default=1
         The number of mixture components.
 
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+    covariance_type : {'full', 'tied', 'diag', 'spherical'} or three letters, default='full'
         What the components' covariances look like:
 
-        - 'full': each component has its own covariance matrix.
-        - 'tied': all components share one covariance matrix.
-        - 'diag': each component has its own diagonal covariance matrix.
-        - 'spherical': each component has its own single variance.
+        - 'full' or 'VVV': each component has its own covariance matrix.
+        - 'tied' or 'EEE': all components share one covariance matrix.
+        - 'diag' or 'VVI': each component has its own diagonal covariance matrix.
+        - 'spherical' or 'VII': each component has its own single variance.
+        - 'tied-diag' or 'EEI', 'tied-spherical' or 'EII': all components share them.
+        - 'VEI', 'EVI', 'VEE', 'EVE', 'VVE', 'EEV', 'VEV', 'EVV': components share the volume,
+          the shape or the axes of their covariances, as in R's mclust (see Notes).
 
     tol : float, default=1e-3
         EM stops when the mean log-likelihood per row changes by less than this (nats).
@@ -78,10 +81,12 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
         The starting inverse covariances; None derives them by `init_params`. The shape depends
         on `covariance_type`::
 
-            (n_components,)                        if 'spherical',
+            (n_components,)                        if 'spherical' or 'EII',
             (n_features, n_features)               if 'tied',
-            (n_components, n_features)             if 'diag',
-            (n_components, n_features, n_features) if 'full'
+            (n_components, n_features)             if 'diag', 'EEI', 'VEI' or 'EVI',
+            (n_components, n_features, n_features) if 'full' or any other
+
+        Precisions that are not of the structure are brought to it.
 
     random_state : int, RandomState instance or None, default=None
         Controls the start and the draws of `sample`. Pass an int for reproducible output.
@@ -100,7 +105,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
         Pseudo-observations :math:`\nu` per component with the pooled within-component
         covariance :math:`W = \sum_k \pi_k C_k`: the M-step sets
         :math:`\Sigma_k = (n_k C_k + \nu W) / (n_k + \nu)`. 0 is maximum likelihood. Must be 0
-        with 'tied', which pools already.
+        but with 'full', 'diag' and 'spherical': others pool already.
 
     assignment : {'soft', 'hard'}, default='soft'
         What the rows of `fit` count for:
@@ -124,7 +129,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
 
     precisions_cholesky_ : ndarray
         Upper triangular factors of the precisions, `precisions = factor @ factor.T`; square
-        roots for 'diag' and 'spherical'.
+        roots where covariances are variances.
 
     reg_covar_ : ndarray of shape (n_features,)
         What was added to the variances of each column, in squared units of `X`.
@@ -162,6 +167,15 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
     `X` once. Rows are visited in chunks on as many threads as BLAS may use in this process:
     `threadpoolctl.threadpool_limits`, `OMP_NUM_THREADS` and joblib's workers limit them. The
     fit is the same to the bit for any number of threads.
+
+    The three letters say of the volume :math:`\lambda_k`, the shape :math:`A_k` and the axes
+    :math:`D_k` of :math:`\Sigma_k = \lambda_k D_k A_k D_k'` (A_k diagonal, of determinant 1)
+    whether they are equal (E), vary (V) or are those of the identity (I). Likelihoods of other
+    types than the first four have more local optima, and twice as many starts compete. The
+    covariances of 'VEI', 'VEE', 'VEV', 'EVE' and 'VVE' have no closed form: an iteration
+    improves on those before it, and the likelihood never falls. 'EII', 'VII', 'EVE', 'VVE', 'EEV'
+    and 'VEV' depend on the units of the columns, as distances do: standardise columns of
+    different kinds.
 
     With missing cells, EM is exact for values missing at random: whether a cell is missing may
     depend on observed cells, but not on its own value. With 20 features of which a fifth is
@@ -207,6 +221,9 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
 
     References
     ----------
+    G. Celeux, G. Govaert, "Gaussian parsimonious clustering models", Pattern Recognition 28(5),
+    1995. :doi:`10.1016/0031-3203(94)00125-6`
+
     A. P. Dempster, N. M. Laird, D. B. Rubin, "Maximum likelihood from incomplete data via the EM
     algorithm", Journal of the Royal Statistical Society B 39(1), 1977.
     :doi:`10.1111/j.2517-6161.1977.tb01600.x`
@@ -307,8 +324,8 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
         covariances : array-like
             The covariances, shaped as `covariances_` of this `covariance_type`.
 
-        covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
-            What the covariances look like.
+        covariance_type : str, default='full'
+            What the covariances look like: one of those of :class:`GaussianMixture`.
 
         Returns
         -------
@@ -318,8 +335,9 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
         Raises
         ------
         ValueError
-            If shapes disagree, weights do not sum to 1, or a covariance is not positive
-            definite.
+            If shapes disagree, weights do not sum to 1, a covariance is not positive
+            definite, or the covariances do not share what `covariance_type` says (to 1 % of
+            their variances).
 
         Examples
         --------
@@ -347,6 +365,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
         )
         weights = validation.check_weights_init(weights, n_components)
         params = GaussianParams(weights, means, *family.factor(covariances))
+        validation.check_structure(family, params)
         learned = self._attributes(family, params, np.float64)
         del learned["reg_covar_"]  # of rows that were seen
         vars(self).update(learned)
@@ -361,6 +380,9 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
             for name, value in self.get_params(deep=False).items()
             if name in ("covariance_type", "random_state")
         }
+        family_type = FAMILIES[self.covariance_type]
+        if family_type.margin_type != family_type.covariance_type:
+            settings["covariance_type"] = family_type.margin_type
         mixture = type(self)(len(weights), **settings)
         mixture._set_parameters(weights, means, covariances)
         if hasattr(self, "feature_names_in_"):

@@ -61,6 +61,13 @@ class GaussianFit(BaseMixture):
                 f"{self.covariance_type!r}, which pools the covariances already; use shrinkage=0 "
                 "or another covariance_type."
             )
+        if self.shrinkage > 0 and family_type.sharing:
+            raise ValueError(
+                f"shrinkage={self.shrinkage} is not available with covariance_type="
+                f"{self.covariance_type!r}, whose components share part of their covariances "
+                "already; use shrinkage=0 or covariance_type="
+                f"{family_type.free_type!r}."
+            )
         shape = (self.n_components, X.shape[1])
         if self._continues() and self.means_.shape != shape:
             raise ValueError(
@@ -77,12 +84,12 @@ class GaussianFit(BaseMixture):
             )
 
     def _make_family(self, source):
-        common_scale = FAMILIES[self.covariance_type].common_scale
-        frame = Frame.of_source(source, common_scale=common_scale)
+        family_type = FAMILIES[self.covariance_type]
+        frame = Frame.of_source(source, common_scale=family_type.common_scale)
         reg_covar = self._reg_covar
         if reg_covar is None:
             regularisation.warn_if_large(self, frame)
-            alike = common_scale or self._columns_alike
+            alike = family_type.one_variance or self._columns_alike
             reg_covar = regularisation.resolve(
                 self.reg_covar, source, frame, self.n_components, alike=alike
             )

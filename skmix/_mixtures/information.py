@@ -9,8 +9,8 @@ import numpy as np
 
 from .._families import CategoricalParams, Packing
 
-# A category of which fewer answers than this are expected in a class is on the boundary.
-BOUNDARY_ANSWERS = 0.01
+# A category of which fewer answers than this are expected in a class may be on the boundary.
+FEW_ANSWERS = 1.0
 # Directions whose information is below this share of the largest are not identified.
 SINGULAR = 1e-9
 # Working memory for the scores of a piece of the rows.
@@ -23,25 +23,50 @@ def standard_errors(
     resp: np.ndarray,
     params: CategoricalParams,
     packing: Packing,
+    squares: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return standard errors of weights (K,) and probabilities (K, n_levels)."""
+    """Return standard errors of weights (K,) and probabilities (K, n_levels).
+
+    `counts` are the weights of the distinct rows, `squares` the sums of the squared weights of
+    the rows that are each of them, for errors that hold whatever the weights mean.
+    """
     n_components = len(params.weights)
-    information = _observed_information(one_hot, counts, resp, params, packing)
-    expected = counts.sum() * params.weights[:, None] * params.probabilities
-    inner = expected >= BOUNDARY_ANSWERS
+    inner = ~_on_boundary(one_hot, counts, resp, params)
     free = np.concatenate(
         [_not_first(params.weights), _not_largest(params, packing) & inner.ravel()], axis=None
     )
     jacobian = _jacobian(params, packing)[:, free]
-    errors = np.sqrt(_variances(information[np.ix_(free, free)], jacobian))
+    among_free = np.ix_(free, free)
+    information, scatter = _observed_information(one_hot, counts, resp, params, packing, squares)
+    spread = None if squares is None else scatter[among_free]
+    errors = np.sqrt(_variances(information[among_free], jacobian, spread))
     weights, probabilities = np.split(errors, [n_components])
     probabilities = np.where(inner, probabilities.reshape(inner.shape), np.nan)
     alone = np.repeat(packing.n_categories, packing.n_categories) == 1
     return weights, np.where(alone, 0.0, probabilities)
 
 
-def _observed_information(one_hot, counts, resp, params, packing):
-    r"""Return minus the Hessian in log-odds of all weights and probabilities.
+def _on_boundary(one_hot, counts, resp, params):
+    """Mask of probabilities (K, n_levels) whose most likely value is 0, all others as they are.
+
+    EM approaches 0 but never gets there, and how near depends on where it started. What decides
+    is the slope of the likelihood at 0: there a row with the answer has the density that the
+    other classes leave it.
+    """
+    shares = resp * counts[:, None]
+    answers = shares.T @ one_hot
+    boundary = answers < np.finfo(float).tiny
+    for k, level in np.argwhere(~boundary & (answers < FEW_ANSWERS)):
+        rows = one_hot[:, [level]].nonzero()[0]
+        others = 1.0 - resp[rows, k]
+        if np.all(others > 0):
+            slope = np.sum(shares[rows, k] / others) / params.probabilities[k, level]
+            boundary[k, level] = slope <= shares[:, k].sum() - answers[k, level]
+    return boundary
+
+
+def _observed_information(one_hot, counts, resp, params, packing, squares):
+    r"""Return minus the Hessian in log-odds, and the scatter of the scores of all rows.
 
     By Louis (1982), a row with responsibilities r_k and complete-data scores s_k contributes
     :math:`\bar s \bar s^T - \sum_k r_k s_k s_k^T + \sum_k r_k F_k`, where :math:`\bar s` is the
@@ -50,7 +75,8 @@ def _observed_information(one_hot, counts, resp, params, packing):
     weights, probabilities = params
     n_components, n_levels = probabilities.shape
     size = n_components * (1 + n_levels)
-    information = np.zeros((size, size))
+    information, scatter = np.zeros((2, size, size))
+    squares = counts if squares is None else squares
     blocks = [
         slice(n_components + k * n_levels, n_components + (k + 1) * n_levels)
         for k in range(n_components)
@@ -82,7 +108,8 @@ def _observed_information(one_hot, counts, resp, params, packing):
             - (centred.T * totals) @ centred
         )
         information += (scores * counts[rows, None]).T @ scores
-    return information
+        scatter += (scores * squares[rows, None]).T @ scores
+    return information, scatter
 
 
 def _of_complete_rows(answered, probabilities, packing):
@@ -120,14 +147,22 @@ def _not_largest(params, packing):
     return free.ravel()
 
 
-def _variances(information, jacobian):
-    """Diagonal of J I⁻¹ Jᵀ, infinite where it rests on a direction without information."""
+def _variances(information, jacobian, scatter=None):
+    """Diagonal of J C Jᵀ, infinite where it rests on a direction without information.
+
+    C is the inverse information I⁻¹; with the `scatter` S of the scores the sandwich I⁻¹ S I⁻¹.
+    """
     if len(information) == 0:
         return np.zeros(len(jacobian))
     scale = np.sqrt(np.maximum(np.diagonal(information), np.finfo(float).tiny))
     values, vectors = np.linalg.eigh(information / scale / scale[:, None])
     loadings = (jacobian / scale) @ vectors
     known = values > SINGULAR * max(1.0, values[-1])
-    variances = np.sum(loadings[:, known] ** 2 / values[known], axis=1)
+    solved = loadings[:, known] / values[known]
+    if scatter is None:
+        variances = np.sum(solved * loadings[:, known], axis=1)
+    else:
+        within = vectors[:, known].T @ (scatter / scale / scale[:, None]) @ vectors[:, known]
+        variances = np.einsum("ij,jk,ik->i", solved, within, solved)
     lost = np.sum(loadings[:, ~known] ** 2, axis=1)
     return np.where(lost > 1e-8 * np.sum(loadings**2, axis=1), np.inf, variances)

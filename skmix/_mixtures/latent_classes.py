@@ -6,7 +6,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import xlogy
+from scipy.optimize import linear_sum_assignment
 from scipy.stats import chi2
 from sklearn.utils.validation import check_is_fitted
 
@@ -37,7 +37,7 @@ class StandardErrors(NamedTuple):
 
 
 class LatentClassReports(FittedMixture):
-    """Adds `goodness_of_fit`, `standard_errors` and `report` to a categorical mixture."""
+    """Adds what users of latent class analysis ask of a categorical mixture."""
 
     weights_: np.ndarray
     probabilities_: list[np.ndarray]
@@ -84,7 +84,9 @@ class LatentClassReports(FittedMixture):
         (2.093, 2.0, 1)
         """
         codes = self._validate_rows(X)
-        weight = validation.check_sample_weight(sample_weight, codes)
+        weight, codes = validation.drop_unweighted(
+            validation.check_sample_weight(sample_weight, codes), codes
+        )
         complete = (codes >= 0).all(axis=1)
         if not complete.any():
             raise ValueError(
@@ -94,16 +96,79 @@ class LatentClassReports(FittedMixture):
         observed, rows = self._patterns(
             codes[complete], None if weight is None else weight[complete]
         )
-        expected = observed.sum() * np.exp(self._score_rows(em.score_samples, rows))
-        g2 = 2.0 * float(np.sum(xlogy(observed, observed / expected)))
-        unseen = float(observed.sum() - expected.sum())
-        x2 = float(np.sum((observed - expected) ** 2 / expected)) + unseen
+        log_expected = np.log(observed.sum()) + self._score_rows(em.score_samples, rows)
+        log_ratio = np.log(observed) - log_expected  # patterns were seen, so that it is finite
+        g2 = 2.0 * float(observed @ log_ratio)
+        with np.errstate(over="ignore"):  # in a large table a pattern may be next to impossible
+            x2 = float(observed @ np.expm1(log_ratio))  # patterns that nobody gave included
         df = prod(len(known) for known in self.categories_) - 1 - self._n_parameters()
-        p_g2, p_x2 = (float(chi2.sf(s, df)) if df > 0 else float("nan") for s in (g2, x2))
+        p_g2, p_x2 = (chi_squared_tail(statistic, df) for statistic in (g2, x2))
         return GoodnessOfFit(g2, x2, df, p_g2, p_x2, float(observed.sum()))
 
+    def bivariate_residuals(self, X: Any, sample_weight: Any = None) -> np.ndarray:
+        r"""Compare observed and expected answers to every pair of columns.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows, as a rule those of the fit. For a pair, rows count that answer both columns.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row was seen.
+
+        Returns
+        -------
+        residuals : ndarray of shape (n_features, n_features)
+            Pearson's :math:`X^2` of the table of two columns under the fitted mixture, divided by
+            its (C_j - 1) (C_l - 1) degrees of freedom for C_j and C_l categories. Values far
+            above 1, say above 4, show pairs that are dependent within the classes. The diagonal
+            is NaN, as are pairs that no row answers both of or with a column of one category.
+
+        References
+        ----------
+        J. K. Vermunt, J. Magidson, "Latent class models", in: D. Kaplan (ed.), The Sage Handbook
+        of Quantitative Methodology for the Social Sciences, 2004.
+
+        Examples
+        --------
+        >>> from skmix import CategoricalMixture
+        >>> X = [[0, 0, 0], [0, 0, 1], [1, 1, 0], [1, 1, 1]] * 10  # two columns say the same
+        >>> CategoricalMixture().fit(X).bivariate_residuals(X).round(1)
+        array([[nan, 40.,  0.],
+               [40., nan,  0.],
+               [ 0.,  0., nan]])
+        """
+        codes = self._validate_rows(X)
+        weight = self._effective_weight(codes, sample_weight)
+        n_features = codes.shape[1]
+        residuals = np.full((n_features, n_features), np.nan)
+        for j in range(n_features):
+            for other in range(j):
+                value = self._residual(codes[:, [j, other]], weight, j, other)
+                residuals[j, other] = residuals[other, j] = value
+        return residuals
+
+    def _residual(self, codes: np.ndarray, weight: np.ndarray, j: int, other: int) -> float:
+        """Pearson's statistic per degree of freedom of the answers to two columns."""
+        tables = self.probabilities_[j], self.probabilities_[other]
+        sizes = tables[0].shape[1], tables[1].shape[1]
+        both = (codes >= 0).all(axis=1)
+        df = (sizes[0] - 1) * (sizes[1] - 1)
+        if df == 0 or not weight[both].any():
+            return float("nan")
+        cells = codes[both, 0].astype(np.int64) * sizes[1] + codes[both, 1]
+        observed = np.bincount(cells, weight[both], minlength=sizes[0] * sizes[1])
+        expected = np.einsum("k,ki,kj->ij", self.weights_, *tables).ravel() * observed.sum()
+        possible = expected > 0
+        if np.any(observed[~possible] > 0):
+            return float("inf")
+        deviation = observed[possible] - expected[possible]
+        return float(np.sum(deviation**2 / expected[possible])) / df
+
     @one_blas_thread()
-    def standard_errors(self, X: Any, sample_weight: Any = None) -> StandardErrors:
+    def standard_errors(
+        self, X: Any, sample_weight: Any = None, *, robust: bool = False
+    ) -> StandardErrors:
         """Return standard errors of weights and probabilities from the observed information.
 
         Parameters
@@ -112,21 +177,27 @@ class LatentClassReports(FittedMixture):
             The rows of the fit.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            How often each row was seen.
+            How often each row was seen; with `robust`, how much it counts.
+
+        robust : bool, default=False
+            Whether to return sandwich errors, from the information and the scatter of the scores
+            of the rows. They hold for sampling weights of a survey, in any unit, where a heavy row
+            is one observation and not many, and where the model is not quite right.
 
         Returns
         -------
         errors : StandardErrors
             A named tuple of `weights` (n_components,) and `probabilities`, one array
-            (n_components, n_categories) per column. NaN marks probabilities on the boundary (of
-            which fewer than 0.01 answers are expected), infinity those that the rows do not
-            identify.
+            (n_components, n_categories) per column. NaN marks probabilities on the boundary (the
+            most likely value is 0), infinity those that the rows do not identify.
 
         Notes
         -----
         The observed information is exact, in log-odds, and carried to probabilities by the delta
         method. It costs about n P² operations and 8 P² bytes for n distinct rows and P
-        parameters. `alpha` is not taken into account.
+        parameters, twice that if `robust`. `alpha` is not taken into account. A probability of
+        which less than one answer is expected is on the boundary where the likelihood, as a
+        function of it, falls from 0 on.
 
         References
         ----------
@@ -134,12 +205,18 @@ class LatentClassReports(FittedMixture):
         Journal of the Royal Statistical Society B 44(2), 1982.
         :doi:`10.1111/j.2517-6161.1982.tb01203.x`
 
+        H. White, "Maximum likelihood estimation of misspecified models", Econometrica 50(1),
+        1982. :doi:`10.2307/1912526`
+
         Examples
         --------
         >>> from skmix import CategoricalMixture
         >>> X = [["yes"], ["yes"], ["yes"], ["no"]] * 25
-        >>> errors = CategoricalMixture().fit(X).standard_errors(X)
-        >>> errors.probabilities[0].round(4)  # sqrt(0.25 * 0.75 / 100)
+        >>> mixture = CategoricalMixture().fit(X)
+        >>> mixture.standard_errors(X).probabilities[0].round(4)  # sqrt(0.25 * 0.75 / 100)
+        array([[0.0433, 0.0433]])
+        >>> weight = [1.0] * 100  # any unit of the weights gives the same
+        >>> mixture.standard_errors(X, weight, robust=True).probabilities[0].round(4)
         array([[0.0433, 0.0433]])
         """
         codes = self._validate_rows(X)
@@ -147,6 +224,9 @@ class LatentClassReports(FittedMixture):
             validation.check_sample_weight(sample_weight, codes), codes
         )
         counts, rows = self._patterns(codes, weight)
+        squares = None
+        if robust:  # equal rows come in the same order whatever their weights
+            squares, _ = self._patterns(codes, None if weight is None else weight**2)
         family, params = self._fitted_family()
         weights, probabilities = information.standard_errors(
             family.packing.one_hot(family.packing.pack(rows)),
@@ -154,11 +234,14 @@ class LatentClassReports(FittedMixture):
             self._score_rows(em.predict_proba, rows),
             params,
             family.packing,
+            squares,
         )
         cuts = family.packing.level_offsets[1:-1]
         return StandardErrors(weights, np.split(probabilities, cuts, axis=1))
 
-    def report(self, as_frame: bool = False) -> Any:
+    def report(
+        self, as_frame: bool = False, *, standard_errors: StandardErrors | None = None
+    ) -> Any:
         """Return the sizes of the classes and the probabilities of the answers in each.
 
         Parameters
@@ -166,12 +249,15 @@ class LatentClassReports(FittedMixture):
         as_frame : bool, default=False
             Whether to return a pandas DataFrame instead of text.
 
+        standard_errors : StandardErrors, default=None
+            What `standard_errors` of this mixture returned, to stand behind each number.
+
         Returns
         -------
         report : str or DataFrame
             A line, or row, with the weights of the classes, and one for every category of every
             column with its probability in every class. Classes come in order of decreasing
-            weight.
+            weight. Standard errors are in brackets, or in columns of their own.
 
         Raises
         ------
@@ -182,7 +268,8 @@ class LatentClassReports(FittedMixture):
         --------
         >>> from skmix import CategoricalMixture
         >>> X = [["a", 0], ["a", 0], ["a", 0], ["b", 1]]
-        >>> print(CategoricalMixture(2, random_state=0).fit(X).report())
+        >>> mixture = CategoricalMixture(2, random_state=0).fit(X)
+        >>> print(mixture.report())
                           class 0  class 1
         weight              0.750    0.250
         column 0
@@ -191,23 +278,44 @@ class LatentClassReports(FittedMixture):
         column 1
           0                 1.000    0.000
           1                 0.000    1.000
+        >>> errors = mixture.standard_errors(X)
+        >>> print(mixture.report(standard_errors=errors).splitlines()[1])
+        weight            0.750 (0.217)    0.250 (0.217)
         """
         check_is_fitted(self)
         default = [f"column {j}" for j in range(len(self.categories_))]
         names = [str(name) for name in getattr(self, "feature_names_in_", default)]
+        blocks = [self.weights_[:, None], *self.probabilities_]
+        errors = [np.full(block.shape, np.nan) for block in blocks]
+        if standard_errors is not None:
+            errors = [standard_errors.weights[:, None], *standard_errors.probabilities]
         if as_frame:
-            return self._report_frame(names)
+            shown = None if standard_errors is None else errors
+            return self._report_frame(names, blocks, shown)
+        bracket = "" if standard_errors is None else " (error)"
+        cell = 9 + len(bracket)
         labels = [[str(value) for value in known] for known in self.categories_]
         width = max(16, *(len(name) for name in names), *(2 + len(s) for ss in labels for s in ss))
-        lines = [" " * width + "".join(f"{f'class {k}':>9}" for k in range(len(self.weights_)))]
-        lines.append(f"{'weight':{width}}" + "".join(f"{w:9.3f}" for w in self.weights_))
-        for name, known, table in zip(names, labels, self.probabilities_, strict=True):
+
+        def line(label: str, values: np.ndarray, their_errors: np.ndarray) -> str:
+            cells = [
+                f"{value:.3f}" + (f" ({error:.3f})" if bracket else "")
+                for value, error in zip(values, their_errors, strict=True)
+            ]
+            return f"{label:{width}}" + "".join(f"{text:>{cell}}" for text in cells)
+
+        classes = [f"class {k}" for k in range(len(self.weights_))]
+        lines = [" " * width + "".join(f"{name:>{cell}}" for name in classes)]
+        lines.append(line("weight", blocks[0][:, 0], errors[0][:, 0]))
+        for name, known, *tables in zip(names, labels, blocks[1:], errors[1:], strict=True):
             lines.append(name)
-            for label, row in zip(known, table.T, strict=True):
-                lines.append(f"  {label:{width - 2}}" + "".join(f"{p:9.3f}" for p in row))
+            for label, *rows in zip(known, *(table.T for table in tables), strict=True):
+                lines.append(line(f"  {label}", *rows))
         return "\n".join(lines)
 
-    def _report_frame(self, names: list[str]) -> Any:
+    def _report_frame(
+        self, names: list[str], blocks: list[np.ndarray], errors: list[np.ndarray] | None
+    ) -> Any:
         import pandas as pd
 
         rows = [("weight", "")] + [
@@ -215,10 +323,62 @@ class LatentClassReports(FittedMixture):
             for name, known in zip(names, self.categories_, strict=True)
             for value in known.tolist()
         ]
-        table = np.concatenate([self.weights_[:, None], *self.probabilities_], axis=1).T
         index = pd.MultiIndex.from_tuples(rows, names=["column", "category"])
         classes = [f"class {k}" for k in range(len(self.weights_))]
+        table = np.concatenate(blocks, axis=1).T
+        if errors is not None:
+            table = np.concatenate([table, np.concatenate(errors, axis=1).T], axis=1)
+            classes += [f"standard error {k}" for k in range(len(self.weights_))]
         return pd.DataFrame(table, index=index, columns=classes)
+
+    def align(self, other: Any) -> Any:
+        """Put the classes into the order of the most similar ones of another mixture, in place.
+
+        Classes have no order of their own: those of a refit come by weight, which two classes of
+        similar size exchange by chance.
+
+        Parameters
+        ----------
+        other : CategoricalMixture
+            A fitted mixture with as many classes and the same categories.
+
+        Returns
+        -------
+        self : CategoricalMixture
+            The same mixture. Classes are matched so that the squared differences between
+            probabilities, summed over all columns, are least in all.
+
+        Raises
+        ------
+        ValueError
+            If the numbers of classes or the categories differ.
+
+        Examples
+        --------
+        >>> from skmix import CategoricalMixture
+        >>> one = CategoricalMixture(2, random_state=0).fit([["a"] * 2] * 3 + [["b"] * 2] * 2)
+        >>> two = CategoricalMixture(2, random_state=0).fit([["a"] * 2] * 2 + [["b"] * 2] * 3)
+        >>> two.weights_.round(1), two.align(one).weights_.round(1)
+        (array([0.6, 0.4]), array([0.4, 0.6]))
+        """
+        check_is_fitted(self)
+        check_is_fitted(other)
+        shapes = [table.shape for table in self.probabilities_]
+        same = shapes == [table.shape for table in other.probabilities_] and all(
+            np.array_equal(known, known_there)
+            for known, known_there in zip(self.categories_, other.categories_, strict=True)
+        )
+        if not same:
+            raise ValueError(
+                f"align needs a mixture with {len(self.weights_)} classes and the same categories "
+                "of the same columns. Refit one of them with categories=other.categories_."
+            )
+        mine, theirs = (np.concatenate(m.probabilities_, axis=1) for m in (self, other))
+        distances = np.sum((theirs[:, None] - mine) ** 2, axis=2)
+        order = linear_sum_assignment(distances)[1]
+        self.weights_ = self.weights_[order]
+        self.probabilities_ = [table[order] for table in self.probabilities_]
+        return self
 
     def _patterns(self, codes: np.ndarray, weight: np.ndarray | None) -> tuple:
         """Return how often each distinct row of codes was seen, and the rows."""
@@ -226,3 +386,9 @@ class LatentClassReports(FittedMixture):
         offsets = 1 + width * np.arange(codes.shape[1])  # codes start at -1
         rows, counts = merge_rows(codes + offsets, weight, width * codes.shape[1])
         return counts, rows - offsets
+
+
+def chi_squared_tail(statistic: float, df: int) -> float:
+    """Return the probability of a larger value; NaN without degrees of freedom."""
+    # A table of many columns has more cells than a float can count.
+    return float(chi2.sf(statistic, float(min(df, 10**300)))) if df > 0 else float("nan")

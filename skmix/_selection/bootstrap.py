@@ -127,7 +127,8 @@ def _statistic(models: list, X: Any, random_state: np.random.RandomState) -> flo
     """Fit the two models and return twice the difference of their log-likelihoods."""
     for model in models:
         model.set_params(random_state=random_state.randint(np.iinfo(np.int32).max)).fit(X)
-    return 2.0 * _num_samples(X) * (models[1].score(X) - models[0].score(X))
+    small, large = (np.sum(model.score_samples(X), dtype=np.float64) for model in models)
+    return 2.0 * float(large - small)
 
 
 def _draw_like(model: Any, X: Any, random_state: np.random.RandomState) -> Any:

@@ -93,7 +93,7 @@ def share_rows(estimator: Any, points: list[dict[str, Any]], X: Any, sample_weig
     if isinstance(estimator, CategoricalMixture):
         if names & {"categories", "handle_unknown"}:
             return Shared(X, {}, {}, {})
-        columns = encoding.read_columns(reader, X, reset=True)
+        columns = encoding.read_columns(reader, X, reset=True, categories=estimator.categories)
         n_rows = len(columns[0].positions)
         kept = np.ones(n_rows, bool) if sample_weight is None else sample_weight > 0
         categories = encoding.learn_categories(columns, estimator.categories, kept)

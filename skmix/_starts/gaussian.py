@@ -49,6 +49,8 @@ class GaussianStarts(NamedTuple):
             name = "kmeans" if self.init_params == "auto" else self.init_params
             start = methods.make_start(X, sample_weight, self.n_components, name, random_state)
             params = methods.start_params(start, family)._replace(**given)
+        if "precisions_cholesky" in given:
+            params = family.admissible(params)
         return methods.break_ties(params, family, source, random_state)
 
     def second_try(

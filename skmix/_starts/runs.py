@@ -148,7 +148,9 @@ class RunsOfRows:
         pseudo = (pseudo_rows / self.source.n_samples)[:, None, None]
         covariances = (share * covariances + pseudo * pooled) / np.maximum(share + pseudo, 1e-300)
         covariances = np.where(share > 0, covariances, pooled).reshape(shape)
-        return GaussianParams(params.weights, params.means, *self.family.factor(covariances))
+        params = params._replace(covariances=covariances)
+        factored = self.family.likeliest(params, covariances, params.weights)
+        return GaussianParams(params.weights, params.means, *factored)
 
     def _maximize(self, params, statistics, n_runs: int) -> GaussianParams:
         if self.family.shrinkage == 0.0 or n_runs == 1:
@@ -205,7 +207,7 @@ class RunsOfRows:
                 peak += np.log(np.exp(joint, out=joint).sum(axis=1))
             totals += peak @ self.weight[rows]
         bounds = (totals + form.row_term_total) / self.source.total_weight + np.log(n_runs)
-        if self.shared:
+        if self.family.bounded:
             return bounds, np.zeros((n_runs, k), dtype=bool)
         most = (self.n_features + 1) * self.share
         return bounds, np.array([on_few_rows(own, self.weight, k, most) for own in labels])

@@ -8,7 +8,7 @@ decides (`spikes.py`).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,12 +34,25 @@ LEAST_VARIANCE = 1e-12  # added in short runs, in units of the frame
 # Starts beside scikit-learn's: as many as make a pass over their rows so many products, within
 # bounds.
 PRODUCTS, MIN_STARTS, MAX_STARTS, STARTS_BESIDE = 2e6, 3, 16, 7
+
+
+class Effort(NamedTuple):
+    """How long starts compete, and how many, for components of some kind."""
+
+    first_share: float  # of the rows, on which they compete, up to `MOST_FIRST_ROWS`
+    rungs: tuple[tuple[int, float], ...]  # iterations, and the share of the runs that is left
+    finalists: int
+    more: int  # times as many starts as usual
+
+
+USUAL = Effort(0.2, ((3, 0.5), (5, 0.25)), 2, 1)
+# What components share, a change of one changes in all: likelihoods have more optima, and short
+# runs tell less of where they lead.
+SHARING = Effort(1.0, ((5, 0.5), (10, 0.25)), 4, 2)
+
 # Rows that starts and first runs look at, at least, per component, and per parameter of each.
 FIRST_ROWS, FIRST_ROWS_PER_COMPONENT, FIRST_ROWS_PER_PARAMETER = 300, 30, 2
-FIRST_SHARE, MOST_FIRST_ROWS = 0.2, 2000
-# Iterations of every rung, and the share of the runs that it leaves.
-RUNGS = ((3, 0.5), (5, 0.25))
-FINALISTS = 2
+MOST_FIRST_ROWS = 2000
 ROUND = 5  # iterations of the finalists between two looks at who can still win
 SEARCH_TOL = 1e-5
 PATIENCE = 100.0
@@ -126,7 +139,7 @@ def search_filled(
         return [family.from_frame(runs_of.params(runs_of.start(own, np.zeros(1)), 0))]
     n_parameters = 1 + n_features + family.n_quadratic(n_features)
     per_component = FIRST_ROWS_PER_COMPONENT + FIRST_ROWS_PER_PARAMETER * n_parameters
-    few_enough = min(FIRST_SHARE * n_rows, MOST_FIRST_ROWS)
+    few_enough = min(effort_for(family).first_share * n_rows, MOST_FIRST_ROWS)
     first = few.first(int(max(FIRST_ROWS, per_component * k, few_enough)))
     tol_search = max(SEARCH_TOL, tol)
     if first is few and few.complete:
@@ -167,11 +180,17 @@ def starts_beside(
 
 def number_of_starts(runs_of: RunsOfRows) -> int:
     """Return how many starts compete with scikit-learn's."""
+    more = effort_for(runs_of.family).more
     n_values, n_rows = runs_of.source.n_features, runs_of.source.n_samples
     # An exponential costs about as much as so many products.
     products = n_rows * runs_of.n_components * (n_values + 20)
     most = min(MAX_STARTS, STARTS_BESIDE + runs_of.n_components)
-    return int(np.clip(PRODUCTS / products, MIN_STARTS, most))
+    return more * int(np.clip(PRODUCTS / products, MIN_STARTS, most))
+
+
+def effort_for(family: GaussianFamily) -> Effort:
+    """Return how much search components of a family are worth."""
+    return SHARING if family.sharing else USUAL
 
 
 def start_labels(
@@ -209,16 +228,16 @@ def climb(runs_of: RunsOfRows, runs: Runs, tol: float, *, beside: int = 1) -> Ru
     The first so many are not dropped; they come first. Where no more others are left than shall
     go on, there is nothing to climb for.
     """
-    n_starts = runs.n_runs - beside
-    for n_iter, share in RUNGS:
-        if runs.n_runs - beside <= FINALISTS:
+    effort, n_starts = effort_for(runs_of.family), runs.n_runs - beside
+    for n_iter, share in effort.rungs:
+        if runs.n_runs - beside <= effort.finalists:
             break
         runs = runs_of.advance(runs, n_iter, tol)
         bounds, spikes = runs_of.judge(runs)
         order = _best_first(runs, bounds, spikes, tol)
         order = [*range(beside), *(i for i in order if i >= beside)]
-        runs = runs.take(order[: beside + max(FINALISTS, round(share * n_starts))])
-    return runs.take(range(min(beside + FINALISTS, runs.n_runs)))
+        runs = runs.take(order[: beside + max(effort.finalists, round(share * n_starts))])
+    return runs.take(range(min(beside + effort.finalists, runs.n_runs)))
 
 
 def carry_on(runs_of: RunsOfRows, runs: Runs, tol: float, max_iter: int) -> Runs:
@@ -275,7 +294,7 @@ def start_near(few: FewRows, family: GaussianFamily, means: np.ndarray) -> Gauss
     """
     z, weight = _framed(few.filled, family)
     z = z.T
-    if not family.common_scale:
+    if not family.one_variance:
         moved = z - (weight @ z) / weight.sum()
         scatter = (moved * weight[:, None]).T @ moved / weight.sum()
         free = family.dense and len(z) >= 4 * z.shape[1]

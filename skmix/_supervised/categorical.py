@@ -172,7 +172,7 @@ class CategoricalBayesClassifier(MixtureBayesClassifier):
         return CategoricalMixture(categories=codes, **parameters)
 
     def _fit_rows(self, X: Any, y: Any, sample_weight: Any):
-        columns = encoding.read_columns(self, X, reset=True)
+        columns = encoding.read_columns(self, X, reset=True, categories=self.categories)
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
@@ -187,7 +187,7 @@ class CategoricalBayesClassifier(MixtureBayesClassifier):
         return _with_nan(codes), labels, sample_weight
 
     def _validate_rows(self, X):
-        columns = encoding.read_columns(self, X, reset=False)
+        columns = encoding.read_columns(self, X, reset=False, categories=self.categories_)
         return encoding.encode(columns, self.categories_, self.handle_unknown)
 
     def _sampled_rows(self, rows):

@@ -30,9 +30,9 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         The number of components of every class, or a dict from class label to number. A class
         with fewer distinct rows than that gets as many components as it has distinct rows.
 
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='diag'
-        What the components' covariances look like, as in :class:`GaussianMixture`. 'tied' ties
-        the components of one class, not the classes.
+    covariance_type : {'full', 'tied', 'diag', 'spherical'} or three letters, default='diag'
+        What the components' covariances look like, as in :class:`GaussianMixture`. What
+        components share they share within one class: classes have nothing in common.
 
     priors : array-like of shape (n_classes,), default=None
         Prior probabilities of the classes, in the order of `classes_`. None takes the
@@ -173,7 +173,7 @@ class GMMBayesClassifier(MixtureBayesClassifier):
 
     def _known_inside(self, X, sample_weight, sizes):
         sample_weight, X = validation.drop_empty_rows(self, sample_weight, X)
-        alike = FAMILIES[self.covariance_type].common_scale
+        alike = FAMILIES[self.covariance_type].one_variance
         with ArraySource(X, sample_weight, incomplete=validation.has_missing(X)) as source:
             frame = Frame.of_source(source)
             regularisation.warn_if_large(self, frame)

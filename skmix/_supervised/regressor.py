@@ -23,9 +23,10 @@ class GMMRegressor(MultiOutputMixin, RegressorMixin, MixtureBased):
     n_components : int, default=1
         The number of mixture components.
 
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+    covariance_type : {'full', 'tied', 'diag', 'spherical'} or three letters, default='full'
         What the components' covariances look like, as in :class:`GaussianMixture`. With 'tied'
-        all components share their slopes; with 'diag' and 'spherical' each predicts a constant.
+        all components share their slopes; with 'diag', 'spherical' and
+        others whose last letter is I each predicts a constant.
 
     random_state : int, RandomState instance or None, default=None
         Controls the start of EM. Pass an int for reproducible output.

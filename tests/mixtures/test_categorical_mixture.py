@@ -7,11 +7,13 @@ import warnings
 
 import numpy as np
 import oracles
+import polars as pl
 import pytest
 from hypothesis import strategies as st
 from scipy.special import softmax
 from scipy.stats import chi2
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import CategoricalNB
 from threadpoolctl import threadpool_limits
 
@@ -153,8 +155,8 @@ def test_ordered_categoricals_keep_their_order():
         ["low", "high", "mid", "low"], ["low", "mid", "high", "never"], ordered=True
     )
     mixture = CategoricalMixture().fit(pd.DataFrame({"a": answers}))
-    assert mixture.categories_[0].tolist() == ["low", "mid", "high"]
-    np.testing.assert_allclose(mixture.probabilities_[0], [[0.5, 0.25, 0.25]])
+    assert mixture.categories_[0].tolist() == ["low", "mid", "high", "never"]
+    np.testing.assert_allclose(mixture.probabilities_[0], [[0.5, 0.25, 0.25, 0.0]])
     assert mixture.feature_names_in_.tolist() == ["a"]
 
 
@@ -372,7 +374,9 @@ def test_observed_information_is_minus_the_hessian_in_log_odds_anywhere():
     log_prob = oracles.categorical_log_prob(codes, weights, tables)
     resp = np.exp(log_prob - np.logaddexp.reduce(log_prob, axis=1)[:, None])
     one_hot = packing.one_hot(packing.pack(codes))
-    actual = information._observed_information(one_hot, counts, resp, params, packing)
+    actual, _ = information._observed_information(
+        one_hot, counts, resp, params, packing, squares=None
+    )
     odds = np.log(np.concatenate([weights, params.probabilities.ravel()]))
 
     def log_likelihood(odds):
@@ -522,3 +526,204 @@ def test_votes_are_read_as_strings_and_classes_find_the_parties(data_dir):
     republican = y == "republican"
     error = np.mean(labels == republican)
     assert min(error, 1 - error) < 0.14
+
+
+def test_levels_that_a_fold_lacks_are_known_from_the_dtype():
+    answers = pd.Categorical(["a", "b"] * 30 + ["rare"], ["a", "b", "rare"])
+    X = pd.DataFrame({"one": answers, "two": answers[::-1]})
+    search = GridSearchCV(CategoricalMixture(alpha=0.5, random_state=0), {"n_components": [1, 2]})
+    assert np.all(np.isfinite(search.fit(X).cv_results_["mean_test_score"]))
+
+
+def test_declared_categories_may_be_any_numbers():
+    X = np.array([[-1.0, 0.5], [1.0, 2.5], [-1.0, np.nan], [0.0, 0.5]])
+    mixture = CategoricalMixture(categories=[[-1, 0, 1], [0.5, 2.5]]).fit(X)
+    np.testing.assert_allclose(mixture.probabilities_[0], [[0.5, 0.25, 0.25]])
+    np.testing.assert_array_equal(mixture.impute(X)[2], [-1.0, 0.5])
+    declared = pd.DataFrame({"a": pd.Categorical([-2, 3, -2, 3]), "b": pd.Categorical([0.5] * 4)})
+    assert CategoricalMixture().fit(declared).categories_[0].tolist() == [-2, 3]
+    with pytest.raises(ValueError, match="Negative values in data"):
+        CategoricalMixture().fit(X)
+
+
+def test_times_may_be_categories_and_missing():
+    days = pd.to_datetime(["2020-01-01", "2021-01-01", None, "2020-01-01"])
+    mixture = CategoricalMixture().fit(pd.DataFrame({"day": days, "b": ["x", "y", "x", "x"]}))
+    np.testing.assert_allclose(mixture.probabilities_[0], [[2 / 3, 1 / 3]])
+
+
+def test_a_column_of_identifiers_is_noticed():
+    X = pd.DataFrame({"id": [f"row {i}" for i in range(60)], "b": [0, 1] * 30})
+    with pytest.warns(UserWarning, match="Column 'id' has another value in each of its 60 rows"):
+        CategoricalMixture(2, random_state=0).fit(X)
+
+
+def frames_with_holes():
+    """Frames that say the same in other dtypes, each with a hole in either column."""
+    a, b = ["x", "y", None, "x", "y", "x"], [0, 1, 0, 0, None, 0]
+    yield "text and floats", pd.DataFrame({"a": a, "b": [np.nan if v is None else v for v in b]})
+    yield "categories", pd.DataFrame({"a": pd.Categorical(a), "b": pd.Categorical(b)})
+    yield "nullable", pd.DataFrame({"a": pd.array(a, "string"), "b": pd.array(b, "Int64")})
+    yield "objects", pd.DataFrame({"a": a, "b": b}, dtype=object)
+    yield "polars", pl.DataFrame({"a": a, "b": b})
+    yield (
+        "polars, declared",
+        pl.DataFrame({"a": a, "b": b}, schema={"a": pl.Enum(["y", "x"]), "b": pl.Int8}),
+    )
+
+
+FRAMES = list(frames_with_holes())
+each_frame = pytest.mark.parametrize("frame", [f for _, f in FRAMES], ids=[n for n, _ in FRAMES])
+
+
+@each_frame
+@pytest.mark.parametrize("fitted_to", [f for _, f in FRAMES], ids=[n for n, _ in FRAMES])
+def test_frames_are_filled_whatever_dtypes_the_fit_saw(frame, fitted_to):
+    mixture = CategoricalMixture(2, random_state=0).fit(fitted_to)
+    filled = mixture.impute(frame)
+    assert type(filled) is type(frame)
+    cells = (
+        filled.to_numpy() if isinstance(filled, pd.DataFrame) else np.array(filled.rows(), object)
+    )
+    assert cells[:, 0].tolist() == ["x", "y", "x", "x", "y", "x"]
+    assert [int(value) for value in cells[:, 1]] == [0, 1, 0, 0, 1, 0]
+    if isinstance(frame, pl.DataFrame):
+        assert filled.schema == frame.schema
+
+
+def test_columns_of_nothing_are_filled():
+    X = pd.DataFrame({"a": ["x", "y"] * 5, "b": ["u", "v"] * 5})
+    mixture = CategoricalMixture(2, random_state=0).fit(X)
+    empty = pd.DataFrame({"a": ["x", "y"], "b": [np.nan, np.nan]})  # a column of floats
+    assert mixture.impute(empty)["b"].tolist() == ["u", "v"]
+
+
+def test_polars_columns_keep_order_and_names():
+    X = pl.DataFrame(
+        {"grade": ["low", "high", "mid"], "b": [0, 1, 1]},
+        schema_overrides={"grade": pl.Enum(["low", "mid", "high"])},
+    )
+    assert CategoricalMixture().fit(X).categories_[0].tolist() == ["low", "mid", "high"]
+    with pytest.raises(ValueError, match="column 'b' holds -1"):
+        CategoricalMixture().fit(X.with_columns(b=pl.Series([0, -1, 1])))
+
+
+# What reports say of the fit ---------------------------------------------------------------------
+
+
+def survey(seed, n_samples=1500):
+    """Answers of two classes, and weights by which one stratum stands for eight."""
+    rng = np.random.default_rng(seed)
+    stratum = rng.random(n_samples) < 0.2
+    member = rng.random(n_samples) < np.where(stratum, 0.7, 0.4)
+    X = rng.random((n_samples, 5)) < np.where(member[:, None], 0.8, 0.25)
+    return X.astype(int), np.where(stratum, 8.0, 1.0)
+
+
+def test_robust_standard_errors_are_those_of_resampled_rows():
+    X, weight = survey(0)
+    mixture = CategoricalMixture(2, random_state=0).fit(X, sample_weight=weight)
+    robust = mixture.standard_errors(X, weight, robust=True)
+    start = dict(n_components=2, random_state=0, init_params="random")
+    rng = np.random.default_rng(1)
+    redrawn = []
+    for _ in range(100):
+        rows = rng.integers(len(X), size=len(X))
+        again = CategoricalMixture(**start).fit(X[rows], sample_weight=weight[rows])
+        firsts = again.probabilities_[0][:, 1]
+        order = np.argsort(-firsts)
+        class_ = order[0]
+        redrawn.append([again.weights_[class_], *(t[class_, 1] for t in again.probabilities_)])
+    high = int(np.argmax(mixture.probabilities_[0][:, 1]))
+    errors = [robust.weights[high], *(t[high, 1] for t in robust.probabilities)]
+    np.testing.assert_allclose(errors, np.std(redrawn, axis=0), rtol=0.25)
+    naive = mixture.standard_errors(X, weight)
+    assert robust.weights[0] > 1.4 * naive.weights[0]
+
+
+def test_robust_standard_errors_know_no_unit_of_the_weights():
+    X, weight = survey(1, 300)
+    mixture = CategoricalMixture(2, random_state=0).fit(X, sample_weight=weight)
+    one = mixture.standard_errors(X, weight, robust=True)
+    other = mixture.standard_errors(X, 0.01 * weight, robust=True)
+    np.testing.assert_allclose(one.weights, other.weights, rtol=1e-8)
+    for table, same in zip(one.probabilities, other.probabilities, strict=True):
+        np.testing.assert_allclose(table, same, rtol=1e-8)
+
+
+@pytest.mark.parametrize("seed", [2, 3, 6])
+def test_standard_errors_beside_a_boundary_do_not_depend_on_where_em_stopped(seed):
+    rng = np.random.default_rng(seed)
+    member = rng.random(300) < 0.45
+    chances = np.where(member[:, None], [0.95, 0.9, 0.85], [0.05, 0.2, 0.3])
+    X = (rng.random((300, 3)) < chances).astype(int)
+    errors = []
+    for tol in (1e-6, 1e-8, 1e-10, 1e-13):
+        mixture = CategoricalMixture(2, tol=tol, max_iter=50_000, random_state=int(-np.log10(tol)))
+        errors.append(mixture.fit(X).standard_errors(X))
+    for one in errors[1:]:
+        np.testing.assert_allclose(one.weights, errors[-1].weights, rtol=0.02)
+        for table, same in zip(one.probabilities, errors[-1].probabilities, strict=True):
+            np.testing.assert_array_equal(np.isnan(table), np.isnan(same))
+            np.testing.assert_allclose(table, same, rtol=0.05, atol=1e-3)
+
+
+def test_bivariate_residuals_are_pearsons_statistics_per_degree_of_freedom():
+    rng = np.random.default_rng(0)
+    X = rng.integers([2, 3, 4], size=(200, 3)).astype(float)
+    X[:20, 0], X[30:60, 2], X[199] = np.nan, np.nan, np.nan
+    weight = rng.integers(1, 4, size=200).astype(float)
+    mixture = CategoricalMixture(2, random_state=0).fit(X, sample_weight=weight)
+    residuals = mixture.bivariate_residuals(X, weight)
+    assert np.all(np.isnan(np.diagonal(residuals)))
+    for j, other in ((0, 1), (1, 2), (0, 2)):
+        tables = mixture.probabilities_[j], mixture.probabilities_[other]
+        expected = sum(
+            w * np.outer(one, two) for w, one, two in zip(mixture.weights_, *tables, strict=True)
+        )
+        observed = np.zeros(expected.shape)
+        for row, w in zip(X, weight, strict=True):
+            if not np.isnan(row[[j, other]]).any():
+                observed[int(row[j]), int(row[other])] += w
+        statistic = np.sum((observed - observed.sum() * expected) ** 2 / expected) / observed.sum()
+        df = (expected.shape[0] - 1) * (expected.shape[1] - 1)
+        assert residuals[j, other] == residuals[other, j] == pytest.approx(statistic / df)
+
+
+def test_goodness_of_fit_of_more_cells_than_integers():
+    X = np.random.default_rng(0).integers(2, size=(50, 70))
+    fit = CategoricalMixture().fit(X).goodness_of_fit(X)
+    assert fit.df == 2**70 - 71
+    assert fit.p_g2 == 1.0 and 0.0 <= fit.p_x2 <= 1.0
+    wide = np.random.default_rng(0).integers(2, size=(5, 1200))
+    assert CategoricalMixture().fit(wide).goodness_of_fit(wide).p_g2 == 1.0
+
+
+def test_reports_show_standard_errors():
+    X, weight = survey(2, 200)
+    mixture = CategoricalMixture(2, random_state=0).fit(X, sample_weight=weight)
+    errors = mixture.standard_errors(X, weight)
+    line = mixture.report(standard_errors=errors).splitlines()[1]
+    assert f"{mixture.weights_[1]:.3f} ({errors.weights[1]:.3f})" in line
+    frame = mixture.report(as_frame=True, standard_errors=errors)
+    np.testing.assert_array_equal(
+        frame.loc["weight", "standard error 0"].to_numpy()[0], errors.weights[0]
+    )
+    np.testing.assert_array_equal(
+        frame.loc["column 3", "standard error 1"], errors.probabilities[3][1]
+    )
+
+
+def test_align_matches_classes_and_changes_no_density():
+    X, weight = survey(3, 400)
+    fitted = CategoricalMixture(3, random_state=0).fit(X, sample_weight=weight)
+    other = CategoricalMixture(3, random_state=1).fit(X, sample_weight=weight)
+    order = [2, 0, 1]
+    other.weights_ = other.weights_[order]
+    other.probabilities_ = [table[order] for table in other.probabilities_]
+    scores = fitted.score_samples(X)
+    assert fitted.align(other) is fitted
+    np.testing.assert_allclose(fitted.score_samples(X), scores, rtol=1e-12)
+    np.testing.assert_allclose(fitted.weights_, other.weights_, atol=0.02)
+    with pytest.raises(ValueError, match="3 classes and the same categories"):
+        fitted.align(CategoricalMixture(2).fit(X))

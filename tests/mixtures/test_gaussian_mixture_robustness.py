@@ -44,7 +44,6 @@ def message_of(fit):
 bad_inputs = [
     ({"n_components": 0}, {}),
     ({"n_components": 1.5}, {}),
-    ({"covariance_type": "round"}, {}),
     ({"tol": -1.0}, {}),
     ({"reg_covar": -1e-3}, {}),
     ({"reg_covar": "none"}, {}),

@@ -34,7 +34,7 @@ from skmix.utils.estimator_checks import parametrize_with_checks, skmix_checks
 
 pytestmark = pytest.mark.usefixtures("few_starts")
 DENSITIES = [
-    *(GaussianMixture(2, covariance_type=kind) for kind in ("full", "tied", "diag")),
+    *(GaussianMixture(2, covariance_type=kind) for kind in ("full", "tied", "diag", "VEV")),
     GaussianMixture(2, assignment="hard"),
     GaussianMixture(2, shrinkage=5.0),
     DiagonalGMM(2, init_params="kmeans"),
