@@ -4,9 +4,9 @@
 
 DIR holds the folders `set12` and `bsd68-dev`. Blur is a Gaussian of 1.6 pixels, cut off at
 15 x 15, with noise of standard deviation 2 on the scale of 0 to 255; what is beyond the border is
-blurred in and not seen. scikit-image's Wiener filter and Richardson-Lucy iterations get the best of
-four settings each, by the true image; `deblur` is told the noise. Large pixels are means of 2 x 2.
-What is printed is the peak signal-to-noise ratio, and seconds of `deblur` and `upscale`.
+blurred in and not seen. scikit-image's Wiener filter and Richardson-Lucy iterations get the best
+of four settings each, by the true image; `deblur` is told the noise. Large pixels are means of
+2 x 2. What is printed is the peak signal-to-noise ratio, and seconds of `deblur` and `upscale`.
 """
 
 from __future__ import annotations
