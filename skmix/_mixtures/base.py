@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 
 from .._engine import em
 from .._families import Family
-from .._interface import validation
+from .._interface import frames, validation
 from .._interface.callbacks import CallbackSupportMixin, FitProgress, Task
 from .._interface.convergence import warn_of_fall
 from .._rows.sources import ArraySource, Source
@@ -198,6 +198,7 @@ class BaseMixture(CallbackSupportMixin, FittedMixture):
             self.n_iter_ = result.n_iter
             self.lower_bound_ = result.lower_bound
             self.lower_bounds_ = result.lower_bounds
+            self._template = frames.template_of(X)
             self._warn(result, repairs)
             task.end(dict)
         return rows
