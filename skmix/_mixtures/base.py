@@ -86,6 +86,10 @@ class BaseMixture(CallbackSupportMixin, FittedMixture):
         """Return what compares the results of runs: the largest is the best."""
         return result.lower_bound
 
+    def _is_flattered(self, X: Any, sample_weight: Any) -> bool:
+        """Whether the likelihood of this fit to these rows is no guide to what it is worth."""
+        return False
+
     def _reseed(
         self, source: Source, family: Any, given: dict, params: Any, random_state: Any
     ) -> Any:
