@@ -12,7 +12,7 @@ from .._families import Frame, GaussianParams
 from .._interface import frames, validation
 from .._rows.threads import one_blas_thread
 from .._starts import methods
-from . import regularisation
+from . import regularisation, shrinking
 from .conditioning import ConditioningMixin
 from .covariance_types import FAMILIES, family_in_units
 from .criteria import ClassificationCriteria
@@ -103,11 +103,12 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
     verbose_interval : int, default=10
         Number of iterations from one printed line to the next.
 
-    shrinkage : float, default=0.0
+    shrinkage : float or 'auto', default=0.0
         Pseudo-observations :math:`\nu` per component with the pooled within-component
         covariance :math:`W = \sum_k \pi_k C_k`: the M-step sets
         :math:`\Sigma_k = (n_k C_k + \nu W) / (n_k + \nu)`. 0 is maximum likelihood. Must be 0
-        but with 'full', 'diag' and 'spherical': others pool already.
+        or 'auto' but with 'full', 'diag' and 'spherical': others pool already. 'auto' chooses
+        :math:`\nu` by the data, and shrinks correlations towards 0 as well (see Notes).
 
     assignment : {'soft', 'hard'}, default='soft'
         What the rows of `fit` count for:
@@ -135,6 +136,9 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
 
     reg_covar_ : ndarray of shape (n_features,)
         What was added to the variances of each column, in squared units of `X`.
+
+    shrinkage_ : float
+        The pseudo-observations: `shrinkage`, or what 'auto' chose.
 
     converged_ : bool
         Whether the best run reached `tol` within `max_iter` iterations, and its likelihood never
@@ -215,6 +219,14 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
     `warm_start` takes it anew from the rows. scikit-learn adds 1e-6 in any unit, which
     ``reg_covar=1e-6`` does here too; a number above 10 % of the variance of a column warns.
 
+    With ``shrinkage="auto"`` every covariance is, after pooling, multiplied by
+    :math:`n / (n + \nu)` but for its diagonal (n rows in all): 'full' with any number of
+    components, and 'tied', can then be fitted to fewer rows than features. :math:`\nu` is the
+    likeliest for all rows as one Gaussian, whose covariance has an inverse Wishart prior with
+    their variances as mean (Hannart and Naveau, 2014); missing cells are filled in for that. It
+    depends on no unit and vanishes beside n as rows come in, except where nothing is correlated.
+    With several components it is n_features + 1 at most, with other types 0.
+
     A component whose rows coincide, or lie in a plane, has no maximum-likelihood covariance;
     `reg_covar` then stands in for its variance, and a
     :class:`~skmix.exceptions.DegenerateComponentWarning` names the component. `float32` rows
@@ -236,6 +248,10 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
 
     Z. Ghahramani, M. I. Jordan, "Supervised learning from incomplete data via an EM approach",
     Advances in Neural Information Processing Systems 6, 1994.
+
+    A. Hannart, P. Naveau, "Estimating high dimensional covariance matrices: a new look at the
+    Gaussian conjugate framework", Journal of Multivariate Analysis 131, 2014.
+    :doi:`10.1016/j.jmva.2014.06.001`
 
     G. McLachlan, D. Peel, "Finite Mixture Models", Wiley, 2000. :doi:`10.1002/0471721182`
 
@@ -270,7 +286,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
-        "shrinkage": [Interval(Real, 0.0, None, closed="left")],
+        "shrinkage": shrinking.CONSTRAINT,
         "assignment": [StrOptions({"soft", "hard"})],
     }
 
@@ -412,7 +428,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
         params = GaussianParams(weights, means, *family.factor(covariances))
         validation.check_structure(family, params)
         learned = self._attributes(family, params, np.float64)
-        del learned["reg_covar_"]  # of rows that were seen
+        del learned["reg_covar_"], learned["shrinkage_"]  # of rows that were seen
         vars(self).update(learned)
         self.n_features_in_ = n_features
         self.converged_, self.n_iter_ = True, 0

@@ -13,7 +13,7 @@ from .._families import Frame, FullGaussian, GaussianParams
 from .._interface import validation
 from .._rows.threads import one_blas_thread
 from .._starts.gaussian import GaussianStarts
-from . import regularisation
+from . import regularisation, shrinking
 from .base import BaseMixture, names
 from .covariance_types import FAMILIES, family_in_units
 
@@ -55,13 +55,14 @@ class GaussianFit(BaseMixture):
     def _check_fit_parameters(self, X, sample_weight):
         super()._check_fit_parameters(X, sample_weight)
         family_type = FAMILIES[self.covariance_type]
-        if self.shrinkage > 0 and family_type.shared_covariance:
+        shrinks = self.shrinkage != "auto" and self.shrinkage > 0
+        if shrinks and family_type.shared_covariance:
             raise ValueError(
                 f"shrinkage={self.shrinkage} has no effect with covariance_type="
                 f"{self.covariance_type!r}, which pools the covariances already; use shrinkage=0 "
                 "or another covariance_type."
             )
-        if self.shrinkage > 0 and family_type.sharing:
+        if shrinks and family_type.sharing:
             raise ValueError(
                 f"shrinkage={self.shrinkage} is not available with covariance_type="
                 f"{self.covariance_type!r}, whose components share part of their covariances "
@@ -93,13 +94,23 @@ class GaussianFit(BaseMixture):
             reg_covar = regularisation.resolve(
                 self.reg_covar, source, frame, self.n_components, alike=alike
             )
-        return self._family_in(frame, source, reg_covar)
+        shrunk = shrinking.resolve(
+            self.shrinkage,
+            source,
+            frame,
+            family_type,
+            n_components=self.n_components,
+            reg_covar=reg_covar,
+            noise_variance=self._noise_variance,
+        )
+        return self._family_in(frame, source, reg_covar, shrunk)
 
-    def _family_in(self, frame, source, reg_covar):
+    def _family_in(self, frame, source, reg_covar, shrunk):
         family = FAMILIES[self.covariance_type](
             frame,
             reg_covar=reg_covar,
-            shrinkage=self.shrinkage,
+            shrinkage=shrunk.pooled,
+            diagonal_shrinkage=shrunk.diagonal,
             incomplete=source.incomplete,
             noise_variance=self._noise_variance,
         )
@@ -168,7 +179,10 @@ class GaussianFit(BaseMixture):
         source = self._fit_source(X, sample_weight)[2]
         fitted, params = self._fitted_family()
         with source:
-            yield source, self._family_in(fitted.frame, source, self.reg_covar_), params
+            shrunk = shrinking.divided(
+                self.shrinkage, self.shrinkage_, type(fitted), self.n_components
+            )
+            yield source, self._family_in(fitted.frame, source, self.reg_covar_, shrunk), params
 
     def _repairs(self, source, family, params):
         repairs = super()._repairs(source, family, params)
@@ -209,6 +223,7 @@ class GaussianFit(BaseMixture):
             "precisions_cholesky_": params.precisions_cholesky.astype(dtype),
             "precisions_": family.precisions(params.precisions_cholesky).astype(dtype),
             "reg_covar_": family.reg_covar.copy(),
+            "shrinkage_": float(max(family.shrinkage, family.diagonal_shrinkage)),
         }
 
     def _dense_family(self):
