@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from .._engine import em, few_rows
-from .._families import Frame, FullGaussian, GaussianParams
+from .._families import ConjugatePrior, Frame, FullGaussian, GaussianParams
 from .._interface import validation
 from .._rows.threads import one_blas_thread
+from .._starts import methods
 from .._starts.gaussian import GaussianStarts
 from . import regularisation
 from .base import BaseMixture, names
@@ -24,6 +25,8 @@ SMALL_PRODUCT = 2**17
 class GaussianFit(BaseMixture):
     """What :class:`GaussianMixture` tells the fit that all mixtures share."""
 
+    # One of `PRIORS`; estimators that offer none have none.
+    prior: str | None = None
     # Variances of known noise in the rows of the fit; `_fitting_inside` sets it.
     _noise_variance: np.ndarray | None = None
     # Whether all components may be flat in some direction without a warning, likewise.
@@ -68,6 +71,11 @@ class GaussianFit(BaseMixture):
                 "already; use shrinkage=0 or covariance_type="
                 f"{family_type.free_type!r}."
             )
+        if self.shrinkage > 0 and self.prior is not None:
+            raise ValueError(
+                f"shrinkage={self.shrinkage} and prior={self.prior!r} both steady covariances: "
+                "use one of them, shrinkage=0 or prior=None."
+            )
         shape = (self.n_components, X.shape[1])
         if self._continues() and self.means_.shape != shape:
             raise ValueError(
@@ -102,8 +110,16 @@ class GaussianFit(BaseMixture):
             shrinkage=self.shrinkage,
             incomplete=source.incomplete,
             noise_variance=self._noise_variance,
+            prior=self._prior_of(source, frame),
         )
         return family.bound_to(source)
+
+    def _prior_of(self, source, frame):
+        """Return the prior of means and covariances that the rows suggest, if one is wanted."""
+        if self.prior is None:
+            return None
+        mean, covariance = methods.moments(source, frame)
+        return ConjugatePrior.of_rows(mean, covariance, self.n_components)
 
     def _given_start(self, family, n_features) -> dict[str, Any]:
         """Starting values from the constructor or the last fit, in the frame; None: derive."""
