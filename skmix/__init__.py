@@ -18,6 +18,7 @@ from ._selection.bootstrap import bootstrap_lrt
 from ._selection.selection import select_mixture
 from ._supervised.categorical import CategoricalBayesClassifier
 from ._supervised.gaussian import GMMBayesClassifier
+from ._supervised.mixed import MixedBayesClassifier
 from ._supervised.regressor import GMMRegressor
 from ._transforms.quantizer import KMeansQuantizer
 from ._transforms.transformed_density import TransformedDensity
@@ -39,6 +40,7 @@ __all__ = [
     "ICADenoiser",
     "KMeansQuantizer",
     "MVNDenoiser",
+    "MixedBayesClassifier",
     "MixedMixture",
     "Mixture",
     "SelectionDisplay",

@@ -82,10 +82,12 @@ def test_what_is_fitted_inside_is_refitted_as_its_clone(estimator):
         X = X[:, : inner.n_features_in_]
         X = np.nan_to_num(X) if not get_tags(inner).input_tags.allow_nan else X
         if get_tags(inner).input_tags.categorical:
-            X = suited(inner, X)
-        if len(getattr(inner, "categories_", [])) == X.shape[1]:
-            rng = np.random.default_rng(0)
-            X = np.column_stack([rng.choice(known, len(X)) for known in inner.categories_])
+            X, rng = suited(inner, X), np.random.default_rng(0)
+            kinds = getattr(inner, "families_", np.full(X.shape[1], "categorical"))
+            for j, known in zip(
+                np.flatnonzero(kinds == "categorical"), inner.categories_, strict=True
+            ):
+                X[:, j] = rng.choice(known, len(X))
         expected = numbers(clone(inner).fit(X, y))
         actual = numbers(inner.fit(X, y))
         for one, other in zip(actual, expected, strict=True):

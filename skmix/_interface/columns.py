@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from . import encoding, frames
+from . import encoding, frames, validation
 from .frames import RawColumn
 from .magnitudes import check_magnitudes
 from .masked import masked_as_missing
@@ -97,6 +97,26 @@ def resolve_kinds(table: Table, families: Any, categorical_features: Any) -> np.
         if kinds[j] != "categorical" and not numeric[j]:
             raise ValueError(_no_number(table.columns[j]))
     return kinds
+
+
+def learn_rows(estimator: Any, X: Any, sample_weight: Any) -> tuple[Any, ...]:
+    """Return what a fit learns of the columns of X by the parameters of an estimator.
+
+    Rows of floats, the kinds of the columns, the categories, and checked weights.
+    """
+    table = read_table(estimator, X, reset=True)
+    sample_weight = validation.check_sample_weight(sample_weight, np.empty((table.n_samples, 0)))
+    kinds = resolve_kinds(table, estimator.families, estimator.categorical_features)
+    rows, categories = encode(
+        estimator,
+        table,
+        kinds,
+        estimator.categories,
+        handle_unknown=estimator.handle_unknown,
+        kept=None if sample_weight is None else sample_weight > 0,
+        learn=True,
+    )
+    return rows, kinds, categories, sample_weight
 
 
 def _is_numeric(column: RawColumn) -> bool:

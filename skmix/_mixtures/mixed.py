@@ -30,7 +30,7 @@ class MixedMixture(MixedConditioning, ClassificationCriteria):
     n_components : int, default=1
         The number of mixture components.
 
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+    covariance_type : {'full', 'tied', 'diag', 'spherical'} or three letters, default='full'
         What the covariances of the numbers look like, as in :class:`GaussianMixture`.
 
     families : dict, default=None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -26,8 +28,8 @@ from .gaussian import GaussianMixture
 
 # Columns of a source in this order; those of one kind stand together.
 ORDER = ("gaussian", "poisson", "categorical")
-# Covariances of which a linear combination has the same structure.
-EXTRAPOLATED = ("full", "tied", "diag", "spherical")
+# Of their covariances a linear combination has the same structure.
+EXTRAPOLATED = tuple(FAMILIES[name] for name in ("full", "tied", "diag", "spherical"))
 # What codes and states in float32 may reach.
 LARGEST_CODE = 2**24
 
@@ -62,6 +64,18 @@ class MixedFit(BaseMixture):
     # An empty frame with the names and dtypes of the rows of the fit, where these were a frame.
     _template: Any = None
 
+    # `reg_covar` as others resolved it; `_fitting_inside` sets it.
+    _reg_covar: np.ndarray | None = None
+
+    @contextmanager
+    def _fitting_inside(self, *, reg_covar: np.ndarray | None = None) -> Iterator[None]:
+        """Context in which `fit` knows what no parameter says; a later fit does not."""
+        self._reg_covar = reg_covar
+        try:
+            yield
+        finally:
+            del self._reg_covar
+
     # Rows -------------------------------------------------------------------------------------
 
     def _places(self, kind: str) -> np.ndarray:
@@ -78,22 +92,22 @@ class MixedFit(BaseMixture):
 
     def _encoded(self, X, sample_weight):
         """Learn what the columns are; return rows of floats and checked weights."""
+        if not self._continues():
+            learned = columns.learn_rows(self, X, sample_weight)
+            rows, self.families_, self.categories_, sample_weight = learned
+            return rows, sample_weight
         table = columns.read_table(self, X, reset=True)
         n_rows = np.empty((table.n_samples, 0))
         sample_weight = validation.check_sample_weight(sample_weight, n_rows)
-        learn = not self._continues()
-        if learn:
-            self.families_ = columns.resolve_kinds(table, self.families, self.categorical_features)
-        else:
-            self._check_continues(len(table.columns))
-        rows, self.categories_ = columns.encode(
+        self._check_continues(len(table.columns))
+        rows, _ = columns.encode(
             self,
             table,
             self.families_,
-            self.categories if learn else self.categories_,
+            self.categories_,
             handle_unknown=self.handle_unknown,
             kept=None if sample_weight is None else sample_weight > 0,
-            learn=learn,
+            learn=True,
         )
         return rows, sample_weight
 
@@ -155,6 +169,8 @@ class MixedFit(BaseMixture):
         names = getattr(self, "feature_names_in_", None)
         if names is not None:
             mixture.feature_names_in_ = names[self._places("gaussian")]
+        if self._reg_covar is not None:
+            mixture._reg_covar = self._reg_covar
         for name, value in (learned or {}).items():
             setattr(mixture, name, value)
         return mixture
@@ -207,7 +223,7 @@ class MixedFit(BaseMixture):
 
     @property
     def _accelerate(self) -> bool:  # type: ignore[override]
-        return self.covariance_type in EXTRAPOLATED
+        return FAMILIES[self.covariance_type] in EXTRAPOLATED
 
     # Fitting ----------------------------------------------------------------------------------
 

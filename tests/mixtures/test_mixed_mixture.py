@@ -14,7 +14,7 @@ from skmix.exceptions import DegenerateComponentWarning
 
 FRAMES = {"pandas": pd.DataFrame, "polars": pl.DataFrame}
 every_library = pytest.mark.parametrize("library", FRAMES)
-COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
+COVARIANCE_TYPES = ("full", "tied", "diag", "spherical", "EEI", "VEV")
 
 
 def customers(n_samples=300, missing=0.0, seed=0):

@@ -1,0 +1,312 @@
+"""A Bayes classifier over mixtures of several kinds of columns."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import _check_y, check_consistent_length, check_is_fitted
+
+from .._families import Frame
+from .._interface import columns, frames, validation
+from .._interface.masked import refuse_masked
+from .._mixtures import regularisation
+from .._mixtures.covariance_types import FAMILIES
+from .._mixtures.mixed import MixedMixture
+from .._rows.sources import ArraySource
+from .bayes import MixtureBayesClassifier
+
+
+class MixedBayesClassifier(MixtureBayesClassifier):
+    r"""Bayes classifier with one mixture of numbers, counts and categories per class.
+
+    The density of class c is a :class:`MixedMixture` :math:`p(x | c)`; rows are classified by
+    :math:`p(c | x) \propto \pi_c\, p(x | c)` with class priors :math:`\pi_c`. With one component
+    per class and diagonal covariances it is naive Bayes for columns of several kinds.
+
+    Parameters
+    ----------
+    n_components : int or dict, default=1
+        The number of components of every class, or a dict from class label to number. A class
+        with fewer distinct rows than that gets as many components as it has distinct rows.
+
+    covariance_type : {'full', 'tied', 'diag', 'spherical'} or three letters, default='full'
+        What the covariances of the numbers look like, as in :class:`GaussianMixture`. 'tied' ties
+        the components of one class, not the classes.
+
+    priors : array-like of shape (n_classes,), default=None
+        Prior probabilities of the classes, in the order of `classes_`. None takes the
+        (weighted) frequencies in the training data.
+
+    families : dict, default=None
+        What some columns are, as in :class:`MixedMixture`.
+
+    categorical_features : 'from_dtype', array-like or None, default='from_dtype'
+        The categorical columns, as in :class:`MixedMixture`.
+
+    categories : 'auto' or list of array-like, default='auto'
+        The categories of every categorical column, as in :class:`MixedMixture`; shared by all
+        classes.
+
+    handle_unknown : {'error', 'ignore'}, default='error'
+        What to do with a value that is not among the categories: raise an error, or treat it as
+        missing.
+
+    alpha : float, default=1.0
+        Pseudo-observations of every category in every component, as in
+        :class:`sklearn.naive_bayes.CategoricalNB`. With 0, a category that a class never showed
+        rules the class out.
+
+    tol : float, default=1e-6
+        EM stops when the mean log-likelihood per row of a class changes by less than this (nats).
+
+    reg_covar : float or 'auto', default='auto'
+        What is added to every variance, as in :class:`GaussianMixture`; classes share it.
+
+    max_iter : int, default=1000
+        The largest number of EM iterations per class.
+
+    n_init : int, default=1
+        The number of runs per class; the one of highest likelihood is kept.
+
+    init_params : {'auto', 'random'}, default='auto'
+        Where EM starts, as in :class:`MixedMixture`.
+
+    random_state : int, RandomState instance or None, default=None
+        Controls the starts and the draws of `sample`. Pass an int for reproducible output.
+
+    verbose : int, default=0
+        Printed lines of every mixture, as in :class:`MixedMixture`.
+
+    verbose_interval : int, default=10
+        Number of iterations from one printed line to the next.
+
+    shrinkage : float, default=0.0
+        Pseudo-observations per component with the pooled within-component covariance of the
+        numbers of the class, as in :class:`GaussianMixture`.
+
+    n_jobs : int, default=None
+        Number of processes that fit classes side by side, through joblib. None means 1 unless
+        in a `joblib.parallel_config`.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The class labels.
+
+    class_prior_ : ndarray of shape (n_classes,)
+        Prior probabilities of the classes.
+
+    families_ : ndarray of shape (n_features,)
+        What each column is: 'gaussian', 'categorical' or 'poisson'.
+
+    categories_ : list of ndarray of shape (n_categories,)
+        The categories of every categorical column.
+
+    reg_covar_ : ndarray of shape (n_numbers,)
+        What was added to the variances of each number, in squared units.
+
+    mixtures_ : list of MixedMixture
+        The fitted mixture of each class, in the order of `classes_`. Of categories they see
+        codes: positions in `categories_`.
+
+    n_iter_ : ndarray of shape (n_classes,)
+        The number of EM iterations of each class.
+
+    n_features_in_ : int
+        Number of columns seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of columns seen during `fit`, where `X` has names that are all strings.
+
+    See Also
+    --------
+    MixedMixture : The mixture of one class.
+    GMMBayesClassifier : The same for numbers alone.
+    CategoricalBayesClassifier : The same for categories alone.
+
+    Notes
+    -----
+    A fit costs as much as one mixture per class on the rows of that class; a prediction costs
+    as much as scoring all rows under every mixture. Missing cells drop out, in `fit` and in
+    predictions.
+
+    References
+    ----------
+    D. Lowd, P. Domingos, "Naive Bayes models for probability estimation", Proceedings of the
+    22nd International Conference on Machine Learning, 2005. :doi:`10.1145/1102351.1102418`
+
+    Examples
+    --------
+    >>> from skmix import MixedBayesClassifier
+    >>> X = [["web", 19.0], ["web", 24.0], [None, 21.0], ["shop", 61.0], ["shop", None]]
+    >>> y = ["new", "new", "new", "regular", "regular"]
+    >>> MixedBayesClassifier().fit(X, y).predict([["web", 25.0], ["shop", None]])
+    array(['new', 'regular'], dtype='<U7')
+    """
+
+    _parameter_constraints: dict = {
+        "n_components": [Interval(Integral, 1, None, closed="left"), dict],
+        "priors": ["array-like", None],
+        **{
+            name: constraint
+            for name, constraint in MixedMixture._parameter_constraints.items()
+            if name not in ("n_components", "assignment", "warm_start")
+        },
+        "n_jobs": [Integral, None],
+    }
+
+    _own_parameters = (
+        "priors",
+        "n_jobs",
+        "families",
+        "categorical_features",
+        "categories",
+        "handle_unknown",
+    )
+    _template: Any = None
+
+    def __init__(
+        self,
+        n_components=1,
+        *,
+        covariance_type="full",
+        priors=None,
+        families=None,
+        categorical_features="from_dtype",
+        categories="auto",
+        handle_unknown="error",
+        alpha=1.0,
+        tol=1e-6,
+        reg_covar="auto",
+        max_iter=1000,
+        n_init=1,
+        init_params="auto",
+        random_state=None,
+        verbose=0,
+        verbose_interval=10,
+        shrinkage=0.0,
+        n_jobs=None,
+    ):
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.priors = priors
+        self.families = families
+        self.categorical_features = categorical_features
+        self.categories = categories
+        self.handle_unknown = handle_unknown
+        self.alpha = alpha
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.random_state = random_state
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.shrinkage = shrinkage
+        self.n_jobs = n_jobs
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        return tags
+
+    def fit(self, X, y, sample_weight=None):
+        """Fit one mixture to the rows of every class.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            The rows, NaN or None where a cell is missing.
+
+        y : array-like of shape (n_samples,)
+            Their class labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights: a row of weight w counts as w rows. Rows of weight 0 are left
+            out; a class of which no row is left is not learned.
+
+        Returns
+        -------
+        self : object
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If `priors` or the keys of `n_components` do not fit the classes, a column is not what
+            it should be, or a mixture cannot be fitted; the text names the class or the column.
+            An earlier fit is kept.
+
+        Examples
+        --------
+        >>> from skmix import MixedBayesClassifier
+        >>> X, y = [["a", 0.0], ["a", 1.0], ["b", 8.0], ["b", 9.0]], [0, 0, 1, 1]
+        >>> MixedBayesClassifier().fit(X, y).predict([["a", 9.0], [None, 0.0]])
+        array([1, 0])
+        """
+        super().fit(X, y, sample_weight)
+        self._template = frames.template_of(X)
+        return self
+
+    def _make_mixture(self, parameters):
+        codes = [np.arange(len(known)) for known in self.categories_]
+        return MixedMixture(
+            families=dict(enumerate(self.families_.tolist())),
+            categorical_features=None,
+            categories=codes or "auto",
+            **parameters,
+        )
+
+    def _fit_rows(self, X, y, sample_weight):
+        learned = columns.learn_rows(self, X, sample_weight)
+        rows, self.families_, self.categories_, sample_weight = learned
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        refuse_masked(y, "y")
+        labels = _check_y(y, estimator=self)
+        check_consistent_length(rows, labels)
+        return rows, labels, sample_weight
+
+    def _known_inside(self, X, sample_weight, sizes):
+        numbers = np.flatnonzero(self.families_ == "gaussian")
+        if len(numbers) == 0:
+            return {}
+        sample_weight, X = validation.drop_empty_rows(self, sample_weight, X)
+        X = X[:, numbers]
+        alike = FAMILIES[self.covariance_type].common_scale
+        with ArraySource(X, sample_weight, incomplete=validation.has_missing(X)) as source:
+            frame = Frame.of_source(source, common_scale=alike)
+            reg_covar = regularisation.resolve(
+                self.reg_covar, source, frame, sum(sizes), alike=alike
+            )
+        return {"reg_covar": reg_covar}
+
+    def _fit_mixtures(self, *args):
+        mixtures = super()._fit_mixtures(*args)
+        self.reg_covar_ = mixtures[0].reg_covar_
+        return mixtures
+
+    def _validate_rows(self, X):
+        check_is_fitted(self)
+        table = columns.read_table(self, X, reset=False)
+        rows, _ = columns.encode(
+            self,
+            table,
+            self.families_,
+            self.categories_,
+            handle_unknown=self.handle_unknown,
+            learn=False,
+        )
+        return rows
+
+    def _sampled_rows(self, rows):
+        return columns.as_users_have_them(
+            np.asarray(rows, dtype=np.float64), self.families_, self.categories_, self._template
+        )
