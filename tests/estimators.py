@@ -95,7 +95,7 @@ TABLE = {
         + [GaussianMixture(2, covariance_type=kind, random_state=0) for kind in ("EVI", "VVE")]
         + [GaussianMixture(2, shrinkage=5.0, random_state=0)]
         + [GaussianMixture(2, assignment="hard", random_state=0)]
-        + [GaussianMixture(2, prior="data", random_state=0)],
+        + [GaussianMixture(2, covariance_type="diag", prior="data", random_state=0)],
         "density_estimator",
         {
             **EM_CHANGES,
