@@ -8,9 +8,6 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from .._families import Frame, GaussianParams
-from .._interface import frames, validation
-from .._rows.threads import one_blas_thread
 from .._starts import methods
 from . import regularisation
 from .conditioning import ConditioningMixin
@@ -417,41 +414,3 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
         for name, means, stds in zip(names, params.means.T, deviations.T, strict=True):
             lines += [Line(name, "mean", means[order]), Line(name, "std", stds[order])]
         return show(lines, as_frame=as_frame)
-
-    @one_blas_thread()
-    def _set_parameters(self, weights, means, covariances):
-        self._validate_params()
-        n_components = self.n_components
-        means = np.asarray(means)
-        n_features = means.shape[-1] if means.ndim == 2 else 1
-        means = validation.check_means_init(means, n_components, n_features)
-        family = FAMILIES[self.covariance_type](Frame.identity(n_features))
-        covariances = validation.check_matrices(
-            covariances, family, n_components, n_features, "covariance"
-        )
-        weights = validation.check_weights_init(weights, n_components)
-        params = GaussianParams(weights, means, *family.factor(covariances))
-        validation.check_structure(family, params)
-        learned = self._attributes(family, params, np.float64)
-        del learned["reg_covar_"]  # of rows that were seen
-        vars(self).update(learned)
-        self.n_features_in_ = n_features
-        self.converged_, self.n_iter_ = True, 0
-        self.lower_bound_, self.lower_bounds_ = float("nan"), []
-
-    def _new_mixture(self, weights, means, covariances, features):
-        """Make a fitted mixture of some features, with this one's other settings."""
-        settings = {
-            name: value
-            for name, value in self.get_params(deep=False).items()
-            if name in ("covariance_type", "random_state")
-        }
-        family_type = FAMILIES[self.covariance_type]
-        if family_type.margin_type != family_type.covariance_type:
-            settings["covariance_type"] = family_type.margin_type
-        mixture = type(self)(len(weights), **settings)
-        mixture._set_parameters(weights, means, covariances)
-        if hasattr(self, "feature_names_in_"):
-            mixture.feature_names_in_ = self.feature_names_in_[features]
-        mixture._template = frames.some_columns(self._template, features)
-        return mixture
