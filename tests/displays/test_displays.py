@@ -87,7 +87,7 @@ def test_selection_draws_standard_errors_and_the_choice(selection):
     assert "higher is better" in display.ax_.get_ylabel()
     bars = display.bars_[0]
     segments = bars.lines[2][0].get_segments()
-    heights = {segment[0, 0]: np.ptp(segment[:, 1]) for segment in segments}
+    heights = {round(segment[0, 0]): np.ptp(segment[:, 1]) for segment in segments}
     for i, point in enumerate(table["params"]):
         if point["covariance_type"] == "full":
             expected = 2 * table["standard_error"][i]
