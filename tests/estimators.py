@@ -284,7 +284,6 @@ TABLE = {
             "sample_posterior": False,
             "min_value": 3.0,
             "max_value": 0.5,
-            "keep_empty_features": True,
             "random_state": 1,
         },
         holes=True,

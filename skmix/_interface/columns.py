@@ -62,8 +62,8 @@ def _plain(column: RawColumn) -> RawColumn:
     values, kind = column.values, column.values.dtype.kind
     if kind in "Mm":
         raise TypeError(
-            f"Column {column.name} of X holds times ({values.dtype}): every cell must be a number "
-            "or a category. Turn it into numbers, such as days since a date, or drop it."
+            f"Column {column.name} of X holds times ({values.dtype}). Turn it into numbers, such "
+            "as days since a date, or drop it."
         )
     if kind != "O" or column.order is not None:
         return column
@@ -255,8 +255,11 @@ def as_users_have_them(
     columns = decode(rows, kinds, categories)
     if template is not None:
         whole = frames.holds_integers(template)
+        dtypes = list(template.dtypes)
         columns = [
-            np.rint(values).astype(np.int64) if whole[j] and values.dtype.kind == "f" else values
+            frames.as_integers(values, dtypes[j])
+            if whole[j] and values.dtype.kind == "f"
+            else values
             for j, values in enumerate(columns)
         ]
         return frames.make_frame(template, columns)

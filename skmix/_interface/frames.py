@@ -5,6 +5,7 @@ Neither library is imported here: a frame brings its own classes.
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -117,9 +118,29 @@ def some_columns(template: Any, columns: np.ndarray) -> Any:
 
 def holds_integers(template: Any) -> list[bool]:
     """Say for every column whether its dtype is one of integers."""
-    if _is_polars(template):
-        return [dtype.is_integer() for dtype in template.dtypes]
-    return [getattr(dtype, "kind", "O") in "iu" for dtype in template.dtypes]
+    return [_is_integer(dtype) for dtype in template.dtypes]
+
+
+def _is_integer(dtype: Any) -> bool:
+    return (
+        dtype.is_integer() if hasattr(dtype, "is_integer") else getattr(dtype, "kind", "") in "iu"
+    )
+
+
+def as_integers(values: np.ndarray, dtype: Any) -> np.ndarray:
+    """Round numbers to integers that a dtype of pandas or polars can hold."""
+    bounds = np.iinfo(str(dtype).lower().split("[")[0])
+    # The largest integers of 64 bits are no floats: what rounds up to them would overflow.
+    highest = np.nextafter(float(bounds.max), 0.0) if bounds.bits == 64 else float(bounds.max)
+    return np.clip(np.rint(values), float(bounds.min), highest).astype(bounds.dtype)
+
+
+def round_integers(template: Any, rows: np.ndarray) -> list[np.ndarray]:
+    """Return the columns of rows of numbers, integers where those of a template are."""
+    return [
+        as_integers(values, dtype) if _is_integer(dtype) else values
+        for values, dtype in zip(rows.T, template.dtypes, strict=True)
+    ]
 
 
 def make_frame(template: Any, columns: list[np.ndarray]) -> Any:
@@ -138,6 +159,42 @@ def filled(values: np.ndarray, holes: np.ndarray, new: np.ndarray) -> np.ndarray
     whole = values.astype(new.dtype if new.dtype.kind == "f" else object)
     whole[holes] = new[holes]
     return whole
+
+
+def fill(X: Any, holes: np.ndarray, rows: np.ndarray) -> Any:
+    """Return a copy of a frame of numbers with what `rows` have in the holes (a mask)."""
+    return replace_columns(X, {j: rows[:, j] for j in np.flatnonzero(holes.any(axis=0)).tolist()})
+
+
+def refuse_times(X: Any) -> None:
+    """Refuse a frame with a column of times, which would be read as numbers of nanoseconds."""
+    for name, dtype in zip(X.columns, X.dtypes, strict=True):
+        temporal = getattr(dtype, "is_temporal", None)
+        if temporal() if temporal is not None else getattr(dtype, "kind", "O") in "mM":
+            raise TypeError(
+                f"Column {name!r} of X holds times ({dtype}). Turn it into numbers, such as days "
+                "since a date, or drop it."
+            )
+
+
+def describe_fault(X: Any) -> str | None:
+    """Return what makes a frame unfit to be numbers, and what to do; None where nothing does."""
+    for column in read_frame(X):
+        if column.values.dtype.kind == "O":
+            other = [cell for cell in column.values.tolist() if not isinstance(cell, Real)]
+            text = [cell for cell in other if isinstance(cell, str)]
+            if text:
+                return (
+                    f"Column {column.name} of X holds text, such as {text[0]!r}. Use "
+                    "MixedMixture, which takes numbers and categories, CategoricalMixture where "
+                    "all columns are categories, or drop it."
+                )
+            if other:
+                return (
+                    f"Column {column.name} of X holds objects, such as {other[0]!r}. Make it a "
+                    "column of numbers, with NaN where cells are missing."
+                )
+    return None
 
 
 def replace_columns(X: Any, columns: dict[int, np.ndarray]) -> Any:

@@ -14,6 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from .._families import GaussianFamily, GaussianParams
 from .._rows.sources import CastRows
+from . import frames
 from .magnitudes import LARGEST, check_magnitudes
 from .masked import masked_as_missing, refuse_masked
 
@@ -41,7 +42,15 @@ def validate_rows(
     refuse_masked(y, "y")
     X = masked_as_missing(X)
     options = {"dtype": [np.float64, np.float32], "ensure_all_finite": "allow-nan", **options}
-    checked = validate_data(estimator, X, y, **options)
+    if frames.is_frame(X):
+        frames.refuse_times(X)
+    try:
+        checked = validate_data(estimator, X, y, **options)
+    except (TypeError, ValueError) as error:
+        fault = frames.describe_fault(X) if frames.is_frame(X) else None
+        if fault is None:
+            raise
+        raise type(error)(fault) from error
     if not any_size:
         rows = checked[0] if isinstance(checked, tuple) else checked
         check_magnitudes(estimator, rows, in_fit=options.get("reset", True))

@@ -325,7 +325,8 @@ class ConditionalGMMInpainter(TransformerMixin, MixtureBased):
         >>> round(inpainter.score([[-1.0], [1.0]]), 4)
         -1.4189
         """
-        return float(np.mean(self.score_samples(X), dtype=np.float64))
+        check_is_fitted(self)
+        return self.mixture_.score(self._validate(X, reset=False))
 
     def inverse_transform(self, X):
         """Return the rows as they are, less the columns of `add_indicator`.

@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 
 from .._engine import em
 from .._families import Family
-from .._interface import validation
+from .._interface import frames, validation
 from .._interface.callbacks import CallbackSupportMixin, FitProgress, Task
 from .._interface.convergence import warn_of_fall
 from .._rows.sources import ArraySource, Source
@@ -85,6 +85,10 @@ class BaseMixture(CallbackSupportMixin, FittedMixture):
     def _rank(self, source: Source, family: Any, result: em.EMResult) -> Any:
         """Return what compares the results of runs: the largest is the best."""
         return result.lower_bound
+
+    def _is_flattered(self, X: Any, sample_weight: Any) -> bool:
+        """Whether the likelihood of this fit to these rows is no guide to what it is worth."""
+        return False
 
     def _reseed(
         self, source: Source, family: Any, given: dict, params: Any, random_state: Any
@@ -198,6 +202,7 @@ class BaseMixture(CallbackSupportMixin, FittedMixture):
             self.n_iter_ = result.n_iter
             self.lower_bound_ = result.lower_bound
             self.lower_bounds_ = result.lower_bounds
+            self._template = frames.template_of(X)
             self._warn(result, repairs)
             task.end(dict)
         return rows

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._engine import em, short_runs
 from .._families import Categorical, CategoricalParams, Packing
-from .._interface import encoding, validation
+from .._interface import encoding, frames, validation
 from .._rows.merge import merge_rows
 from .._rows.sources import ArraySource
 from .._starts.categorical import categorical_starts, random_probabilities
@@ -362,6 +362,12 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
     def _sample(self, n_samples, random_state):
         codes, labels = super()._sample(n_samples, random_state)
         return encoding.decode(codes, self.categories_), labels
+
+    def _as_fitted(self, X):
+        if self._template is None:
+            return X
+        columns = [np.array(cells.tolist()) for cells in X.T]
+        return frames.make_frame(self._template, columns)
 
     def impute(self, X):
         """Fill in missing answers by the most probable ones.

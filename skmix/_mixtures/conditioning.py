@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._engine import em, posteriors
-from .._interface import validation
+from .._interface import frames, validation
 from .._rows.sources import ArraySource
 from .._rows.threads import one_blas_thread
 from .fitted import FittedMixture
@@ -109,7 +109,7 @@ class ConditioningMixin(FittedMixture):
             for row, weights in zip(X.astype(np.float64), resp, strict=True)
         ]
 
-    def impute(self, X, *, return_std=False):
+    def impute(self, X, *, return_std=False, round_integers=False):
         """Fill missing cells with their posterior mean given the observed cells of their row.
 
         Parameters
@@ -120,10 +120,15 @@ class ConditioningMixin(FittedMixture):
         return_std : bool, default=False
             Whether to return posterior standard deviations too.
 
+        round_integers : bool, default=False
+            Whether fillings are rounded in columns of integers of a DataFrame, that of `X` or of
+            the fit.
+
         Returns
         -------
-        X_filled : ndarray of shape (n_samples, n_features)
-            A copy of the rows without missing cells.
+        X_filled : ndarray or DataFrame of shape (n_samples, n_features)
+            A copy of the rows without missing cells. Columns of a DataFrame keep their dtype
+            where it can hold what is filled in.
 
         std : ndarray of shape (n_samples, n_features)
             Posterior standard deviations in units of `X`, 0 for observed cells. Only with
@@ -137,11 +142,22 @@ class ConditioningMixin(FittedMixture):
         >>> gm.impute([[2.0, np.nan]])
         array([[2., 6.]])
         """
-        X = self._validate_rows(X)
+        given, X = X, self._validate_rows(X)
         with ArraySource(X) as source:
             family, params = self._fitted_family()
             filled, std = posteriors.impute(source, family, params, return_std=return_std)
+        filled = self._as_given(given, X, filled, round_integers=round_integers)
         return (filled, std) if return_std else filled
+
+    def _as_given(self, given, X, filled, *, round_integers):
+        """Return filled rows as the frame whose holes they fill, or as they are."""
+        holes = np.isnan(X)
+        if round_integers:
+            for frame in (self._template, given):
+                if frames.is_frame(frame):
+                    rounded = np.stack(frames.round_integers(frame, filled), axis=1)
+                    filled = np.where(holes, rounded, filled)
+        return frames.fill(given, holes, filled) if frames.is_frame(given) else filled
 
     def sample_conditional(self, X, n_draws=1, random_state=None):
         """Draw the missing cells of rows given their observed cells.
@@ -159,8 +175,9 @@ class ConditioningMixin(FittedMixture):
 
         Returns
         -------
-        draws : ndarray of shape (n_draws, n_samples, n_features)
-            Copies of the rows without missing cells.
+        draws : ndarray of shape (n_draws, n_samples, n_features) or list of DataFrame
+            Copies of the rows without missing cells; one frame per draw where `X` is a DataFrame,
+            with integers in columns of integers.
 
         Raises
         ------
@@ -176,11 +193,14 @@ class ConditioningMixin(FittedMixture):
         >>> draws.shape, round(draws[:, 0, 1].mean())
         ((1000, 1, 2), 6)
         """
-        X = self._validate_rows(X)
+        given, X = X, self._validate_rows(X)
         validation.check_n_samples(n_draws, "n_draws")
         random_state = self.random_state if random_state is None else random_state
         with ArraySource(X, in_order=True) as source:
             family, params = self._fitted_family()
-            return posteriors.sample_missing(
+            draws = posteriors.sample_missing(
                 source, family, params, n_draws, check_random_state(random_state)
             )
+        if not frames.is_frame(given):
+            return draws
+        return [self._as_given(given, X, rows, round_integers=True) for rows in draws]

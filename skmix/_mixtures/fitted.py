@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._engine import em, few_rows
-from .._interface import validation
+from .._interface import frames, validation
 from .._interface.html import FittedFactsMixin
 from .._interface.versions import VersionedMixin
 from .._rows.sources import ArraySource
@@ -38,6 +38,9 @@ class FittedMixture(
 
     def _check_rows(self, X: np.ndarray, *, reset: bool) -> None:
         """Refuse rows that components cannot take, those of a fit if `reset`; NaN passed."""
+
+    # A frame without rows that has the columns of the fit, where that was to a frame.
+    _template: Any = None
 
     # What it answers --------------------------------------------------------------------------
 
@@ -149,7 +152,7 @@ class FittedMixture(
         log_likelihood, n_rows = self._log_likelihood(X, sample_weight)
         return log_likelihood / n_rows
 
-    def sample(self, n_samples=1):
+    def sample(self, n_samples=1, random_state=None, *, shuffle=False):
         """Draw rows from the fitted mixture.
 
         Parameters
@@ -157,10 +160,17 @@ class FittedMixture(
         n_samples : int, default=1
             Number of rows.
 
+        random_state : int, RandomState instance or None, default=None
+            Controls the draws; None takes the mixture's own `random_state`.
+
+        shuffle : bool, default=False
+            Whether the rows come in random order; they are grouped by component otherwise.
+
         Returns
         -------
-        X : ndarray of shape (n_samples, n_features)
-            The rows, grouped by component.
+        X : ndarray or DataFrame of shape (n_samples, n_features)
+            The rows. A mixture that was fitted to a DataFrame of pandas or polars draws one, with
+            its names and dtypes; integers are rounded.
 
         y : ndarray of shape (n_samples,)
             The component of every row.
@@ -175,7 +185,18 @@ class FittedMixture(
         """
         check_is_fitted(self)
         validation.check_n_samples(n_samples)
-        return self._sample(n_samples, check_random_state(self.random_state))
+        rng = check_random_state(self.random_state if random_state is None else random_state)
+        X, y = self._sample(n_samples, rng)
+        if shuffle:
+            order = rng.permutation(n_samples)
+            X, y = _safe_indexing(X, order), y[order]
+        return self._as_fitted(X), y
+
+    def _as_fitted(self, X):
+        """Return drawn rows as the frame that was fitted, or as they are."""
+        if self._template is None:
+            return X
+        return frames.make_frame(self._template, frames.round_integers(self._template, X))
 
     @one_blas_thread()
     def _sample(self, n_samples, random_state):

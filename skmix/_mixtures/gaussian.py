@@ -6,16 +6,18 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from .._families import Frame, GaussianParams
-from .._interface import validation
+from .._interface import frames, validation
 from .._rows.threads import one_blas_thread
 from .._starts import methods
 from . import regularisation
 from .conditioning import ConditioningMixin
-from .covariance_types import FAMILIES
+from .covariance_types import FAMILIES, family_in_units
 from .criteria import ClassificationCriteria
 from .gaussian_fit import GaussianFit
+from .report import Line, show
 
 
 class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
@@ -352,6 +354,49 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
         mixture._set_parameters(weights, means, covariances)
         return mixture
 
+    def report(self, as_frame=False):
+        """Return the parameters of every column in every component, in units of the table.
+
+        Parameters
+        ----------
+        as_frame : bool, default=False
+            Whether to return a pandas DataFrame instead of text.
+
+        Returns
+        -------
+        report : str or DataFrame
+            A line, or row, with the weights of the components, and two for every column with its
+            means and standard deviations. Components come in order of decreasing weight.
+
+        Raises
+        ------
+        ImportError
+            If `as_frame` is true and pandas is not installed.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skmix import GaussianMixture
+        >>> X = pd.DataFrame({"height": [160.0, 162.0, 164.0, 180.0, 184.0]})
+        >>> print(GaussianMixture(2, random_state=0).fit(X).report())
+                          component 0  component 1
+        weight                  0.600        0.400
+        height
+          mean                162.000      182.000
+          std                   1.633        2.000
+        """
+        check_is_fitted(self)
+        family, params = family_in_units(self)
+        deviations = np.sqrt(family.variances(params))
+        order = np.argsort(-params.weights, kind="stable")
+        names = getattr(self, "feature_names_in_", None)
+        if names is None:
+            names = [f"column {j}" for j in range(params.means.shape[1])]
+        lines = [Line("weight", "", params.weights[order])]
+        for name, means, stds in zip(names, params.means.T, deviations.T, strict=True):
+            lines += [Line(name, "mean", means[order]), Line(name, "std", stds[order])]
+        return show(lines, as_frame=as_frame)
+
     @one_blas_thread()
     def _set_parameters(self, weights, means, covariances):
         self._validate_params()
@@ -387,4 +432,5 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
         mixture._set_parameters(weights, means, covariances)
         if hasattr(self, "feature_names_in_"):
             mixture.feature_names_in_ = self.feature_names_in_[features]
+        mixture._template = frames.some_columns(self._template, features)
         return mixture

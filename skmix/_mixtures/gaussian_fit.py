@@ -155,11 +155,20 @@ class GaussianFit(BaseMixture):
 
     def _rank_of_fit(self, X, sample_weight):
         """Return what compares this fit with others to the same rows, as `_rank` does."""
+        with self._refit_source(X, sample_weight) as (source, family, params):
+            return self._starts().rank(source, family, params, self.lower_bound_)
+
+    def _is_flattered(self, X, sample_weight):
+        with self._refit_source(X, sample_weight) as fitted:
+            return self._starts().is_flattered(*fitted)
+
+    @contextmanager
+    def _refit_source(self, X, sample_weight):
+        """Context with the rows of this fit, its family and its parameters."""
         source = self._fit_source(X, sample_weight)[2]
         fitted, params = self._fitted_family()
         with source:
-            family = self._family_in(fitted.frame, source, self.reg_covar_)
-            return self._starts().rank(source, family, params, self.lower_bound_)
+            yield source, self._family_in(fitted.frame, source, self.reg_covar_), params
 
     def _repairs(self, source, family, params):
         repairs = super()._repairs(source, family, params)

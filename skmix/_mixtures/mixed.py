@@ -13,6 +13,7 @@ from . import regularisation
 from .covariance_types import FAMILIES
 from .criteria import ClassificationCriteria
 from .mixed_conditioning import MixedConditioning
+from .report import Line, show
 
 
 class MixedMixture(MixedConditioning, ClassificationCriteria):
@@ -323,43 +324,27 @@ class MixedMixture(MixedConditioning, ClassificationCriteria):
           std                   0.816
         """
         check_is_fitted(self)
-        table = self._reported()
-        heads = [f"component {k}" for k in range(len(self.weights_))]
-        if as_frame:
-            import pandas as pd
+        return show(self._reported(), as_frame=as_frame)
 
-            keys = [(column, label) for column, label, _ in table]
-            index = pd.MultiIndex.from_tuples(keys, names=["column", "parameter"])
-            return pd.DataFrame([values for *_, values in table], index=index, columns=heads)
-        width = max(16, *(len(name) for name, *_ in table), *(2 + len(str(t[1])) for t in table))
-        lines, above = [" " * width + "".join(f"{head:>13}" for head in heads)], ""
-        for column, label, values in table:
-            numbers = "".join(f"{_shown(value):>13}" for value in values)
-            if column != above and label != "":
-                lines.append(column)
-            text = column if label == "" else f"  {label}"
-            lines.append(f"{text:{width}}{numbers}")
-            above = column
-        return "\n".join(lines)
-
-    def _reported(self) -> list[tuple[str, Any, np.ndarray]]:
+    def _reported(self) -> list[Line]:
         """Return (column, parameter, its values in all components) of everything."""
         default = [f"column {j}" for j in range(len(self.families_))]
         names = [str(name) for name in getattr(self, "feature_names_in_", default)]
         means, rates = iter(self.means_.T), iter(self.rates_.T)
         spreads = iter(self._spreads().T)
         answers = iter(zip(self.categories_, self.probabilities_, strict=True))
-        table: list[tuple[str, Any, np.ndarray]] = [("weight", "", self.weights_)]
+        table = [Line("weight", "", self.weights_)]
         for name, kind in zip(names, self.families_, strict=True):
             if kind == "gaussian":
-                table += [(name, "mean", next(means)), (name, "std", next(spreads))]
+                table += [Line(name, "mean", next(means)), Line(name, "std", next(spreads))]
             elif kind == "poisson":
-                table.append((name, "rate", next(rates)))
+                table.append(Line(name, "rate", next(rates)))
             else:
                 known, probabilities = next(answers)
-                table += list(
-                    zip([name] * len(known), known.tolist(), probabilities.T, strict=True)
-                )
+                table += [
+                    Line(name, category, row)
+                    for category, row in zip(known.tolist(), probabilities.T, strict=True)
+                ]
         return table
 
     def _spreads(self) -> np.ndarray:
@@ -368,8 +353,3 @@ class MixedMixture(MixedConditioning, ClassificationCriteria):
             return self.means_
         family, params = self._numbers(self._learned_of_numbers())._fitted_family()
         return np.sqrt(family.variances(family.from_frame(params)))
-
-
-def _shown(value: float) -> str:
-    """Return a number with three decimals, or four digits where it is large."""
-    return f"{value:.3f}" if abs(value) < 1e5 else f"{value:.4g}"

@@ -19,7 +19,7 @@ from .._families import (
     Product,
     ProductParams,
 )
-from .._interface import columns, frames, validation
+from .._interface import columns, validation
 from .._rows.sources import ArraySource
 from .._starts.mixed import MixedStarts
 from .base import BaseMixture
@@ -150,11 +150,6 @@ class MixedFit(BaseMixture):
         return MixedSource(
             X, sample_weight, packing=packing, in_order=in_order, incomplete=incomplete
         )
-
-    def _fit(self, X, y, sample_weight):
-        rows = super()._fit(X, y, sample_weight)
-        self._template = frames.template_of(X)
-        return rows
 
     # Family -----------------------------------------------------------------------------------
 
@@ -320,6 +315,9 @@ class MixedFit(BaseMixture):
     def _sample(self, n_samples, random_state):
         drawn, labels = super()._sample(n_samples, random_state)
         return self._as_users_have_them(self._in_order_of_columns(drawn)), labels
+
+    def _as_fitted(self, X):
+        return X
 
     def _in_order_of_columns(self, drawn: np.ndarray) -> np.ndarray:
         """Return numbers, counts and codes side by side in the order of the columns."""

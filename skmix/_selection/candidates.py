@@ -13,7 +13,7 @@ from sklearn.model_selection import KFold, check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 
-from .._interface import encoding, validation
+from .._interface import encoding, frames, validation
 from .._mixtures.categorical import CategoricalMixture
 from .._mixtures.gaussian import GaussianMixture
 from .._mixtures.mixed import MixedMixture
@@ -100,7 +100,7 @@ def share_rows(estimator: Any, points: list[dict[str, Any]], X: Any, sample_weig
         codes = encoding.encode(columns, categories, estimator.handle_unknown, kept)
         rows = np.where(codes < 0, np.float32(np.nan), codes) if np.any(codes < 0) else codes
         settings = {"categories": [np.arange(len(known)) for known in categories]}
-        learned = {**_seen(reader), "categories_": categories}
+        learned = {**_seen(reader, X), "categories_": categories}
         return Shared(rows, settings, {"categories": estimator.categories}, learned)
     if isinstance(estimator, MixedMixture):
         kinds = {"families", "categorical_features", "categories", "handle_unknown"}
@@ -111,12 +111,14 @@ def share_rows(estimator: Any, points: list[dict[str, Any]], X: Any, sample_weig
         return Shared(X, {"categories": known}, {"categories": estimator.categories}, {})
     if isinstance(estimator, GaussianMixture):
         rows = validation.validate_rows(reader, X)
-        return Shared(rows, {}, {}, _seen(reader))
+        return Shared(rows, {}, {}, _seen(reader, X))
     return Shared(X, {}, {}, {})
 
 
-def _seen(reader: Any) -> dict[str, Any]:
-    return {name: value for name, value in vars(reader).items() if name.endswith("_in_")}
+def _seen(reader: Any, X: Any) -> dict[str, Any]:
+    """Return what a fit knows of the columns of X."""
+    names = {name: value for name, value in vars(reader).items() if name.endswith("_in_")}
+    return {**names, "_template": frames.template_of(X)}
 
 
 def give_back(fitted: Any, shared: Shared) -> None:

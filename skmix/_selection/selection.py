@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, va
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._interface import validation
+from .._mixtures.base import BaseMixture
 from .._mixtures.criteria import evaluate, last_step, rows_of_last_step
 from .._mixtures.regularisation import described
 from ..exceptions import DegenerateComponentWarning, user_level
@@ -148,7 +149,9 @@ def select_mixture(
         - `converged` and `n_iter` of that fit, and `mean_fit_time` (seconds),
         - with 'cv', the held-out log-likelihood per row (nats) of each fold as
           `split<i>_test_score`, and `mean_test_score`, `std_test_score` and `standard_error`,
-        - `rank`, 1 for the best by the criterion.
+        - `degenerate`: whether the criteria say more of a spike, a component on few rows or on
+          single values of a rounded column, than of the rows,
+        - `rank`, 1 for the best by the criterion; degenerate candidates come after all others.
 
     Raises
     ------
@@ -167,7 +170,8 @@ def select_mixture(
 
     ConvergenceWarning, DegenerateComponentWarning
         If the chosen mixture did not converge, or has a component with next to no variance in
-        some direction. The same warnings of all other fits are silent.
+        some direction, and if degenerate candidates have the best criterion. The same warnings of
+        all other fits are silent.
 
     See Also
     --------
@@ -243,6 +247,7 @@ def select_mixture(
     results = _table(points, fits, folds, rows, sample_weight)
     _warn_of_failures(points, fits, folds)
     best = _rank(results, criterion, one_standard_error)
+    _warn_of_flattered(results, criterion, best)
     give_back(fits[best].estimator, shared)
     _warn_of_choice(last_step(fits[best].estimator))
     score = results["mean_test_score" if criterion == "cv" else criterion][best]
@@ -314,6 +319,7 @@ def _table(
     if not np.isnan(table["n_parameters"]).any():
         table["n_parameters"] = table["n_parameters"].astype(int)
     finals = [last_step(fit.estimator) for fit in fits]
+    table["degenerate"] = np.array([_is_flattered(fit, X, sample_weight) for fit in fits])
     table["converged"] = np.array([bool(getattr(m, "converged_", False)) for m in finals])
     table["n_iter"] = np.array([int(getattr(m, "n_iter_", 0)) for m in finals])
     if folds:
@@ -339,9 +345,22 @@ def _criteria_of(fit: Fit, X: Any, sample_weight: Any) -> tuple[float, ...]:
     return evaluate(model, rows_of_last_step(fit.estimator, X), sample_weight)
 
 
+def _is_flattered(fit: Fit, X: Any, sample_weight: Any) -> bool:
+    """Whether the criteria of a fit say more of a spike than of the rows."""
+    model = last_step(fit.estimator)
+    if not isinstance(model, BaseMixture):
+        return False
+    return model._is_flattered(rows_of_last_step(fit.estimator, X), sample_weight)
+
+
+def _losses(results: dict[str, Any], criterion: str) -> np.ndarray:
+    """What the choice minimises."""
+    return -results["mean_test_score"] if criterion == "cv" else results[criterion]
+
+
 def _rank(results: dict[str, Any], criterion: str, one_standard_error: bool) -> int:
     """Add the ranks to the table; return the index of the choice."""
-    losses = -results["mean_test_score"] if criterion == "cv" else results[criterion]
+    losses = _losses(results, criterion)
     failed = np.isnan(losses)
     if failed.all():
         raise ValueError(
@@ -349,7 +368,10 @@ def _rank(results: dict[str, Any], criterion: str, one_standard_error: bool) -> 
             "fit of the estimator to see why."
         )
     ranks = np.full(len(losses), np.sum(~failed) + 1)
-    ranks[~failed] = rankdata(losses[~failed], method="min")
+    plain = ~failed & ~results["degenerate"]
+    ranks[plain] = rankdata(losses[plain], method="min")
+    behind = ~failed & results["degenerate"]
+    ranks[behind] = plain.sum() + rankdata(losses[behind], method="min")
     results["rank"] = ranks
     best = int(np.argmin(ranks))
     if not one_standard_error:
@@ -360,9 +382,28 @@ def _rank(results: dict[str, Any], criterion: str, one_standard_error: bool) -> 
             "not tell. Use one_standard_error=False, or a mixture."
         )
     within = losses <= losses[best] + results["standard_error"][best]
+    within &= plain if plain.any() else True
     sizes = np.where(within, results["n_parameters"], np.inf)
     smallest = np.flatnonzero(sizes == sizes.min())
     return int(smallest[np.argmin(losses[smallest])])
+
+
+def _warn_of_flattered(results: dict[str, Any], criterion: str, best: int) -> None:
+    """Say so where a degenerate candidate would have won, or did."""
+    losses = _losses(results, criterion)
+    better = results["degenerate"] & (losses <= losses[best])
+    if not better.any():
+        return
+    named = ", ".join(str(results["params"][i]) for i in np.flatnonzero(better)[:5])
+    place = "won" if results["degenerate"][best] else "rank behind all others"
+    warnings.warn(
+        f"{better.sum()} candidate(s) of the best {criterion} {place} although degenerate: "
+        f"{named}. Their likelihood comes from components on few rows, or on single values of a "
+        "rounded column, and grows without bound as these shrink. Make such a column a count or a "
+        "category of MixedMixture, leave it out, raise reg_covar, or use fewer components.",
+        DegenerateComponentWarning,
+        stacklevel=user_level(),
+    )
 
 
 def _raise_if_all_failed(fits: list[Fit]) -> None:

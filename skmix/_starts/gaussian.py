@@ -7,10 +7,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._engine.em import em
+from .._engine.em import em, predict
 from .._families import GaussianFamily, GaussianParams
 from .._rows.sources import Source
 from . import methods, sampling, search
+from .runs import weights_of
+
+# A component with less variance than rounding has, in some direction, is on a value or two of a
+# rounded column.
+FINER = 1.0
 
 
 class GaussianStarts(NamedTuple):
@@ -103,6 +108,25 @@ class GaussianStarts(NamedTuple):
         params = few_family.entered_from(family, params)
         taken, spikes = search.verdict(few, few_family, params, self.hard)
         return not spikes.any(), lower_bound + taken
+
+    def is_flattered(self, source: Source, family: GaussianFamily, params: GaussianParams) -> bool:
+        """Whether a likelihood comes from spikes, or from components finer than the rows are.
+
+        A row that many are equal to is a cluster of its own, and may be as fine as it is.
+        """
+        if self.n_components == 1:
+            return False
+        few = self._few_rows(source)
+        few_family = family.for_rows(few.filled)
+        params = few_family.entered_from(family, params)
+        rounding = few.rounding / few_family.frame.scale**2
+        share = few_family.largest_share(params, rounding)
+        finer = np.broadcast_to(share > FINER, self.n_components).copy()
+        if finer.any():
+            weight = weights_of(few.filled)
+            heavy = weight >= weight.sum() / (2 * self.n_components)
+            finer[predict(few.filled, few_family, params)[heavy]] = False
+        return bool(finer.any() or search.verdict(few, few_family, params, self.hard)[1].any())
 
     def _competes(self, family: GaussianFamily) -> bool:
         """Whether several starts are worth their while."""

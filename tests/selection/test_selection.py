@@ -351,6 +351,31 @@ def test_a_spike_does_not_spread_to_neighbours():
     assert neighbours.comparable(plain, GaussianMixture(2, random_state=0).fit(X), rows)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_degenerate_candidate_never_wins(seed):
+    rng = np.random.default_rng(seed)
+    rows = np.column_stack([rng.normal(45.0, 15.0, size=400), rng.poisson(1.2, size=400)])
+    grid = {"n_components": [1, 2, 3, 4], "covariance_type": ["full", "diag"]}
+    with pytest.warns(DegenerateComponentWarning, match="rank behind all others although degene"):
+        selection = choose(rows=rows, grid=grid)
+    table = selection.to_frame()
+    chosen = table.iloc[selection.best_index_]
+    assert not chosen["degenerate"] and chosen["rank"] == 1
+    assert chosen["bic"] > table["bic"].min() + 1000
+    plain = table[~table["degenerate"]]
+    assert chosen["bic"] == plain["bic"].min()
+    assert table[table["degenerate"]]["rank"].min() == len(plain) + 1
+
+
+def test_where_all_candidates_are_degenerate_the_best_wins_and_warns():
+    rng = np.random.default_rng(0)
+    rows = np.column_stack([rng.normal(45.0, 15.0, size=400), rng.integers(3, size=400)])
+    with pytest.warns(DegenerateComponentWarning, match="won although degenerate"):
+        selection = choose(rows=rows, grid={"n_components": [3, 4]})
+    assert selection.cv_results_["degenerate"].all()
+    assert selection.best_index_ == int(np.argmin(selection.cv_results_["bic"]))
+
+
 # Bad input.
 
 
