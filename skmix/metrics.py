@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._interface import validation
 from ._interface.masked import masked_as_missing
-from ._mixtures.criteria import last_step, rows_of_last_step
+from ._selection.scoring import criterion_score
 
 __all__ = [
     "class_coverage",
@@ -73,7 +73,7 @@ def neg_aic_score(estimator, X, y=None):
     >>> round(neg_aic_score(mixture, [[-1.0], [1.0]]), 4)
     -9.6758
     """
-    return -_criterion("aic", estimator, X)
+    return -criterion_score("aic", estimator, X)
 
 
 def neg_bic_score(estimator, X, y=None):
@@ -138,7 +138,7 @@ def neg_bic_score(estimator, X, y=None):
     >>> search.fit(X).best_params_
     {'n_components': 2}
     """
-    return -_criterion("bic", estimator, X)
+    return -criterion_score("bic", estimator, X)
 
 
 def neg_icl_score(estimator, X, y=None):
@@ -185,18 +185,7 @@ def neg_icl_score(estimator, X, y=None):
     >>> round(neg_bic_score(mixture, X) - neg_icl_score(mixture, X), 4)  # 2 * 3 * log 2
     4.1589
     """
-    return -_criterion("icl", estimator, X)
-
-
-def _criterion(name: str, estimator: Any, X: Any) -> float:
-    mixture = last_step(estimator)
-    if not hasattr(mixture, name):
-        raise TypeError(
-            f"neg_{name}_score needs an estimator with the method {name!r}, but {mixture!r} has "
-            "none. Give it a mixture, such as skmix.GaussianMixture, or a Pipeline that ends in "
-            "one; a search without `scoring` takes the estimator's own score."
-        )
-    return float(getattr(mixture, name)(rows_of_last_step(estimator, X)))
+    return -criterion_score("icl", estimator, X)
 
 
 def psnr_scorer(noise_std=0.1, *, data_range=1.0, random_state=0):

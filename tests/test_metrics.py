@@ -76,6 +76,7 @@ def test_a_weight_is_a_repetition(mixture, rows):
     np.testing.assert_allclose(evaluate(mixture, rows, weight), evaluate(mixture, repeated))
 
 
+@pytest.mark.filterwarnings("ignore:neg_.* was given other rows")
 @each_scorer
 @each_mixture
 def test_scorer_is_the_negative_criterion_of_the_given_rows(mixture, rows, name):

@@ -9,20 +9,20 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.model_selection import ParameterGrid
+from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._interface import validation
-from .._mixtures.base import BaseMixture
 from .._mixtures.criteria import evaluate, last_step, rows_of_last_step
 from .._mixtures.regularisation import described
 from ..exceptions import DegenerateComponentWarning, user_level
 from . import neighbours
 from .candidates import Fit, fit_and_score, fit_rows, give_back, share_rows, split
+from .ranking import is_flattered, rank, warn_of_flattered
 
 INFORMATION = ("n_parameters", "log_likelihood", "aic", "bic", "icl")
 
@@ -220,10 +220,10 @@ def select_mixture(
        n_parameters    bic
     1            29  574.0
     """
-    _check_options(estimator, criterion, cv, one_standard_error)
     candidates = _candidates(estimator, param_grid)
-    sample_weight = validation.check_sample_weight(sample_weight, X)
     points = [params for params, _ in candidates]
+    _check_options(estimator, points, criterion, cv, one_standard_error)
+    sample_weight = validation.check_sample_weight(sample_weight, X)
     shared = share_rows(estimator, points, X, sample_weight)
     rows = shared.rows
     models = [model.set_params(**shared.settings) for _, model in candidates]
@@ -246,8 +246,8 @@ def select_mixture(
             folds = [flat[i : i + len(splits)] for i in range(0, len(flat), len(splits))]
     results = _table(points, fits, folds, rows, sample_weight)
     _warn_of_failures(points, fits, folds)
-    best = _rank(results, criterion, one_standard_error)
-    _warn_of_flattered(results, criterion, best)
+    best = rank(results, criterion, one_standard_error)
+    warn_of_flattered(results, criterion, best)
     give_back(fits[best].estimator, shared)
     _warn_of_choice(last_step(fits[best].estimator))
     score = results["mean_test_score" if criterion == "cv" else criterion][best]
@@ -256,7 +256,10 @@ def select_mixture(
     )
 
 
-def _check_options(estimator: Any, criterion: str, cv: Any, one_standard_error: bool) -> None:
+def _check_options(
+    estimator: Any, points: list[dict], criterion: str, cv: Any, one_standard_error: bool
+) -> None:
+    _check_units(estimator, points)
     if criterion != "cv":
         given = {"cv": cv} if cv is not None else {}
         given |= {"one_standard_error": True} if one_standard_error else {}
@@ -270,6 +273,22 @@ def _check_options(estimator: Any, criterion: str, cv: Any, one_standard_error: 
                 f"criterion={criterion!r} needs a mixture with the method {criterion!r}, but "
                 f"{last_step(estimator)!r} has none. Use criterion='cv', which needs `score` "
                 "only, or another estimator."
+            )
+
+
+def _check_units(estimator: Any, points: list[dict]) -> None:
+    """Refuse a grid whose candidates transform rows differently before the mixture."""
+    if not isinstance(estimator, Pipeline):
+        return
+    last = estimator.steps[-1][0]
+    steps = {name for name, _ in estimator.steps[:-1]}
+    for name in sorted({name for point in points for name in point}):
+        if name.split("__")[0] in steps:
+            raise ValueError(
+                f"param_grid has {name!r}, a parameter of a step before {last!r}: likelihoods of "
+                "rows that were transformed differently do not compare. Make the other steps the "
+                "transformer of a TransformedDensity, whose score is in the units of X, and use "
+                "criterion='cv'."
             )
 
 
@@ -319,7 +338,7 @@ def _table(
     if not np.isnan(table["n_parameters"]).any():
         table["n_parameters"] = table["n_parameters"].astype(int)
     finals = [last_step(fit.estimator) for fit in fits]
-    table["degenerate"] = np.array([_is_flattered(fit, X, sample_weight) for fit in fits])
+    table["degenerate"] = np.array([is_flattered(fit, X, sample_weight) for fit in fits])
     table["converged"] = np.array([bool(getattr(m, "converged_", False)) for m in finals])
     table["n_iter"] = np.array([int(getattr(m, "n_iter_", 0)) for m in finals])
     if folds:
@@ -343,67 +362,6 @@ def _criteria_of(fit: Fit, X: Any, sample_weight: Any) -> tuple[float, ...]:
     if not all(hasattr(model, name) for name in ("_n_parameters", "predict_proba")):
         return (np.nan,) * len(INFORMATION)
     return evaluate(model, rows_of_last_step(fit.estimator, X), sample_weight)
-
-
-def _is_flattered(fit: Fit, X: Any, sample_weight: Any) -> bool:
-    """Whether the criteria of a fit say more of a spike than of the rows."""
-    model = last_step(fit.estimator)
-    if not isinstance(model, BaseMixture):
-        return False
-    return model._is_flattered(rows_of_last_step(fit.estimator, X), sample_weight)
-
-
-def _losses(results: dict[str, Any], criterion: str) -> np.ndarray:
-    """What the choice minimises."""
-    return -results["mean_test_score"] if criterion == "cv" else results[criterion]
-
-
-def _rank(results: dict[str, Any], criterion: str, one_standard_error: bool) -> int:
-    """Add the ranks to the table; return the index of the choice."""
-    losses = _losses(results, criterion)
-    failed = np.isnan(losses)
-    if failed.all():
-        raise ValueError(
-            f"criterion={criterion!r} is NaN for every candidate of param_grid. Score a single "
-            "fit of the estimator to see why."
-        )
-    ranks = np.full(len(losses), np.sum(~failed) + 1)
-    plain = ~failed & ~results["degenerate"]
-    ranks[plain] = rankdata(losses[plain], method="min")
-    behind = ~failed & results["degenerate"]
-    ranks[behind] = plain.sum() + rankdata(losses[behind], method="min")
-    results["rank"] = ranks
-    best = int(np.argmin(ranks))
-    if not one_standard_error:
-        return best
-    if np.isnan(results["n_parameters"][~failed]).any():
-        raise ValueError(
-            "one_standard_error=True compares numbers of parameters, which these estimators do "
-            "not tell. Use one_standard_error=False, or a mixture."
-        )
-    within = losses <= losses[best] + results["standard_error"][best]
-    within &= plain if plain.any() else True
-    sizes = np.where(within, results["n_parameters"], np.inf)
-    smallest = np.flatnonzero(sizes == sizes.min())
-    return int(smallest[np.argmin(losses[smallest])])
-
-
-def _warn_of_flattered(results: dict[str, Any], criterion: str, best: int) -> None:
-    """Say so where a degenerate candidate would have won, or did."""
-    losses = _losses(results, criterion)
-    better = results["degenerate"] & (losses <= losses[best])
-    if not better.any():
-        return
-    named = ", ".join(str(results["params"][i]) for i in np.flatnonzero(better)[:5])
-    place = "won" if results["degenerate"][best] else "rank behind all others"
-    warnings.warn(
-        f"{better.sum()} candidate(s) of the best {criterion} {place} although degenerate: "
-        f"{named}. Their likelihood comes from components on few rows, or on single values of a "
-        "rounded column, and grows without bound as these shrink. Make such a column a count or a "
-        "category of MixedMixture, leave it out, raise reg_covar, or use fewer components.",
-        DegenerateComponentWarning,
-        stacklevel=user_level(),
-    )
 
 
 def _raise_if_all_failed(fits: list[Fit]) -> None:

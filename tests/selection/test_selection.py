@@ -8,11 +8,12 @@ import sklearn.mixture
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_iris
+from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV, KFold, LeaveOneOut
 from sklearn.neighbors import KernelDensity
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skmix import (
@@ -25,6 +26,7 @@ from skmix import (
 from skmix._mixtures.covariance_types import family_in_units
 from skmix._selection import neighbours
 from skmix.exceptions import DegenerateComponentWarning
+from skmix.metrics import neg_aic_score, neg_bic_score, neg_icl_score
 
 X = load_iris().data
 GRID = {"n_components": [1, 2, 3], "covariance_type": ["full", "diag"]}
@@ -466,3 +468,30 @@ def test_bad_weights():
         choose(sample_weight=np.ones(3))
     with pytest.raises(ValueError, match="zero for"):
         choose(sample_weight=np.zeros(len(X)))
+
+
+def test_grids_that_transform_rows_differently_are_refused():
+    behind = Pipeline([("pca", PCA()), ("mixture", GaussianMixture(random_state=0))])
+    grid = {"pca__n_components": [1, 2], "mixture__n_components": [1, 2]}
+    with pytest.raises(ValueError, match=r"'pca__n_components'.*TransformedDensity"):
+        select_mixture(behind, X, grid)
+    with pytest.raises(ValueError, match=r"'pca'.*do not compare"):
+        select_mixture(behind, X, {"pca": [PCA(1), PCA(2)]}, criterion="cv")
+    alike = select_mixture(behind, X, {"mixture__n_components": [1, 2]})
+    assert alike.best_params_ == {"mixture__n_components": 2}
+
+
+@pytest.mark.parametrize("score", [neg_aic_score, neg_bic_score, neg_icl_score])
+def test_criteria_of_other_rows_than_those_of_the_fit_warn(score):
+    mixture = GaussianMixture(2, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        score(mixture.fit(X), X)
+    with pytest.warns(UserWarning, match=r"other rows than those of the fit.*cv=\[\(rows, rows\)"):
+        score(mixture.fit(X[::2]), X[1::2])
+
+
+def test_criteria_of_transformed_densities_are_refused():
+    density = TransformedDensity(StandardScaler(), GaussianMixture()).fit(X)
+    with pytest.raises(TypeError, match=r"counts the parameters of a mixture.*Leave out"):
+        neg_bic_score(density, X)
