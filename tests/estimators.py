@@ -95,13 +95,15 @@ TABLE = {
         ]
         + [GaussianMixture(2, covariance_type=kind, random_state=0) for kind in ("EVI", "VVE")]
         + [GaussianMixture(2, shrinkage=5.0, random_state=0)]
-        + [GaussianMixture(2, assignment="hard", random_state=0)],
+        + [GaussianMixture(2, assignment="hard", random_state=0)]
+        + [GaussianMixture(2, covariance_type="diag", prior="data", random_state=0)],
         "density_estimator",
         {
             **EM_CHANGES,
             **START_CHANGES,
             "covariance_type": "spherical",
             "assignment": "hard",
+            "prior": "data",
         },
     ),
     DiagonalGMM: Row(
@@ -109,7 +111,7 @@ TABLE = {
         + [DiagonalGMM(2, shrinkage=5.0, random_state=0)]
         + [DiagonalGMM(2, assignment="hard", random_state=0)],
         "density_estimator",
-        {**EM_CHANGES, **START_CHANGES, "assignment": "hard"},
+        {**EM_CHANGES, **START_CHANGES, "assignment": "hard", "prior": "data"},
     ),
     GMMBayesClassifier: Row(
         [

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .gaussian_form import LOG_2PI, GaussianParams
+from .prior import log_prior
 
 if TYPE_CHECKING:
     from .gaussian import GaussianFamily
@@ -44,6 +45,8 @@ def concession(
         if family.shrinkage > 0.0:
             penalty = penalty - 2.0 * pseudo.ravel() * family.log_det_precision_cholesky(own)
         penalties.append(-0.5 * float(np.sum(penalty)))
+        if family.own_prior is not None:
+            penalties[-1] += log_prior(family, own)
     return (penalties[1] - penalties[0]) / total_weight
 
 
