@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from .._interface import frames
 from .._starts import methods
 from . import regularisation
 from .conditioning import ConditioningMixin
@@ -17,7 +18,7 @@ from .gaussian_fit import GaussianFit
 from .report import Line, show
 
 
-class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
+class GaussianMixture(GaussianFit, ConditioningMixin, ClassificationCriteria):
     r"""Gaussian mixture, a faster drop-in for scikit-learn's.
 
     The density is :math:`p(x) = \sum_k \pi_k\, N(x; \mu_k, \Sigma_k)`. It is fitted by
@@ -414,3 +415,20 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
         for name, means, stds in zip(names, params.means.T, deviations.T, strict=True):
             lines += [Line(name, "mean", means[order]), Line(name, "std", stds[order])]
         return show(lines, as_frame=as_frame)
+
+    def _new_mixture(self, weights, means, covariances, features):
+        """Make a fitted mixture of some features, with this one's other settings."""
+        settings = {
+            name: value
+            for name, value in self.get_params(deep=False).items()
+            if name in ("covariance_type", "random_state")
+        }
+        family_type = FAMILIES[self.covariance_type]
+        if family_type.margin_type != family_type.covariance_type:
+            settings["covariance_type"] = family_type.margin_type
+        mixture = type(self)(len(weights), **settings)
+        mixture._set_parameters(weights, means, covariances)
+        if hasattr(self, "feature_names_in_"):
+            mixture.feature_names_in_ = self.feature_names_in_[features]
+        mixture._template = frames.some_columns(self._template, features)
+        return mixture

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._engine import em, few_rows
 from .._families import ConjugatePrior, Frame, FullGaussian, GaussianParams
-from .._interface import validation
+from .._interface import frames, validation
 from .._rows.threads import one_blas_thread
 from .._starts import methods
 from .._starts.gaussian import GaussianStarts
@@ -75,23 +75,6 @@ class GaussianFit(BaseMixture):
         self.n_features_in_ = n_features
         self.converged_, self.n_iter_ = True, 0
         self.lower_bound_, self.lower_bounds_ = float("nan"), []
-
-    def _new_mixture(self, weights, means, covariances, features):
-        """Make a fitted mixture of some features, with this one's other settings."""
-        settings = {
-            name: value
-            for name, value in self.get_params(deep=False).items()
-            if name in ("covariance_type", "random_state")
-        }
-        family_type = FAMILIES[self.covariance_type]
-        if family_type.margin_type != family_type.covariance_type:
-            settings["covariance_type"] = family_type.margin_type
-        mixture = type(self)(len(weights), **settings)
-        mixture._set_parameters(weights, means, covariances)
-        if hasattr(self, "feature_names_in_"):
-            mixture.feature_names_in_ = self.feature_names_in_[features]
-        mixture._template = frames.some_columns(self._template, features)
-        return mixture
 
     def _check_fit_parameters(self, X, sample_weight):
         super()._check_fit_parameters(X, sample_weight)
