@@ -10,7 +10,7 @@ import numpy as np
 
 from .._engine import em, few_rows
 from .._families import ConjugatePrior, Frame, FullGaussian, GaussianParams
-from .._interface import frames, validation
+from .._interface import validation
 from .._rows.threads import one_blas_thread
 from .._starts import methods
 from .._starts.gaussian import GaussianStarts

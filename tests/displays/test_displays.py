@@ -93,7 +93,7 @@ def test_selection_draws_standard_errors_and_the_choice(selection):
             expected = 2 * table["standard_error"][i]
             np.testing.assert_allclose(heights[point["n_components"]], expected)
     best = selection.best_params_
-    assert display.chosen_.get_xdata() == [best["n_components"]]
+    np.testing.assert_allclose(display.chosen_.get_xdata(), best["n_components"], atol=0.05)
     assert display.chosen_.get_ydata() == [selection.best_score_]
     assert f"n_components={best['n_components']}" in legend(display.ax_)[-1]
 
