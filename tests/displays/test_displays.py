@@ -393,5 +393,5 @@ def test_profiles_are_probabilities_with_their_errors():
         np.testing.assert_array_equal(line.get_ydata(), expected)
         heights = [np.ptp(segment[:, 1]) for segment in segments.get_segments()]
         np.testing.assert_allclose(heights, 2 * np.concatenate([e[k, 1:] for e in errors]))
-    with pytest.raises(TypeError, match="needs a fitted mixture with the attribute 'probabilities_'"):
+    with pytest.raises(TypeError, match="with the attribute 'probabilities_'"):
         ProfileDisplay.from_estimator(GaussianMixture().fit(load_iris().data))
