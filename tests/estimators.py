@@ -26,6 +26,7 @@ from skmix import (
     MixedBayesClassifier,
     MixedMixture,
     Mixture,
+    MixtureImputer,
     MVNDenoiser,
     TransformedDensity,
 )
@@ -94,13 +95,15 @@ TABLE = {
         ]
         + [GaussianMixture(2, covariance_type=kind, random_state=0) for kind in ("EVI", "VVE")]
         + [GaussianMixture(2, shrinkage=5.0, random_state=0)]
-        + [GaussianMixture(2, assignment="hard", random_state=0)],
+        + [GaussianMixture(2, assignment="hard", random_state=0)]
+        + [GaussianMixture(2, covariance_type="diag", prior="data", random_state=0)],
         "density_estimator",
         {
             **EM_CHANGES,
             **START_CHANGES,
             "covariance_type": "spherical",
             "assignment": "hard",
+            "prior": "data",
         },
     ),
     DiagonalGMM: Row(
@@ -108,7 +111,7 @@ TABLE = {
         + [DiagonalGMM(2, shrinkage=5.0, random_state=0)]
         + [DiagonalGMM(2, assignment="hard", random_state=0)],
         "density_estimator",
-        {**EM_CHANGES, **START_CHANGES, "assignment": "hard"},
+        {**EM_CHANGES, **START_CHANGES, "assignment": "hard", "prior": "data"},
     ),
     GMMBayesClassifier: Row(
         [
@@ -267,6 +270,31 @@ TABLE = {
         },
         base={"categorical_features": [1], "alpha": 0.5},
     ),
+    MixtureImputer: Row(
+        [
+            MixtureImputer(MixedMixture(random_state=0)),
+            MixtureImputer(MixedMixture(2, covariance_type="diag", random_state=0)),
+            MixtureImputer(
+                MixedMixture(categorical_features=[0], handle_unknown="ignore"),
+                sample_posterior=True,
+                random_state=0,
+            ),
+        ],
+        None,
+        {
+            "mixture": None,
+            "sample_posterior": False,
+            "min_value": 3.0,
+            "max_value": 0.5,
+            "random_state": 1,
+        },
+        holes=True,
+        grid={"mixture__n_components": [1, 2]},
+        base={
+            "mixture": MixedMixture(2, families={0: "poisson"}, random_state=0),
+            "sample_posterior": True,
+        },
+    ),
     KMeansQuantizer: Row(
         [KMeansQuantizer(random_state=0), KMeansQuantizer(3, batch_size=50, random_state=0)],
         None,
@@ -300,7 +328,7 @@ def suited(estimator, X):
     if TABLE[type(estimator)].holes:
         X = X.copy()
         X[::7, 0] = X[3::7, 1] = np.nan
-    return np.round(X - X.min()) if get_tags(estimator).input_tags.categorical else X
+    return np.round(X - np.nanmin(X)) if get_tags(estimator).input_tags.categorical else X
 
 
 def numbers(result):

@@ -16,6 +16,7 @@ from .gaussian import GaussianFamily
 from .gaussian_form import GaussianForm, GaussianParams
 from .linear import LinearFamily, LinearStatistics
 from .poisson import Poisson, PoissonParams
+from .prior import ConjugatePrior
 from .product import Part, Product, ProductParams
 from .protocols import Extrapolating, Family, Form
 from .scales import ScaleFamily, ScaleParams, spread_scales
@@ -26,6 +27,7 @@ __all__ = [
     "CONSTRAINED",
     "Categorical",
     "CategoricalParams",
+    "ConjugatePrior",
     "DiagonalGaussian",
     "Extrapolating",
     "Family",

@@ -36,7 +36,11 @@ class Constrained(GaussianFamily):
 
     @property
     def bounded(self) -> bool:
-        return self.decomposition.bounded
+        return self.decomposition.bounded or self.prior is not None
+
+    def share_of_prior(self, n_components: int) -> float:
+        one = self.decomposition.one_covariance
+        return 1.0 / (self.components_per_run or n_components) if one else 1.0
 
     def side_by_side(self, n_components: int) -> Self:
         family = copy.copy(self)

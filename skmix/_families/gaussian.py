@@ -19,6 +19,7 @@ from .gaussian_form import (
     log_of_weights,
 )
 from .penalties import concession, magnitude, shrunk
+from .prior import ConjugatePrior, with_prior
 
 # Where a component's own rows are: at its mean, and so many standard deviations of each feature
 # farther out. Spread costs digits only where correlations make some direction narrower than the
@@ -70,9 +71,12 @@ class GaussianFamily(GaussianCoordinates):
     noise_variance : ndarray of shape (n_features,), default=None
         Variances, in squared units of the rows, of known independent noise in the rows of the
         fit. Parameters are those of the rows without it.
+
+    prior : ConjugatePrior, default=None
+        Of means and covariances, in the units of the rows.
     """
 
-    # Above this the quadratic features outgrow the cache and the centred form is faster.
+    # Above this the quadratic features outgrow the cache, and the centred form is faster.
     max_moment_features: ClassVar[float] = np.inf
 
     def __init__(
@@ -84,6 +88,7 @@ class GaussianFamily(GaussianCoordinates):
         diagonal_shrinkage: float = 0.0,
         incomplete: bool = False,
         noise_variance: np.ndarray | None = None,
+        prior: ConjugatePrior | None = None,
     ) -> None:
         self.frame = frame
         self.shrinkage = shrinkage
@@ -92,7 +97,10 @@ class GaussianFamily(GaussianCoordinates):
         self.noise_variance = noise_variance
         self.noise: Any = None if noise_variance is None else noise_variance / frame.scale**2
         self.reg_covar = np.broadcast_to(np.asarray(reg_covar, np.float64), frame.scale.shape)
-        self.regularised = bool(np.any(self.reg_covar > 0.0)) or self.shrinks
+        self.prior = prior
+        self.own_prior = None if prior is None else prior.in_frame(frame)
+        steadied = shrinkage > 0.0 or diagonal_shrinkage > 0.0 or prior is not None
+        self.regularised = steadied or bool(np.any(self.reg_covar > 0.0))
         self.reg_variances = self.reg_covar / frame.scale**2
         # Squares of the rounding of coordinates: smaller variances are noise.
         radius = np.where(np.isfinite(frame.radius), frame.radius, 0.0)
@@ -100,11 +108,6 @@ class GaussianFamily(GaussianCoordinates):
         self.frame_log_det = frame.log_det
         self.radius2 = float(frame.radius.max()) ** 2
         self.n_rows, self.total_weight, self.coarse = 1, 1.0, False
-
-    @property
-    def shrinks(self) -> bool:
-        """Whether covariances are shrunk, towards the pooled one or its diagonal."""
-        return self.shrinkage > 0.0 or self.diagonal_shrinkage > 0.0
 
     def bound_to(self, source: Any) -> Self:
         """Return the family that knows what is constant over a fit to the rows of a source."""
@@ -139,6 +142,7 @@ class GaussianFamily(GaussianCoordinates):
             diagonal_shrinkage=self.diagonal_shrinkage,
             incomplete=source.incomplete,
             noise_variance=self.noise_variance,
+            prior=self.prior,
         )
         return family.bound_to(source)
 
@@ -207,12 +211,15 @@ class GaussianFamily(GaussianCoordinates):
             weights, counts = np.where(dead, 0.0, counts), np.where(dead, 1.0, counts)
         means = self._means(params, statistics, dead)
         covariances = self.empirical_covariances(statistics, counts, means - statistics.about)
-        if self.shrinks:
-            covariances = shrunk(self, covariances, statistics.counts)
+        rows = weights
+        covariances = shrunk(self, covariances, statistics.counts)
+        if self.own_prior is not None:
+            covariances, rows = with_prior(self, covariances, weights, means)
+            means = self.own_prior.drawn(means, weights)
         covariances = self.add_to_variances(covariances, self.reg_variances)
         if dead is not None and self.regularised and not self.shared_covariance:
             covariances[dead] = self.invert_factors(params.precisions_cholesky[dead])
-        factored = self.likeliest(params, covariances, weights)
+        factored = self.likeliest(params, covariances, rows)
         return GaussianParams(weights / weights.sum(), means, *factored)
 
     def likeliest(
@@ -223,6 +230,10 @@ class GaussianFamily(GaussianCoordinates):
         `covariances` are the empirical ones of so many rows, `params` those of the pass.
         """
         return self.factor(covariances)
+
+    @property
+    def bounded(self) -> bool:
+        return self.shared_covariance or self.prior is not None
 
     def admissible(self, params: GaussianParams) -> GaussianParams:
         """Return parameters whose covariances are of the family, near those given."""

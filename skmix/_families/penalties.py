@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .gaussian_form import LOG_2PI, GaussianParams
+from .prior import log_prior
 
 if TYPE_CHECKING:
     from .gaussian import GaussianFamily
@@ -57,7 +58,8 @@ def concession(
     more = family.diagonal_shrinkage / total_weight
     both = counts + pseudo
     scatter = both * (1.0 + more) * added
-    if family.shrinks:
+    shrinks = family.shrinkage > 0.0 or more > 0.0
+    if shrinks:
         # Those before the last two steps of the update, which are taken back.
         before = covariances - added
         if more > 0.0:
@@ -72,10 +74,12 @@ def concession(
     penalties = []
     for own in (params, update):
         penalty = family.trace_with_precisions(own, scatter)
-        if family.shrinks:
+        if shrinks:
             surplus = both * (1.0 + more) - counts
             penalty = penalty - 2.0 * surplus.ravel() * family.log_det_precision_cholesky(own)
         penalties.append(-0.5 * float(np.sum(penalty)))
+        if family.own_prior is not None:
+            penalties[-1] += log_prior(family, own)
     return (penalties[1] - penalties[0]) / total_weight
 
 

@@ -66,6 +66,22 @@ class Structure(ABC):
         """Return identity matrices or ones."""
 
     @abstractmethod
+    def kept(self, matrix: np.ndarray) -> np.ndarray:
+        """Return what a covariance keeps of a matrix (n_features, n_features)."""
+
+    @abstractmethod
+    def squares(self, deviations: np.ndarray) -> np.ndarray:
+        """Return what covariances keep of d d' for deviations d (n_components, n_features)."""
+
+    @abstractmethod
+    def prior_rows(self, degrees: float, n_features: int) -> float:
+        """Return how many rows an inverse Wishart (or gamma) prior of a covariance counts for."""
+
+    def share_of_prior(self, n_components: int) -> float:
+        """Return how much of the prior of one covariance each of the arrays has."""
+        return 1.0
+
+    @abstractmethod
     def precisions(self, precisions_cholesky: np.ndarray) -> np.ndarray:
         """Multiply the factors out."""
 

@@ -40,6 +40,15 @@ class OwnVariances(Structure):
     def unit_covariances(self, n_components: int, n_features: int) -> np.ndarray:
         return np.ones(self.covariance_shape(n_components, n_features))
 
+    def kept(self, matrix: np.ndarray) -> np.ndarray:
+        return np.diagonal(matrix)
+
+    def squares(self, deviations: np.ndarray) -> np.ndarray:
+        return deviations**2
+
+    def prior_rows(self, degrees: float, n_features: int) -> float:
+        return degrees + 2.0
+
     def precisions(self, precisions_cholesky: np.ndarray) -> np.ndarray:
         return precisions_cholesky**2
 
@@ -131,6 +140,15 @@ class OneVariance(OwnVariances):
     def covariance_shape(n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_components,)
 
+    def kept(self, matrix: np.ndarray) -> np.ndarray:
+        return np.diagonal(matrix).mean() / len(matrix)
+
+    def squares(self, deviations: np.ndarray) -> np.ndarray:
+        return (deviations**2).mean(axis=1)
+
+    def prior_rows(self, degrees: float, n_features: int) -> float:
+        return (degrees + 2.0) / n_features
+
     def make_positive_definite(
         self, covariances: np.ndarray, resolution: np.ndarray
     ) -> np.ndarray:
@@ -211,6 +229,15 @@ class OwnMatrices(Structure):
     def unit_covariances(self, n_components: int, n_features: int) -> np.ndarray:
         shape = self.covariance_shape(n_components, n_features)
         return np.broadcast_to(np.eye(n_features), shape).copy()
+
+    def kept(self, matrix: np.ndarray) -> np.ndarray:
+        return matrix
+
+    def squares(self, deviations: np.ndarray) -> np.ndarray:
+        return deviations[:, :, None] * deviations[:, None, :]
+
+    def prior_rows(self, degrees: float, n_features: int) -> float:
+        return degrees + n_features + 1.0
 
     def precisions(self, precisions_cholesky: np.ndarray) -> np.ndarray:
         return precisions_cholesky @ np.swapaxes(precisions_cholesky, -1, -2)

@@ -68,6 +68,12 @@ class DiagonalGMM(GaussianMixture):
         - 'hard': each for its most probable component alone (classification EM, as in
           :class:`GaussianMixture`).
 
+    prior : {'data', None}, default=None
+        What is known of means and variances before the fit, as in :class:`GaussianMixture`:
+
+        - None: nothing; the fit has the maximum likelihood.
+        - 'data': the conjugate prior that the rows suggest. Not together with `shrinkage`.
+
     Attributes
     ----------
     weights_ : ndarray of shape (n_components,)
@@ -167,6 +173,7 @@ class DiagonalGMM(GaussianMixture):
         verbose_interval=10,
         shrinkage=0.0,
         assignment="soft",
+        prior=None,
     ):
         self.n_components = n_components
         self.tol = tol
@@ -183,6 +190,7 @@ class DiagonalGMM(GaussianMixture):
         self.verbose_interval = verbose_interval
         self.shrinkage = shrinkage
         self.assignment = assignment
+        self.prior = prior
 
     @classmethod
     def from_parameters(cls, weights, means, covariances):

@@ -8,9 +8,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from .._families import Frame, GaussianParams
-from .._interface import frames, validation
-from .._rows.threads import one_blas_thread
+from .._interface import frames
 from .._starts import methods
 from . import regularisation, shrinking
 from .conditioning import ConditioningMixin
@@ -20,7 +18,7 @@ from .gaussian_fit import GaussianFit
 from .report import Line, show
 
 
-class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
+class GaussianMixture(GaussianFit, ConditioningMixin, ClassificationCriteria):
     r"""Gaussian mixture, a faster drop-in for scikit-learn's.
 
     The density is :math:`p(x) = \sum_k \pi_k\, N(x; \mu_k, \Sigma_k)`. It is fitted by
@@ -115,6 +113,13 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
 
         - 'soft': for all components, by their responsibilities (EM).
         - 'hard': each for its most probable component alone (classification EM, see Notes).
+
+    prior : {'data', None}, default=None
+        What is known of means and covariances before the fit:
+
+        - None: nothing; the fit has the maximum likelihood.
+        - 'data': the conjugate prior that the rows suggest (see Notes). No component can collapse
+          onto a few rows. Not together with `shrinkage`.
 
     Attributes
     ----------
@@ -223,9 +228,16 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
     :math:`n / (n + \nu)` but for its diagonal (n rows in all): 'full' with any number of
     components, and 'tied', can then be fitted to fewer rows than features. :math:`\nu` is the
     likeliest for all rows as one Gaussian, whose covariance has an inverse Wishart prior with
-    their variances as mean (Hannart and Naveau, 2014); missing cells are filled in for that. It
-    depends on no unit and vanishes beside n as rows come in, except where nothing is correlated.
-    With several components it is n_features + 1 at most, with other types 0.
+    their variances as mean (Hannart and Naveau, 2014), n_features - 1 at most; missing cells are
+    filled in for that. It depends on no unit, vanishes beside n as rows come in, and is 0 with
+    other types.
+
+    With ``prior="data"`` the fit has the largest posterior density (Fraley and Raftery, 2007):
+    means are normal about that of all rows, with .01 pseudo-rows; covariances are inverse Wishart
+    with n_features + 2 degrees of freedom about the covariance of all rows divided by
+    K^(2 / n_features), variances inverse gamma likewise: those of each column with 'diag', their
+    mean with 'spherical'. Every distinct covariance has such a prior. `lower_bound_` and all
+    criteria are those of the likelihood, without the prior's density.
 
     A component whose rows coincide, or lie in a plane, has no maximum-likelihood covariance;
     `reg_covar` then stands in for its variance, and a
@@ -245,6 +257,10 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
     G. Celeux, G. Govaert, "A classification EM algorithm for clustering and two stochastic
     versions", Computational Statistics & Data Analysis 14(3), 1992.
     :doi:`10.1016/0167-9473(92)90042-E`
+
+    C. Fraley, A. E. Raftery, "Bayesian regularization for normal mixture estimation and
+    model-based clustering", Journal of Classification 24(2), 2007.
+    :doi:`10.1007/s00357-007-0004-5`
 
     Z. Ghahramani, M. I. Jordan, "Supervised learning from incomplete data via an EM approach",
     Advances in Neural Information Processing Systems 6, 1994.
@@ -288,6 +304,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "shrinkage": shrinking.CONSTRAINT,
         "assignment": [StrOptions({"soft", "hard"})],
+        "prior": [StrOptions({"data"}), None],
     }
 
     def __init__(
@@ -309,6 +326,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
         verbose_interval=10,
         shrinkage=0.0,
         assignment="soft",
+        prior=None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -326,6 +344,7 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
         self.verbose_interval = verbose_interval
         self.shrinkage = shrinkage
         self.assignment = assignment
+        self.prior = prior
 
     @classmethod
     def from_parameters(cls, weights, means, covariances, *, covariance_type="full"):
@@ -412,27 +431,6 @@ class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
         for name, means, stds in zip(names, params.means.T, deviations.T, strict=True):
             lines += [Line(name, "mean", means[order]), Line(name, "std", stds[order])]
         return show(lines, as_frame=as_frame)
-
-    @one_blas_thread()
-    def _set_parameters(self, weights, means, covariances):
-        self._validate_params()
-        n_components = self.n_components
-        means = np.asarray(means)
-        n_features = means.shape[-1] if means.ndim == 2 else 1
-        means = validation.check_means_init(means, n_components, n_features)
-        family = FAMILIES[self.covariance_type](Frame.identity(n_features))
-        covariances = validation.check_matrices(
-            covariances, family, n_components, n_features, "covariance"
-        )
-        weights = validation.check_weights_init(weights, n_components)
-        params = GaussianParams(weights, means, *family.factor(covariances))
-        validation.check_structure(family, params)
-        learned = self._attributes(family, params, np.float64)
-        del learned["reg_covar_"], learned["shrinkage_"]  # of rows that were seen
-        vars(self).update(learned)
-        self.n_features_in_ = n_features
-        self.converged_, self.n_iter_ = True, 0
-        self.lower_bound_, self.lower_bounds_ = float("nan"), []
 
     def _new_mixture(self, weights, means, covariances, features):
         """Make a fitted mixture of some features, with this one's other settings."""

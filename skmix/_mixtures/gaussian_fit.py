@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from .._engine import em, few_rows
-from .._families import Frame, FullGaussian, GaussianParams
+from .._families import ConjugatePrior, Frame, FullGaussian, GaussianParams
 from .._interface import validation
 from .._rows.threads import one_blas_thread
+from .._starts import methods
 from .._starts.gaussian import GaussianStarts
 from . import regularisation, shrinking
 from .base import BaseMixture, names
@@ -24,6 +25,8 @@ SMALL_PRODUCT = 2**17
 class GaussianFit(BaseMixture):
     """What :class:`GaussianMixture` tells the fit that all mixtures share."""
 
+    # One of `PRIORS`; estimators that offer none have none.
+    prior: str | None = None
     # Variances of known noise in the rows of the fit; `_fitting_inside` sets it.
     _noise_variance: np.ndarray | None = None
     # Whether all components may be flat in some direction without a warning, likewise.
@@ -52,6 +55,27 @@ class GaussianFit(BaseMixture):
             del self._noise_variance, self._flat_directions_expected
             del self._reg_covar, self._columns_alike
 
+    @one_blas_thread()
+    def _set_parameters(self, weights, means, covariances):
+        self._validate_params()
+        n_components = self.n_components
+        means = np.asarray(means)
+        n_features = means.shape[-1] if means.ndim == 2 else 1
+        means = validation.check_means_init(means, n_components, n_features)
+        family = FAMILIES[self.covariance_type](Frame.identity(n_features))
+        covariances = validation.check_matrices(
+            covariances, family, n_components, n_features, "covariance"
+        )
+        weights = validation.check_weights_init(weights, n_components)
+        params = GaussianParams(weights, means, *family.factor(covariances))
+        validation.check_structure(family, params)
+        learned = self._attributes(family, params, np.float64)
+        del learned["reg_covar_"], learned["shrinkage_"]  # of rows that were seen
+        vars(self).update(learned)
+        self.n_features_in_ = n_features
+        self.converged_, self.n_iter_ = True, 0
+        self.lower_bound_, self.lower_bounds_ = float("nan"), []
+
     def _check_fit_parameters(self, X, sample_weight):
         super()._check_fit_parameters(X, sample_weight)
         family_type = FAMILIES[self.covariance_type]
@@ -68,6 +92,11 @@ class GaussianFit(BaseMixture):
                 f"{self.covariance_type!r}, whose components share part of their covariances "
                 "already; use shrinkage=0 or covariance_type="
                 f"{family_type.free_type!r}."
+            )
+        if (shrinks or self.shrinkage == "auto") and self.prior is not None:
+            raise ValueError(
+                f"shrinkage={self.shrinkage!r} and prior={self.prior!r} both steady covariances: "
+                "use one of them, shrinkage=0 or prior=None."
             )
         shape = (self.n_components, X.shape[1])
         if self._continues() and self.means_.shape != shape:
@@ -113,8 +142,16 @@ class GaussianFit(BaseMixture):
             diagonal_shrinkage=shrunk.diagonal,
             incomplete=source.incomplete,
             noise_variance=self._noise_variance,
+            prior=self._prior_of(source, frame),
         )
         return family.bound_to(source)
+
+    def _prior_of(self, source, frame):
+        """Return the prior of means and covariances that the rows suggest, if one is wanted."""
+        if self.prior is None:
+            return None
+        mean, covariance = methods.moments(source, frame)
+        return ConjugatePrior.of_rows(mean, covariance, self.n_components)
 
     def _given_start(self, family, n_features) -> dict[str, Any]:
         """Starting values from the constructor or the last fit, in the frame; None: derive."""

@@ -7,7 +7,9 @@ whatever regresses on it relies. "auto" asks the rows how far to believe their c
 of freedom. Its posterior mean is :math:`(n C + \nu D) / (n + \nu)`, and the likelihood of
 :math:`\nu` has a closed form in the eigenvalues of the correlations. The :math:`\nu` of highest
 likelihood is a number of rows, which does not grow with those seen: shrinkage vanishes as rows
-come in.
+come in. Few rows of few features cannot tell whether they are correlated, and the likeliest amount
+is then infinite as often as not; correlations within clusters may cancel in all rows together.
+So it is the number of features, less one, at most.
 """
 
 from __future__ import annotations
@@ -29,9 +31,9 @@ CONSTRAINT = [Interval(Real, 0.0, None, closed="left"), StrOptions({"auto"})]
 
 # Rows, and rows per feature, that tell the amount; of more, so many at even distances.
 ROWS, ROWS_PER_FEATURE = 4096, 8
-# Passes that fill in missing cells: a few with one pseudo-observation, because filled cells do not
-# show correlations until these were found, then until the amount changes by less than this share.
-FIRST_PASSES, MAX_PASSES, CLOSE = 5, 200, 0.005
+# Passes that fill in missing cells: a few that shrink by this share, because filled cells do not
+# show correlations until these were found, then until the amount changes by less than that share.
+FIRST_PASSES, FIRST_SHARE, MAX_PASSES, CLOSE = 5, 0.01, 200, 0.005
 # Between these multiples of the number of rows the likelihood is searched.
 LEAST, MOST = 1e-6, 1e4
 
@@ -81,14 +83,11 @@ def resolve(
     if shrinkage != "auto" or not has_correlations(family_type):
         amount = 0.0 if shrinkage == "auto" else float(shrinkage)
         return divided(shrinkage, amount, family_type, n_components)
-    options = {"reg_covar": reg_covar, "noise_variance": noise_variance}
+    options: dict[str, Any] = {"reg_covar": reg_covar, "noise_variance": noise_variance}
     varies = frame.variances > 0
     with _some_rows(source) as rows:
         family = FullGaussian(frame, incomplete=rows.incomplete, **options).bound_to(rows)
         amount = _likeliest_of_rows(rows, family, varies)
-    if n_components > 1:
-        # Rows of several clusters say little of correlations within them.
-        amount = min(amount, len(varies) + 1.0)
     return divided(shrinkage, amount, family_type, n_components)
 
 
@@ -124,24 +123,23 @@ def _likeliest_of_rows(rows: Source, family: FullGaussian, varies: np.ndarray) -
     n_features = len(varies)
     if varies.sum() < 2:
         return 0.0
-    family.regularised = True
+    family = family.forgiving(float(np.finfo(np.float64).eps))
     variances = family.frame.variances / family.frame.scale**2 + family.reg_variances
     start = np.diag(np.where(varies, variances, 1.0))[None]
     params = GaussianParams(np.ones(1), np.zeros((1, n_features)), *family.factor(start))
-    if not rows.incomplete and family.noise is None:
+    most, found = varies.sum() - 1.0, 0.0
+    filled_in = rows.incomplete or family.noise is not None
+    family.diagonal_shrinkage = FIRST_SHARE * rows.total_weight if filled_in else 0.0
+    for i in range(MAX_PASSES if filled_in else 1):
         params, _ = em_step(rows, family, params)
-        return likeliest(_correlations(family, params, varies), rows.total_weight)
-    amount = 1.0
-    for i in range(MAX_PASSES):
-        family.diagonal_shrinkage = amount
-        params, _ = em_step(rows, family, params)
-        if i < FIRST_PASSES:
+        if filled_in and i < FIRST_PASSES:
             continue
-        correlations = _correlations(family, params, varies)
-        before, amount = amount, likeliest(correlations, rows.total_weight)
-        if abs(amount - before) <= CLOSE * amount:
+        before = found
+        found = likeliest(_correlations(family, params, varies), rows.total_weight)
+        family.diagonal_shrinkage = min(found, most)
+        if abs(found - before) <= CLOSE * found:
             break
-    return amount
+    return family.diagonal_shrinkage
 
 
 def _correlations(family: FullGaussian, params: GaussianParams, varies: np.ndarray) -> np.ndarray:

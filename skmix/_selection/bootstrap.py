@@ -11,9 +11,9 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
-from sklearn.utils.validation import _num_samples
+from sklearn.utils.parallel import Parallel, delayed
 
-from .._interface import columns
+from .._interface import columns, validation
 from ..exceptions import DegenerateComponentWarning
 
 
@@ -34,10 +34,23 @@ class BootstrapTest(NamedTuple):
         "n_components": [tuple, list],
         "n_bootstrap": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
+        "sample_weight": ["array-like", None],
+        "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
     },
     prefer_skip_nested_validation=False,
 )
-def bootstrap_lrt(estimator, X, n_components=(1, 2), n_bootstrap=100, random_state=None):
+def bootstrap_lrt(
+    estimator,
+    X,
+    n_components=(1, 2),
+    n_bootstrap=100,
+    random_state=None,
+    *,
+    sample_weight=None,
+    n_jobs=None,
+    verbose=0,
+):
     """Test a number of components against a larger one by the bootstrapped likelihood ratio.
 
     The likelihood ratio of mixtures is not chi-squared distributed. Its distribution is found by
@@ -50,7 +63,7 @@ def bootstrap_lrt(estimator, X, n_components=(1, 2), n_bootstrap=100, random_sta
         :class:`CategoricalMixture`. It is cloned, not fitted.
 
     X : array-like of shape (n_samples, n_features)
-        The rows. Where answers are missing, they are missing in the drawn data as well.
+        The rows. Where cells are missing, they are missing in the drawn data as well.
 
     n_components : tuple of two int, default=(1, 2)
         The numbers of components of the smaller and of the larger model.
@@ -60,6 +73,15 @@ def bootstrap_lrt(estimator, X, n_components=(1, 2), n_bootstrap=100, random_sta
 
     random_state : int, RandomState instance or None, default=None
         Controls the starts of all fits and the draws. Pass an int for reproducible output.
+
+    sample_weight : array-like of shape (n_samples,), default=None
+        How often each row was seen, in whole numbers; as many rows are drawn.
+
+    n_jobs : int, default=None
+        The number of drawn data sets that are fitted at once. The outcome does not depend on it.
+
+    verbose : int, default=0
+        Above 0, how far it is is printed from time to time, the oftener the larger the number.
 
     Returns
     -------
@@ -71,7 +93,7 @@ def bootstrap_lrt(estimator, X, n_components=(1, 2), n_bootstrap=100, random_sta
     Raises
     ------
     ValueError
-        If `n_components` are not two increasing numbers.
+        If `n_components` are not two increasing numbers, or weights are no whole numbers.
 
     See Also
     --------
@@ -102,40 +124,63 @@ def bootstrap_lrt(estimator, X, n_components=(1, 2), n_bootstrap=100, random_sta
             f"{n_components!r}."
         )
     random_state = check_random_state(random_state)
+    weight = _check_counts(sample_weight, X)
     models = [clone(estimator).set_params(n_components=k) for k in n_components]
-    statistic = _statistic(models, X, random_state)
+    statistic = _statistic(models, X, weight, random_state)
     drawing = models
     if hasattr(models[0], "categories_"):  # a drawn table may lack a category
         known = [list(values) for values in models[0].categories_]
         known = known or "auto"
         drawing = [clone(model).set_params(categories=known) for model in models]
     null = models[0]
-    redrawn = np.empty(n_bootstrap)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        warnings.simplefilter("ignore", DegenerateComponentWarning)
-        for b in range(n_bootstrap):
-            drawn = _draw_like(null, X, random_state)
-            redrawn[b] = _statistic([clone(model) for model in drawing], drawn, random_state)
+    seeds = random_state.randint(np.iinfo(np.int32).max, size=n_bootstrap)
+    holes = _holes(null, X, weight)
+    tasks = (delayed(_redraw)(null, drawing, holes, seed) for seed in seeds)
+    redrawn = np.array(Parallel(n_jobs=n_jobs, verbose=verbose)(tasks))
     # Equal statistics differ by rounding and by tol.
     n_larger = int(np.sum(redrawn >= statistic - 1e-6 * max(1.0, abs(statistic))))
     p_value = (n_larger + 1) / (n_bootstrap + 1)
     return BootstrapTest(statistic, p_value, redrawn, null, models[1])
 
 
-def _statistic(models: list, X: Any, random_state: np.random.RandomState) -> float:
+def _check_counts(sample_weight: Any, X: Any) -> np.ndarray | None:
+    """Return weights that are whole numbers; None stays None."""
+    weight = validation.check_sample_weight(sample_weight, X)
+    if weight is not None and np.any(weight != np.rint(weight)):
+        raise ValueError(
+            "sample_weight must be whole numbers here, of how often each row was seen, but holds "
+            f"{weight[weight != np.rint(weight)][0]}: as many rows are drawn."
+        )
+    return weight
+
+
+def _statistic(
+    models: list, X: Any, weight: np.ndarray | None, random_state: np.random.RandomState
+) -> float:
     """Fit the two models and return twice the difference of their log-likelihoods."""
+    given = {} if weight is None else {"sample_weight": weight}
+    log_likelihoods = []
     for model in models:
-        model.set_params(random_state=random_state.randint(np.iinfo(np.int32).max)).fit(X)
-    small, large = (np.sum(model.score_samples(X), dtype=np.float64) for model in models)
-    return 2.0 * float(large - small)
+        model.set_params(random_state=random_state.randint(np.iinfo(np.int32).max)).fit(X, **given)
+        scores = model.score_samples(X).astype(np.float64)
+        log_likelihoods.append(scores.sum() if weight is None else weight @ scores)
+    return 2.0 * float(log_likelihoods[1] - log_likelihoods[0])
 
 
-def _draw_like(model: Any, X: Any, random_state: np.random.RandomState) -> Any:
-    """Draw as many rows as X has, with its missing answers, in random order."""
-    rows, _ = model._sample(_num_samples(X), random_state)
-    rows = _safe_indexing(rows, random_state.permutation(_num_samples(rows)))
-    if hasattr(model, "categories_"):
-        cells = model._validate_rows(X)
-        rows = columns.with_holes(rows, np.isnan(cells) if cells.dtype.kind == "f" else cells < 0)
-    return rows
+def _holes(model: Any, X: Any, weight: np.ndarray | None) -> np.ndarray:
+    """Return where cells are missing (n_rows, n_features) among all rows that were seen."""
+    cells = model._validate_rows(X)
+    holes = np.isnan(cells) if cells.dtype.kind == "f" else cells < 0
+    return holes if weight is None else np.repeat(holes, weight.astype(int), axis=0)
+
+
+def _redraw(null: Any, models: list, holes: np.ndarray, seed: int) -> float:
+    """Draw as many rows as were seen, with their missing cells; return the statistic of them."""
+    random_state = np.random.RandomState(seed)
+    rows, _ = null._sample(len(holes), random_state)
+    rows = _safe_indexing(rows, random_state.permutation(len(holes)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", DegenerateComponentWarning)
+        drawn = columns.with_holes(rows, holes)
+        return _statistic([clone(model) for model in models], drawn, None, random_state)

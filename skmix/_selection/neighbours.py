@@ -54,6 +54,7 @@ def comparable(larger: Any, smaller: Any, X: Any, sample_weight: Any = None) -> 
         # Elsewhere the likelihood is not what the fit maximises, or the start is the user's.
         and larger.assignment == "soft"
         and larger.shrinkage == 0
+        and larger.prior is None
         and all(getattr(larger, name) is None for name in STARTS)
         and not (has_spike(smaller, X, sample_weight) and not has_spike(larger, X, sample_weight))
     )

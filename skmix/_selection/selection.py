@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from html import escape
 from numbers import Integral
 from typing import Any
 
@@ -24,6 +25,7 @@ from . import neighbours
 from .candidates import Fit, fit_and_score, fit_rows, give_back, share_rows, split
 from .ranking import is_flattered, rank, warn_of_flattered
 
+SHOWN = 20  # candidates in a notebook
 INFORMATION = ("n_parameters", "log_likelihood", "aic", "bic", "icl")
 
 
@@ -61,11 +63,43 @@ class MixtureSelection:
     criterion: str
     cv_results_: dict[str, Any]
 
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable component of every row, by the chosen mixture."""
+        return self.best_estimator_.predict(X)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the responsibilities of the components for every row, by the chosen mixture."""
+        return self.best_estimator_.predict_proba(X)
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Return the log density of every row (nats), by the chosen mixture."""
+        return self.best_estimator_.score_samples(X)
+
     def to_frame(self) -> Any:
         """Return `cv_results_` as a pandas DataFrame, one row per candidate."""
         import pandas as pd
 
         return pd.DataFrame(self.cv_results_).infer_objects()
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the choice, and the candidates in the order of rank."""
+        shown = ("rank", "n_parameters", self._column, "degenerate", "converged")
+        order = np.argsort(self.cv_results_["rank"], kind="stable")[:SHOWN]
+        heads = "".join(f"<th>{name}</th>" for name in ("candidate", *shown))
+        lines = []
+        for i in order:
+            values = [self.cv_results_[name][i] for name in shown]
+            cells = [str(self.cv_results_["params"][i]), *(_cell(value) for value in values)]
+            lines.append("".join(f"<td>{escape(cell)}</td>" for cell in cells))
+        rows = "".join(f"<tr>{line}</tr>" for line in lines)
+        more = len(self.cv_results_["rank"]) - len(order)
+        left_out = f"<p>and {more} more candidates</p>" if more else ""
+        return f"<p>{escape(repr(self))}</p><table><tr>{heads}</tr>{rows}</table>{left_out}"
+
+    @property
+    def _column(self) -> str:
+        """Name of the column of the criterion."""
+        return "mean_test_score" if self.criterion == "cv" else self.criterion
 
     def __repr__(self) -> str:
         n_candidates = len(self.cv_results_["params"])
@@ -85,6 +119,7 @@ class MixtureSelection:
         "sample_weight": ["array-like", None],
         "n_jobs": [Integral, None],
         "one_standard_error": ["boolean"],
+        "verbose": ["verbose"],
     },
     prefer_skip_nested_validation=False,
 )
@@ -98,6 +133,7 @@ def select_mixture(
     sample_weight=None,
     n_jobs=None,
     one_standard_error=False,
+    verbose=0,
 ):
     """Fit a mixture for every point of a grid and choose the best by one criterion.
 
@@ -135,6 +171,9 @@ def select_mixture(
     one_standard_error : bool, default=False
         With ``criterion="cv"``, choose the candidate of fewest parameters among those whose mean
         is within one standard error of the best one.
+
+    verbose : int, default=0
+        Above 0, how far it is is printed from time to time, the oftener the larger the number.
 
     Returns
     -------
@@ -228,7 +267,7 @@ def select_mixture(
     rows = shared.rows
     models = [model.set_params(**shared.settings) for _, model in candidates]
     # What a candidate would warn of is of interest for the chosen one only.
-    with Parallel(n_jobs=n_jobs) as parallel, warnings.catch_warnings():
+    with Parallel(n_jobs=n_jobs, verbose=verbose) as parallel, warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.simplefilter("ignore", DegenerateComponentWarning)
         fits = list(parallel(delayed(fit_rows)(model, rows, sample_weight) for model in models))
@@ -254,6 +293,10 @@ def select_mixture(
     return MixtureSelection(
         fits[best].estimator, points[best], best, float(score), criterion, results
     )
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float | np.floating) else str(value)
 
 
 def _check_options(

@@ -32,6 +32,8 @@ MAX_PERMUTED_ROWS = 1_000_000
 # A start needs a rough idea of the missing cells only; a share of the variance of each column.
 FILL_ITERATIONS = 5
 FILL_RIDGE = 0.01
+# A single Gaussian of rows with missing cells, as exactly as a prior needs it.
+MOMENT_ITERATIONS, MOMENT_TOL = 100, 1e-6
 
 INIT_PARAMS = ("auto", "kmeans", "k-means++", "random", "random_from_data")
 
@@ -79,6 +81,22 @@ def fill(X: np.ndarray, sample_weight: np.ndarray | None) -> np.ndarray:
         result = em(source, family, family.to_frame(params), tol=0.0, max_iter=FILL_ITERATIONS)
         filled, _ = impute(source, family, result.params, return_std=False)
     return np.where(np.isnan(X), frame.leave(filled.T).astype(X.dtype), X)
+
+
+def moments(source: ArraySource, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean and the covariance of the rows: those of a single Gaussian.
+
+    They are in the units of the rows; `frame` was measured on these.
+    """
+    d = len(frame.scale)
+    family = FullGaussian(frame, incomplete=source.incomplete).bound_to(source)
+    family = family.forgiving(np.finfo(np.float64).eps)
+    unit = np.eye(d)[None]
+    params = GaussianParams(np.ones(1), np.zeros((1, d)), unit, unit)
+    n_iter = MOMENT_ITERATIONS if source.incomplete else 1
+    params = em(source, family, params, tol=MOMENT_TOL, max_iter=n_iter).params
+    params = family.from_frame(params)
+    return params.means[0], family.covariances(params)[0]
 
 
 def make_start(

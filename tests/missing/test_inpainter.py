@@ -1,5 +1,7 @@
 """ConditionalGMMInpainter: an imputer as scikit-learn's are."""
 
+import warnings
+
 import numpy as np
 import pytest
 import sklearn
@@ -12,6 +14,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skmix import ConditionalGMMInpainter, GaussianMixture
+from skmix.exceptions import DegenerateComponentWarning
 
 
 def correlated(n_samples=400, seed=0):
@@ -33,11 +36,39 @@ def test_fills_what_the_mixture_would():
     assert inpainter.n_iter_ == mixture.n_iter_
 
 
+TABLES = {  # rows, features, factors, noise, share of missing cells
+    "more features than rows": (60, 120, 4, 0.3, 0.1),
+    "as many": (100, 100, 4, 0.3, 0.3),
+    "half missing": (100, 60, 3, 0.1, 0.5),
+    "many rows": (400, 30, 5, 0.3, 0.1),
+}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_shrinkage_is_nearly_the_best(table):
+    n_samples, n_features, n_factors, noise, share = TABLES[table]
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(n_samples, n_factors)) @ rng.normal(size=(n_factors, n_features))
+    X += noise * rng.normal(size=X.shape)
+    missing = rng.random(X.shape) < share
+
+    def error(**options):
+        inpainter = ConditionalGMMInpainter(**options)
+        filled = inpainter.fit_transform(np.where(missing, np.nan, X))
+        return np.sqrt(np.mean((filled - X)[missing] ** 2))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateComponentWarning)  # without shrinkage
+        fixed = [error(shrinkage=0.0, reg_covar=r) for r in ("auto", 0.01, 0.1, 0.3, 1.0, 3.0)]
+    assert error() < 1.1 * min(fixed)
+    assert max(fixed) > 1.1 * min(fixed)
+
+
 def test_one_component_is_regression_on_the_observed_features():
     X = correlated()
     holes = X[:50].copy()
     holes[:, 2] = np.nan
-    filled = ConditionalGMMInpainter(reg_covar=0.0).fit(X).transform(holes)
+    filled = ConditionalGMMInpainter(reg_covar=0.0, shrinkage=0.0).fit(X).transform(holes)
     others = [0, 1, 3, 4]
     regression = LinearRegression().fit(X[:, others], X[:, 2])
     np.testing.assert_allclose(filled[:, 2], regression.predict(X[:50][:, others]), atol=1e-9)

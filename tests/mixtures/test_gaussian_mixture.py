@@ -204,13 +204,13 @@ def test_warnings_point_at_the_caller():
     assert [w.filename for w in caught] == [__file__]
 
 
-def test_signature_is_that_of_scikit_learn_but_for_two_defaults_and_two_more():
+def test_signature_is_that_of_scikit_learn_but_for_two_defaults_and_three_more():
     theirs = dict(inspect.signature(SklearnMixture).parameters)
     for name in ("init_params", "reg_covar"):
         theirs[name] = theirs[name].replace(default="auto")
     ours = dict(inspect.signature(GaussianMixture).parameters)
-    added = {name: ours.pop(name) for name in ("shrinkage", "assignment")}
-    assert [parameter.default for parameter in added.values()] == [0.0, "soft"]
+    added = {name: ours.pop(name) for name in ("shrinkage", "assignment", "prior")}
+    assert [parameter.default for parameter in added.values()] == [0.0, "soft", None]
     assert list(ours.items()) == list(theirs.items())
     diagonal = dict(inspect.signature(DiagonalGMM).parameters)
     del theirs["covariance_type"]

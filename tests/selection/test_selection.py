@@ -378,6 +378,21 @@ def test_where_all_candidates_are_degenerate_the_best_wins_and_warns():
     assert selection.best_index_ == int(np.argmin(selection.cv_results_["bic"]))
 
 
+def test_a_selection_answers_as_its_choice_does():
+    selection = choose()
+    best = selection.best_estimator_
+    for name in ("predict", "predict_proba", "score_samples"):
+        np.testing.assert_array_equal(getattr(selection, name)(X), getattr(best, name)(X))
+
+
+def test_notebooks_show_candidates_in_the_order_of_rank():
+    selection = choose(grid={"n_components": list(range(1, 26)), "covariance_type": ["tied"]})
+    shown = selection._repr_html_()
+    assert shown.count("<tr>") == 21 and "and 5 more candidates" in shown
+    first = shown.index(str(selection.best_params_).replace("'", "&#x27;"), shown.index("<table>"))
+    assert first < 400 + shown.index("<table>")
+
+
 # Bad input.
 
 

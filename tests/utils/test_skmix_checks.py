@@ -37,6 +37,7 @@ DENSITIES = [
     *(GaussianMixture(2, covariance_type=kind) for kind in ("full", "tied", "diag", "VEV")),
     GaussianMixture(2, assignment="hard"),
     GaussianMixture(2, shrinkage=5.0),
+    GaussianMixture(2, covariance_type="EEV", prior="data"),
     DiagonalGMM(2, init_params="kmeans"),
     Mixture(2, family_factory=Normal, tol=1e-4),
     Mixture(2, family_factory=Poisson, tol=1e-4),
@@ -57,7 +58,8 @@ PRIOR = "pseudo-observations weigh against the rows"
 
 
 def expected_failures(estimator):
-    if getattr(estimator, "shrinkage", 0) or getattr(estimator, "alpha", 0):
+    priors = ("shrinkage", "alpha", "prior")
+    if any(getattr(estimator, name, None) for name in priors):
         return {"check_sample_weight_factor": PRIOR}
     return {}
 
