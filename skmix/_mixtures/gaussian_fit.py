@@ -34,6 +34,8 @@ class GaussianFit(BaseMixture):
     # `reg_covar` as others resolved it, and whether columns are all alike, likewise.
     _reg_covar: np.ndarray | None = None
     _columns_alike = False
+    # How far to shrink, as others resolved it, likewise.
+    _shrunk: shrinking.Shrinkage | None = None
 
     @contextmanager
     def _fitting_inside(
@@ -43,17 +45,19 @@ class GaussianFit(BaseMixture):
         flat_directions_expected: bool = False,
         reg_covar: np.ndarray | None = None,
         columns_alike: bool = False,
+        shrunk: shrinking.Shrinkage | None = None,
     ) -> Iterator[None]:
         """Context in which `fit` knows what no parameter says; a later fit does not."""
         self._noise_variance = noise_variance
         self._flat_directions_expected = flat_directions_expected
         self._reg_covar = reg_covar
         self._columns_alike = columns_alike
+        self._shrunk = shrunk
         try:
             yield
         finally:
             del self._noise_variance, self._flat_directions_expected
-            del self._reg_covar, self._columns_alike
+            del self._reg_covar, self._columns_alike, self._shrunk
 
     @one_blas_thread()
     def _set_parameters(self, weights, means, covariances):
@@ -123,7 +127,7 @@ class GaussianFit(BaseMixture):
             reg_covar = regularisation.resolve(
                 self.reg_covar, source, frame, self.n_components, alike=alike
             )
-        shrunk = shrinking.resolve(
+        shrunk = self._shrunk or shrinking.resolve(
             self.shrinkage,
             source,
             frame,
@@ -216,10 +220,13 @@ class GaussianFit(BaseMixture):
         source = self._fit_source(X, sample_weight)[2]
         fitted, params = self._fitted_family()
         with source:
-            shrunk = shrinking.divided(
-                self.shrinkage, self.shrinkage_, type(fitted), self.n_components
-            )
+            shrunk = self._resolved_shrinkage()
             yield source, self._family_in(fitted.frame, source, self.reg_covar_, shrunk), params
+
+    def _resolved_shrinkage(self) -> shrinking.Shrinkage:
+        """Return how far this fit was shrunk, for others of its kind."""
+        family_type = FAMILIES[self.covariance_type]
+        return shrinking.divided(self.shrinkage, self.shrinkage_, family_type, self.n_components)
 
     def _repairs(self, source, family, params):
         repairs = super()._repairs(source, family, params)
