@@ -8,6 +8,7 @@ from ._denoisers.gsm import GSMDenoiser
 from ._denoisers.ica import ICADenoiser
 from ._denoisers.mvn import MVNDenoiser
 from ._displays import ComponentsDisplay, ConvergenceDisplay, SelectionDisplay
+from ._missing.imputer import MixtureImputer
 from ._missing.inpainter import ConditionalGMMInpainter
 from ._mixtures.categorical import CategoricalMixture
 from ._mixtures.diagonal import DiagonalGMM
@@ -43,6 +44,7 @@ __all__ = [
     "MixedBayesClassifier",
     "MixedMixture",
     "Mixture",
+    "MixtureImputer",
     "SelectionDisplay",
     "TransformedDensity",
     "bootstrap_lrt",

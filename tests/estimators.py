@@ -26,6 +26,7 @@ from skmix import (
     MixedBayesClassifier,
     MixedMixture,
     Mixture,
+    MixtureImputer,
     MVNDenoiser,
     TransformedDensity,
 )
@@ -269,6 +270,31 @@ TABLE = {
         },
         base={"categorical_features": [1], "alpha": 0.5},
     ),
+    MixtureImputer: Row(
+        [
+            MixtureImputer(MixedMixture(random_state=0)),
+            MixtureImputer(MixedMixture(2, covariance_type="diag", random_state=0)),
+            MixtureImputer(
+                MixedMixture(categorical_features=[0], handle_unknown="ignore"),
+                sample_posterior=True,
+                random_state=0,
+            ),
+        ],
+        None,
+        {
+            "mixture": None,
+            "sample_posterior": False,
+            "min_value": 3.0,
+            "max_value": 0.5,
+            "random_state": 1,
+        },
+        holes=True,
+        grid={"mixture__n_components": [1, 2]},
+        base={
+            "mixture": MixedMixture(2, families={0: "poisson"}, random_state=0),
+            "sample_posterior": True,
+        },
+    ),
     KMeansQuantizer: Row(
         [KMeansQuantizer(random_state=0), KMeansQuantizer(3, batch_size=50, random_state=0)],
         None,
@@ -302,7 +328,7 @@ def suited(estimator, X):
     if TABLE[type(estimator)].holes:
         X = X.copy()
         X[::7, 0] = X[3::7, 1] = np.nan
-    return np.round(X - X.min()) if get_tags(estimator).input_tags.categorical else X
+    return np.round(X - np.nanmin(X)) if get_tags(estimator).input_tags.categorical else X
 
 
 def numbers(result):

@@ -277,9 +277,16 @@ def same(a, b):
 
 
 # How many jobs share the work must not show, what stands for a missing cell is no setting of a
-# fit, and what is unknown needs other rows: test_bayes.py, test_inpainter.py and
-# test_categorical_mixture.py have tests of these.
-TESTED_ELSEWHERE = {"n_jobs", "missing_values", "handle_unknown"}
+# fit, what is unknown needs other rows, no column here is empty, and drawn counts are whole
+# already: test_bayes.py, test_inpainter.py, test_categorical_mixture.py and
+# test_mixture_imputer.py have tests of these.
+TESTED_ELSEWHERE = {
+    "n_jobs",
+    "missing_values",
+    "handle_unknown",
+    "keep_empty_features",
+    "round_integers",
+}
 
 
 @each_class

@@ -18,6 +18,8 @@ LABELS = {
     "log_likelihood": "log-likelihood of all rows (nats)",
     "mean_test_score": "mean test score (higher is better)",
 }
+# From one line to the next where they have bars, in units of the horizontal axis.
+SIDE_BY_SIDE = 0.06
 MARKERS = "os^Dvp*<>X"
 
 
@@ -63,7 +65,8 @@ class SelectionDisplay:
 
     Notes
     -----
-    Bars are standard errors of the mean over folds. Candidates that failed are left out.
+    Bars are standard errors of the mean over folds; lines stand side by side where they have
+    some. Candidates that failed, or are degenerate, are left out, but for the chosen one.
 
     References
     ----------
@@ -99,13 +102,19 @@ class SelectionDisplay:
             )
         self.others = [name for name in names if name != self.x]
 
-    def plot(self, ax: Any = None, **line_kw: Any) -> SelectionDisplay:
+    def plot(
+        self, ax: Any = None, *, difference: bool = False, **line_kw: Any
+    ) -> SelectionDisplay:
         """Draw the criterion.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
+
+        difference : bool, default=False
+            Whether to draw the difference from the chosen candidate, on an axis that is linear up
+            to 10 and logarithmic beyond: one bad candidate then hides no others.
 
         **line_kw : dict
             Options of `ax.errorbar`.
@@ -131,12 +140,20 @@ class SelectionDisplay:
         ax = get_ax(self, ax)
         points = self.cv_results["params"]
         values = np.asarray(self.cv_results[self.column], dtype=np.float64)
+        if difference:
+            values = values - values[self.best_index]
         position, ticks = self._positions()
         errors = _standard_errors(self.cv_results, self.column)
+        shown = np.isfinite(values) & ~np.asarray(
+            self.cv_results.get("degenerate", np.zeros(len(values), bool)), bool
+        )
+        shown[self.best_index] = True
         self.bars_ = []
-        for i, (label, members) in enumerate(self._series().items()):
-            members = [m for m in members if np.isfinite(values[m])]
-            members.sort(key=lambda m: position[m])
+        series = self._series()
+        for i, (label, members) in enumerate(series.items()):
+            members = sorted((m for m in members if shown[m]), key=lambda m: position[m])
+            if errors is not None:  # bars at one place would hide each other
+                position[members] += SIDE_BY_SIDE * (i - (len(series) - 1) / 2)
             style = {"marker": MARKERS[i % len(MARKERS)], "label": label, "capsize": 3}
             bars = ax.errorbar(
                 position[members],
@@ -146,7 +163,7 @@ class SelectionDisplay:
             )
             self.bars_.append(bars)
         best = self.best_index
-        chosen = ", ".join(f"{_short(name)}={value}" for name, value in points[best].items())
+        chosen = ", ".join(f"{self._name(name)}={value}" for name, value in points[best].items())
         (self.chosen_,) = ax.plot(
             position[best],
             values[best],
@@ -156,12 +173,21 @@ class SelectionDisplay:
             markeredgecolor="k",
             label=f"chosen: {chosen}",
         )
-        ax.set_xlabel(_short(self.x))
+        ax.set_xlabel(self._name(self.x))
         ax.set_xticks(*ticks)
-        ax.set_ylabel(LABELS.get(self.criterion, self.criterion))
+        label = LABELS.get(self.criterion, self.criterion)
+        ax.set_ylabel(f"{label}, less that of the choice" if difference else label)
+        if difference:
+            ax.set_yscale("symlog", linthresh=10.0)
         ax.grid(alpha=0.3)
         ax.legend(handles=[*self.bars_, self.chosen_])
         return self
+
+    def _name(self, name: str) -> str:
+        """Return the name of a parameter, without its step where no other is called the same."""
+        others = [name[6:] for name in self.cv_results if name.startswith("param_")]
+        alike = [other for other in others if _short(other) == _short(name)]
+        return name if len(alike) > 1 else _short(name)
 
     def _positions(self) -> tuple[np.ndarray, tuple[list, list[str]]]:
         """Return where candidates lie on the horizontal axis, and ticks with labels."""
@@ -184,7 +210,7 @@ class SelectionDisplay:
             if self.x in point:
                 values = [(name, point[name]) for name in self.others if name in point]
                 bare = len(self.others) == 1 and values and isinstance(values[0][1], str)
-                label = ", ".join(str(v) if bare else f"{_short(n)}={v}" for n, v in values)
+                label = ", ".join(str(v) if bare else f"{self._name(n)}={v}" for n, v in values)
                 label = label or LABELS.get(self.criterion, self.criterion).split(" (")[0]
                 series.setdefault(label, []).append(i)
         return series
@@ -197,6 +223,7 @@ class SelectionDisplay:
         criterion: str | None = None,
         x: str | None = None,
         ax: Any = None,
+        difference: bool = False,
         **line_kw: Any,
     ):
         """Draw the outcome of `select_mixture`, or of a fitted search of scikit-learn.
@@ -216,6 +243,10 @@ class SelectionDisplay:
 
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
+
+        difference : bool, default=False
+            Whether to draw the difference from the chosen candidate, on an axis that is linear up
+            to 10 and logarithmic beyond: one bad candidate then hides no others.
 
         **line_kw : dict
             Options of `ax.errorbar`.
@@ -253,7 +284,7 @@ class SelectionDisplay:
         display = cls(
             selection.cv_results_, criterion=str(criterion), best_index=selection.best_index_, x=x
         )
-        return display.plot(ax, **line_kw)
+        return display.plot(ax, difference=difference, **line_kw)
 
     @classmethod
     def from_estimator(
@@ -269,6 +300,7 @@ class SelectionDisplay:
         one_standard_error: bool = False,
         x: str | None = None,
         ax: Any = None,
+        difference: bool = False,
         **line_kw: Any,
     ):
         """Fit all candidates by `select_mixture` and draw the outcome.
@@ -305,6 +337,10 @@ class SelectionDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
 
+        difference : bool, default=False
+            Whether to draw the difference from the chosen candidate, on an axis that is linear up
+            to 10 and logarithmic beyond: one bad candidate then hides no others.
+
         **line_kw : dict
             Options of `ax.errorbar`.
 
@@ -335,7 +371,7 @@ class SelectionDisplay:
             n_jobs=n_jobs,
             one_standard_error=one_standard_error,
         )
-        return cls.from_selection(selection, x=x, ax=ax, **line_kw)
+        return cls.from_selection(selection, x=x, ax=ax, difference=difference, **line_kw)
 
 
 def _horizontal(names: list[str]) -> str:

@@ -312,3 +312,41 @@ def _holed(values: np.ndarray, holes: np.ndarray) -> np.ndarray:
     values = values.astype(object)
     values[holes] = None
     return values
+
+
+def is_empty(column: RawColumn, sample_weight: Any) -> bool:
+    """Whether every cell of a column, in rows of positive weight, is missing."""
+    missing = encoding._missing(column.values)
+    if sample_weight is not None and np.shape(sample_weight) == missing.shape:
+        missing = missing | (np.asarray(sample_weight) == 0)
+    return bool(missing.all())
+
+
+def take_columns(X: Any, kept: np.ndarray) -> Any:
+    """Return some of the columns, as X has them."""
+    if frames.is_frame(X):
+        return frames.some_columns(X, kept)
+    X = masked_as_missing(X)
+    X = X if hasattr(X, "dtype") else np.array(X, dtype=object)
+    return X[:, kept]
+
+
+def with_empty_columns(X: Any, seen: Any, empty: np.ndarray, number: float, other: str) -> Any:
+    """Return the columns of X: those in `seen`, and empty ones filled with one value each."""
+    if frames.is_frame(X):
+        raw = frames.read_frame(X)
+        names, of_seen = frames.names_of(X), frames.read_frame(seen)
+        kept = iter(of_seen)
+        changed = {}
+        for j in range(len(names)):
+            if j not in empty:
+                changed[j] = next(kept).values
+                continue
+            numeric = _is_numeric(_plain(raw[j]))
+            changed[j] = np.full(len(raw[j].values), number if numeric else other)
+            changed[j] = changed[j] if numeric else changed[j].astype(object)
+        return frames.replace_columns(X, changed)
+    whole = np.empty((len(seen), seen.shape[1] + len(empty)), dtype=seen.dtype)
+    whole[:, np.delete(np.arange(whole.shape[1]), empty)] = seen
+    whole[:, empty] = number
+    return whole

@@ -252,6 +252,7 @@ def _code_values(column: Column, known: np.ndarray) -> np.ndarray:
     values = column.values[:, None]
     if known.dtype.kind in "OUS":
         values = values.astype(object)
+    encoder.set_output(transform="default")  # whatever the global configuration says
     encoded = encoder.fit(values).transform(values)[:, 0]
     codes[:-1] = np.where(encoded < 0, -1, rank[encoded])
     return codes

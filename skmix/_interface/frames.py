@@ -32,6 +32,19 @@ def _is_polars(X: Any) -> bool:
     return hasattr(X, "get_column") and hasattr(X, "with_columns")
 
 
+def library_of(X: Any) -> str:
+    """Return the name of a frame's library, as `set_output` takes it."""
+    return "polars" if _is_polars(X) else "pandas"
+
+
+def as_array(X: Any) -> np.ndarray:
+    """Return a frame as an array: of numbers where there are no others."""
+    raw = [column.values for column in read_frame(X)]
+    numeric = all(values.dtype.kind in "biuf" for values in raw)
+    dtype = np.result_type(*raw) if numeric else object
+    return np.stack([values.astype(dtype) for values in raw], axis=1)
+
+
 def names_of(X: Any) -> list[Any]:
     """Return the names of the columns; refuse those that come twice."""
     names = list(X.columns)

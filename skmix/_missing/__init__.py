@@ -1,4 +1,5 @@
-"""Missing cells as a task: a transformer that fills them in.
+"""Missing cells as a task: transformers that fill them in.
 
-Open `inpainter.py`. The mixture inside does the work. Imports `_mixtures` and `_interface`.
+Open `inpainter.py`, for numbers, or `imputer.py`, for columns of several kinds. The mixture inside
+does the work. Imports `_mixtures` and `_interface`.
 """

@@ -18,7 +18,7 @@ from .gaussian_fit import GaussianFit
 from .report import Line, show
 
 
-class GaussianMixture(ConditioningMixin, ClassificationCriteria, GaussianFit):
+class GaussianMixture(GaussianFit, ConditioningMixin, ClassificationCriteria):
     r"""Gaussian mixture, a faster drop-in for scikit-learn's.
 
     The density is :math:`p(x) = \sum_k \pi_k\, N(x; \mu_k, \Sigma_k)`. It is fitted by

@@ -144,11 +144,7 @@ class MixedConditioning(MixedFit):
                ['b', 5.1]], dtype=object)
         """
         rows = self._validate_rows(X)
-        (incomplete,) = np.nonzero(np.isnan(rows).any(axis=1))
-        filled, std = rows.copy(), np.zeros_like(rows)
-        if len(incomplete):
-            some, of_some = self._expected(rows[incomplete])
-            filled[incomplete], std[incomplete] = some, of_some
+        filled, std = self._expected(rows)
         if round_integers:
             whole = self._whole(X)
             filled[:, whole] = np.where(np.isnan(rows), np.rint(filled), rows)[:, whole]
@@ -191,10 +187,7 @@ class MixedConditioning(MixedFit):
         rows = self._validate_rows(X)
         validation.check_n_samples(n_draws, "n_draws")
         rng = check_random_state(self.random_state if random_state is None else random_state)
-        (incomplete,) = np.nonzero(np.isnan(rows).any(axis=1))
-        draws = np.repeat(rows[None], n_draws, axis=0)
-        if len(incomplete):
-            draws[:, incomplete] = self._draws(rows[incomplete], n_draws, rng)
+        draws = self._drawn(rows, n_draws, rng)
         if frames.is_frame(X):
             whole = self._whole(X)
             draws[:, :, whole] = np.where(np.isnan(rows), np.rint(draws), rows)[:, :, whole]
@@ -216,7 +209,27 @@ class MixedConditioning(MixedFit):
         names = ("weights_", "means_", "covariances_", "precisions_cholesky_")
         return {name: getattr(self, name) for name in names}
 
+    def _filled(self, rows: np.ndarray) -> np.ndarray:
+        """Return encoded rows with their missing cells filled in."""
+        return self._expected(rows)[0]
+
     def _expected(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows with the expectations of missing cells, and how uncertain these are."""
+        (incomplete,) = np.nonzero(np.isnan(rows).any(axis=1))
+        filled, std = rows.copy(), np.zeros_like(rows)
+        if len(incomplete):
+            filled[incomplete], std[incomplete] = self._expected_of(rows[incomplete])
+        return filled, std
+
+    def _drawn(self, rows: np.ndarray, n_draws: int, rng: Any) -> np.ndarray:
+        """Return draws (n_draws, n_samples, n_features) of encoded rows."""
+        (incomplete,) = np.nonzero(np.isnan(rows).any(axis=1))
+        draws = np.repeat(rows[None], n_draws, axis=0)
+        if len(incomplete):
+            draws[:, incomplete] = self._draws_of(rows[incomplete], n_draws, rng)
+        return draws
+
+    def _expected_of(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return incomplete rows with their expectations, and how uncertain these are."""
         resp = self._score_rows(em.predict_proba, rows).astype(np.float64)
         mean, std = rows.astype(np.float64), np.zeros(rows.shape)
@@ -240,7 +253,7 @@ class MixedConditioning(MixedFit):
         missing = np.isnan(rows)
         return np.where(missing, mean, rows), np.where(missing, std, 0.0)
 
-    def _draws(self, rows: np.ndarray, n_draws: int, rng: Any) -> np.ndarray:
+    def _draws_of(self, rows: np.ndarray, n_draws: int, rng: Any) -> np.ndarray:
         """Return draws (n_draws, n_samples, n_features) of incomplete rows."""
         resp = self._score_rows(em.predict_proba, rows).astype(np.float64)
         labels = posteriors.draw_labels(resp.T, n_draws, rng)

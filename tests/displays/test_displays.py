@@ -87,13 +87,13 @@ def test_selection_draws_standard_errors_and_the_choice(selection):
     assert "higher is better" in display.ax_.get_ylabel()
     bars = display.bars_[0]
     segments = bars.lines[2][0].get_segments()
-    heights = {segment[0, 0]: np.ptp(segment[:, 1]) for segment in segments}
+    heights = {round(segment[0, 0]): np.ptp(segment[:, 1]) for segment in segments}
     for i, point in enumerate(table["params"]):
         if point["covariance_type"] == "full":
             expected = 2 * table["standard_error"][i]
             np.testing.assert_allclose(heights[point["n_components"]], expected)
     best = selection.best_params_
-    assert display.chosen_.get_xdata() == [best["n_components"]]
+    np.testing.assert_allclose(display.chosen_.get_xdata(), best["n_components"], atol=0.05)
     assert display.chosen_.get_ydata() == [selection.best_score_]
     assert f"n_components={best['n_components']}" in legend(display.ax_)[-1]
 
@@ -339,3 +339,38 @@ def test_html_shows_facts_of_the_fit():
     assert "nats per row" in estimator_html_repr(classes)
     given = GaussianMixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
     assert ">given parameters<" in estimator_html_repr(given)
+
+
+def test_selection_names_parameters_of_one_name_by_their_steps():
+    table = {
+        "param_pca__n_components": [2, 2, 3, 3],
+        "param_mixture__n_components": [1, 2, 1, 2],
+        "params": [
+            {"pca__n_components": p, "mixture__n_components": k} for p in (2, 3) for k in (1, 2)
+        ],
+        "mean_test_score": [0.0, 1.0, 2.0, 3.0],
+        "split0_test_score": [0.0, 1.0, 2.0, 3.0],
+        "split1_test_score": [0.2, 1.2, 2.2, 3.2],
+    }
+    display = SelectionDisplay(table, criterion="cv", best_index=3, x="mixture__n_components")
+    display.plot()
+    labels = [bars.get_label() for bars in display.bars_]
+    assert labels == ["pca__n_components=2", "pca__n_components=3"]
+    assert display.ax_.get_xlabel() == "mixture__n_components"
+    first, second = (bars[0].get_xdata() for bars in display.bars_)
+    np.testing.assert_allclose(second - first, 0.06)  # bars do not hide each other
+    plt.close("all")
+
+
+def test_selection_draws_differences_and_leaves_degenerate_candidates_out():
+    table = {
+        "param_n_components": [1, 2, 3, 4],
+        "params": [{"n_components": k} for k in (1, 2, 3, 4)],
+        "bic": [30.0, 20.0, 5000.0, -9000.0],
+        "degenerate": [False, False, False, True],
+    }
+    display = SelectionDisplay(table, criterion="bic", best_index=1).plot(difference=True)
+    np.testing.assert_array_equal(display.bars_[0][0].get_ydata(), [10.0, 0.0, 4980.0])
+    assert display.ax_.get_yscale() == "symlog"
+    assert display.ax_.get_ylabel().endswith("less that of the choice")
+    plt.close("all")
