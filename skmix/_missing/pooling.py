@@ -34,7 +34,7 @@ class PooledEstimate(NamedTuple):
         >>> from skmix.metrics import pool_estimates
         >>> low, high = pool_estimates([1.0, 2.0, 3.0], [0.5, 0.5, 0.5]).interval()
         >>> round(float(low), 2), round(float(high), 2)
-        (-1.21, 5.21)
+        (-1.85, 5.85)
         """
         if not 0 < level < 1:
             raise ValueError(f"level={level} must lie between 0 and 1; 0.95 is usual.")

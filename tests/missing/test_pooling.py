@@ -64,7 +64,7 @@ def covers(rng, n_refits):
     X = rng.multivariate_normal([0.0, 0.0], [[1.0, 0.6], [0.6, 1.0]], size=24)
     X[rng.permutation(24)[:12], 1] = np.nan
     inpainter = ConditionalGMMInpainter(n_refits=n_refits, random_state=rng.integers(2**31))
-    tables = inpainter.fit(X).multiple_imputations(X, 10)
+    tables = inpainter.fit(X).multiple_imputations(X, 8)
     means = [table[:, 1].mean() for table in tables]
     variances = [table[:, 1].var(ddof=1) / 24 for table in tables]
     low, high = pool_estimates(means, variances, complete_df=23).interval()
@@ -73,8 +73,8 @@ def covers(rng, n_refits):
 
 def test_intervals_of_refits_are_wider_and_cover():
     rng = np.random.default_rng(0)
-    proper = np.array([covers(rng, 10) for _ in range(60)]).mean(axis=0)
+    proper = np.array([covers(rng, 8) for _ in range(30)]).mean(axis=0)
     rng = np.random.default_rng(0)
-    improper = np.array([covers(rng, 0) for _ in range(60)]).mean(axis=0)
+    improper = np.array([covers(rng, 0) for _ in range(30)]).mean(axis=0)
     assert proper[0] > 0.88
     assert proper[1] > 1.1 * improper[1]
