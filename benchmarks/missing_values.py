@@ -16,10 +16,10 @@ speed   100 000 x 20, K=10, 20 % of the cells missing: time of an EM iteration b
         complete rows, from the same start and over the same number of iterations, medians of
         pairs; peak memory beyond the data (tracemalloc, in a run that is not timed); the
         likelihood attained.
-coverage  How often the interval of Rubin's rules (20 imputations, nominal 95 %) contains the mean of
-        a column of which half is missing, completely at random or more often where another column
-        is large; 24 rows, correlation .6, --repetitions times; with draws of the fit alone, and of
-        20 refits.
+coverage  How often the interval of Rubin's rules (20 imputations, nominal 95 %) contains the mean
+        of a column of which half is missing, completely at random or more often where another
+        column is large; 24 rows, correlation .6, --repetitions times; with draws of the fit alone,
+        and of 20 refits.
 """
 
 from __future__ import annotations

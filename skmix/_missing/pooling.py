@@ -42,7 +42,7 @@ class PooledEstimate(NamedTuple):
         return self.estimate - width, self.estimate + width
 
 
-def pool_estimates(estimates, variances, *, complete_df=np.inf):
+def pool_estimates(estimates, variances, *, complete_df=None):
     r"""Pool the estimates of several imputations by Rubin's rules.
 
     Parameters
@@ -53,9 +53,9 @@ def pool_estimates(estimates, variances, *, complete_df=np.inf):
     variances : array-like of shape (n_imputations, ...)
         The squared standard errors of these, in squared units of the estimates.
 
-    complete_df : float, default=inf
+    complete_df : float, default=None
         The degrees of freedom that the analysis would have if nothing were missing, as
-        ``n_samples - 1`` for a mean; with many rows it does not matter.
+        ``n_samples - 1`` for a mean. None says that they are many, and do not matter.
 
     Returns
     -------
@@ -115,14 +115,14 @@ def pool_estimates(estimates, variances, *, complete_df=np.inf):
         raise ValueError("estimates and variances must be finite; leave failed analyses out.")
     if np.any(variances < 0):
         raise ValueError("variances must not be negative: they are squared standard errors.")
-    if not complete_df > 0:
+    if complete_df is not None and not complete_df > 0:
         raise ValueError(f"complete_df={complete_df} must be positive.")
     m = len(estimates)
     between = (1.0 + 1.0 / m) * estimates.var(axis=0, ddof=1)
     total = variances.mean(axis=0) + between
     share = np.divide(between, total, out=np.zeros_like(total), where=total > 0)
-    observed = 1.0 / complete_df  # of the degrees of freedom the inverse, 0 if infinite
-    if np.isfinite(complete_df):
+    observed = 0.0  # the inverse of what is left of the complete degrees of freedom
+    if complete_df is not None:
         left = np.maximum(1.0 - share, np.finfo(float).tiny)
         observed = (complete_df + 3.0) / (complete_df * (complete_df + 1.0) * left)
     inverse = np.asarray(share**2 / (m - 1.0) + observed)
