@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._interface import validation
 from ._interface.masked import masked_as_missing
+from ._missing.pooling import pool_estimates
 from ._selection.scoring import criterion_score
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "neg_aic_score",
     "neg_bic_score",
     "neg_icl_score",
+    "pool_estimates",
     "psnr_scorer",
 ]
 

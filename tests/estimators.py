@@ -134,6 +134,8 @@ TABLE = {
             "covariance_type": "spherical",
             "sample_posterior": True,
             "add_indicator": True,
+            "min_value": 0.5,
+            "max_value": 0.5,
         },
         holes=True,
     ),

@@ -277,15 +277,16 @@ def same(a, b):
 
 
 # How many jobs share the work must not show, what stands for a missing cell is no setting of a
-# fit, what is unknown needs other rows, no column here is empty, and drawn counts are whole
-# already: test_bayes.py, test_inpainter.py, test_categorical_mixture.py and
-# test_mixture_imputer.py have tests of these.
+# fit, what is unknown needs other rows, no column here is empty, drawn counts are whole already,
+# and refits are for draws of their own: test_bayes.py, test_inpainter.py, test_mixture_imputer.py
+# and test_categorical_mixture.py have tests of these.
 TESTED_ELSEWHERE = {
     "n_jobs",
     "missing_values",
     "handle_unknown",
     "keep_empty_features",
     "round_integers",
+    "n_refits",
 }
 
 

@@ -29,9 +29,10 @@ class GMMDenoiser(GaussianPrior, MixtureBased):
     covariance_type : {'full', 'tied', 'diag', 'spherical'} or three letters, default='full'
         What the components' covariances look like, as in :class:`GaussianMixture`.
 
-    shrinkage : float, default=0.0
+    shrinkage : float or 'auto', default=0.0
         Pseudo-observations per component with the pooled within-component covariance, as in
-        :class:`GaussianMixture`. Must be 0 but with 'full', 'diag' and 'spherical'.
+        :class:`GaussianMixture`; 'auto' chooses them by the data. A number must be 0 but with
+        'full', 'diag' and 'spherical'.
 
     noise_std : float or array-like of shape (n_features,), default=0.1
         Standard deviation of the noise that `transform` removes, in units of `X`: one for all
@@ -76,6 +77,9 @@ class GMMDenoiser(GaussianPrior, MixtureBased):
 
     reg_covar_ : ndarray of shape (n_features,)
         What was added to the variances of each column, in squared units of `X`.
+
+    shrinkage_ : float
+        The pseudo-observations: `shrinkage`, or what 'auto' chose.
 
     n_features_in_ : int
         Number of features seen during `fit`.

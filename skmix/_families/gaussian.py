@@ -18,7 +18,7 @@ from .gaussian_form import (
     GaussianStatistics,
     log_of_weights,
 )
-from .penalties import concession, magnitude
+from .penalties import concession, magnitude, shrunk
 from .prior import ConjugatePrior, with_prior
 
 # Where a component's own rows are: at its mean, and so many standard deviations of each feature
@@ -61,6 +61,10 @@ class GaussianFamily(GaussianCoordinates):
     shrinkage : float, default=0.0
         Pseudo-observations per component with the pooled within-component covariance.
 
+    diagonal_shrinkage : float, default=0.0
+        Pseudo-observations, beside all rows of the fit, in which features are uncorrelated; for
+        covariances that are matrices without constraints.
+
     incomplete : bool, default=False
         Whether the rows of the fit have missing cells (NaN).
 
@@ -81,19 +85,21 @@ class GaussianFamily(GaussianCoordinates):
         *,
         reg_covar: Any = 0.0,
         shrinkage: float = 0.0,
+        diagonal_shrinkage: float = 0.0,
         incomplete: bool = False,
         noise_variance: np.ndarray | None = None,
         prior: ConjugatePrior | None = None,
     ) -> None:
         self.frame = frame
         self.shrinkage = shrinkage
+        self.diagonal_shrinkage = diagonal_shrinkage
         self.incomplete = incomplete
         self.noise_variance = noise_variance
         self.noise: Any = None if noise_variance is None else noise_variance / frame.scale**2
         self.reg_covar = np.broadcast_to(np.asarray(reg_covar, np.float64), frame.scale.shape)
         self.prior = prior
         self.own_prior = None if prior is None else prior.in_frame(frame)
-        steadied = shrinkage > 0.0 or prior is not None
+        steadied = shrinkage > 0.0 or diagonal_shrinkage > 0.0 or prior is not None
         self.regularised = steadied or bool(np.any(self.reg_covar > 0.0))
         self.reg_variances = self.reg_covar / frame.scale**2
         # Squares of the rounding of coordinates: smaller variances are noise.
@@ -101,12 +107,13 @@ class GaussianFamily(GaussianCoordinates):
         self.resolution = (np.finfo(np.float64).eps * radius) ** 2
         self.frame_log_det = frame.log_det
         self.radius2 = float(frame.radius.max()) ** 2
-        self.n_rows, self.coarse = 1, False
+        self.n_rows, self.total_weight, self.coarse = 1, 1.0, False
 
     def bound_to(self, source: Any) -> Self:
         """Return the family that knows what is constant over a fit to the rows of a source."""
         family = copy.copy(self)
         family.n_rows, family.coarse = source.n_samples, rounding.is_coarse(source)
+        family.total_weight = source.total_weight
         return family
 
     def forgiving(self, least_variance: float) -> Self:
@@ -132,6 +139,7 @@ class GaussianFamily(GaussianCoordinates):
             frame,
             reg_covar=self.reg_covar,
             shrinkage=self.shrinkage,
+            diagonal_shrinkage=self.diagonal_shrinkage,
             incomplete=source.incomplete,
             noise_variance=self.noise_variance,
             prior=self.prior,
@@ -204,8 +212,7 @@ class GaussianFamily(GaussianCoordinates):
         means = self._means(params, statistics, dead)
         covariances = self.empirical_covariances(statistics, counts, means - statistics.about)
         rows = weights
-        if self.shrinkage > 0.0:
-            covariances = self._shrink(covariances, statistics.counts)
+        covariances = shrunk(self, covariances, statistics.counts)
         if self.own_prior is not None:
             covariances, rows = with_prior(self, covariances, weights, means)
             means = self.own_prior.drawn(means, weights)
@@ -354,12 +361,6 @@ class GaussianFamily(GaussianCoordinates):
                 raise ValueError(ILL_DEFINED_COVARIANCE) from None
         covariances = self.make_positive_definite(covariances, self.resolution)
         return covariances, self.precisions_cholesky(covariances)
-
-    def _shrink(self, covariances: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        share = (counts / counts.sum()).reshape(-1, *[1] * (covariances.ndim - 1))
-        pooled = (share * covariances).sum(axis=0)
-        counts = counts.reshape(share.shape)
-        return (counts * covariances + self.shrinkage * pooled) / (counts + self.shrinkage)
 
     def with_noise(self, params: GaussianParams) -> GaussianParams:
         """Parameters of rows with the noise of the fit, given those of rows without."""

@@ -28,11 +28,9 @@ class TiedGaussian(OneMatrix, FullGaussian):
     def __init__(self, frame: Frame, **options: Any) -> None:
         super().__init__(frame, **options)
         self.total_scatter: Any = None
-        self.total_weight = 0.0
 
     def bound_to(self, source: Any) -> Self:
         family = super().bound_to(source)
-        family.total_weight = source.total_weight
         family.total_scatter = self._scatter_of_all(source)
         return family
 

@@ -1,5 +1,6 @@
 """Missing cells as a task: transformers that fill them in.
 
 Open `inpainter.py`, for numbers, or `imputer.py`, for columns of several kinds. The mixture inside
-does the work. Imports `_mixtures` and `_interface`.
+does the work; `refits.py` makes others that say how uncertain it is, `pooling.py` has Rubin's
+rules. Imports `_mixtures` and `_interface`.
 """

@@ -57,9 +57,9 @@ class DiagonalGMM(GaussianMixture):
     verbose_interval : int, default=10
         Number of iterations from one printed line to the next.
 
-    shrinkage : float, default=0.0
+    shrinkage : float or 'auto', default=0.0
         Pseudo-observations per component with the pooled within-component variances, as in
-        :class:`GaussianMixture`. 0 is maximum likelihood.
+        :class:`GaussianMixture`. 0 is maximum likelihood, and what 'auto' chooses here.
 
     assignment : {'soft', 'hard'}, default='soft'
         What the rows of `fit` count for:
@@ -93,6 +93,9 @@ class DiagonalGMM(GaussianMixture):
 
     reg_covar_ : ndarray of shape (n_features,)
         What was added to the variances of each column, in squared units of `X`.
+
+    shrinkage_ : float
+        The pseudo-observations: `shrinkage`, or what 'auto' chose.
 
     converged_ : bool
         Whether the best run reached `tol` within `max_iter` iterations, and its likelihood never

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._interface import frames
 from .._starts import methods
-from . import regularisation
+from . import regularisation, shrinking
 from .conditioning import ConditioningMixin
 from .covariance_types import FAMILIES, family_in_units
 from .criteria import ClassificationCriteria
@@ -101,11 +101,12 @@ class GaussianMixture(GaussianFit, ConditioningMixin, ClassificationCriteria):
     verbose_interval : int, default=10
         Number of iterations from one printed line to the next.
 
-    shrinkage : float, default=0.0
+    shrinkage : float or 'auto', default=0.0
         Pseudo-observations :math:`\nu` per component with the pooled within-component
         covariance :math:`W = \sum_k \pi_k C_k`: the M-step sets
         :math:`\Sigma_k = (n_k C_k + \nu W) / (n_k + \nu)`. 0 is maximum likelihood. Must be 0
-        but with 'full', 'diag' and 'spherical': others pool already.
+        or 'auto' but with 'full', 'diag' and 'spherical': others pool already. 'auto' chooses
+        :math:`\nu` by the data, and shrinks correlations towards 0 as well (see Notes).
 
     assignment : {'soft', 'hard'}, default='soft'
         What the rows of `fit` count for:
@@ -140,6 +141,9 @@ class GaussianMixture(GaussianFit, ConditioningMixin, ClassificationCriteria):
 
     reg_covar_ : ndarray of shape (n_features,)
         What was added to the variances of each column, in squared units of `X`.
+
+    shrinkage_ : float
+        The pseudo-observations: `shrinkage`, or what 'auto' chose.
 
     converged_ : bool
         Whether the best run reached `tol` within `max_iter` iterations, and its likelihood never
@@ -220,6 +224,14 @@ class GaussianMixture(GaussianFit, ConditioningMixin, ClassificationCriteria):
     `warm_start` takes it anew from the rows. scikit-learn adds 1e-6 in any unit, which
     ``reg_covar=1e-6`` does here too; a number above 10 % of the variance of a column warns.
 
+    With ``shrinkage="auto"`` every covariance is, after pooling, multiplied by
+    :math:`n / (n + \nu)` but for its diagonal (n rows in all): 'full' with any number of
+    components, and 'tied', can then be fitted to fewer rows than features. :math:`\nu` is the
+    likeliest for all rows as one Gaussian, whose covariance has an inverse Wishart prior with
+    their variances as mean (Hannart and Naveau, 2014), n_features - 1 at most; missing cells are
+    filled in for that. It depends on no unit, vanishes beside n as rows come in, and is 0 with
+    other types.
+
     With ``prior="data"`` the fit has the largest posterior density (Fraley and Raftery, 2007):
     means are normal about that of all rows, with .01 pseudo-rows; covariances are inverse Wishart
     with n_features + 2 degrees of freedom about the covariance of all rows divided by
@@ -252,6 +264,10 @@ class GaussianMixture(GaussianFit, ConditioningMixin, ClassificationCriteria):
 
     Z. Ghahramani, M. I. Jordan, "Supervised learning from incomplete data via an EM approach",
     Advances in Neural Information Processing Systems 6, 1994.
+
+    A. Hannart, P. Naveau, "Estimating high dimensional covariance matrices: a new look at the
+    Gaussian conjugate framework", Journal of Multivariate Analysis 131, 2014.
+    :doi:`10.1016/j.jmva.2014.06.001`
 
     G. McLachlan, D. Peel, "Finite Mixture Models", Wiley, 2000. :doi:`10.1002/0471721182`
 
@@ -286,7 +302,7 @@ class GaussianMixture(GaussianFit, ConditioningMixin, ClassificationCriteria):
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
-        "shrinkage": [Interval(Real, 0.0, None, closed="left")],
+        "shrinkage": shrinking.CONSTRAINT,
         "assignment": [StrOptions({"soft", "hard"})],
         "prior": [StrOptions({"data"}), None],
     }

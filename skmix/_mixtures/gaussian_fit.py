@@ -14,7 +14,7 @@ from .._interface import validation
 from .._rows.threads import one_blas_thread
 from .._starts import methods
 from .._starts.gaussian import GaussianStarts
-from . import regularisation
+from . import regularisation, shrinking
 from .base import BaseMixture, names
 from .covariance_types import FAMILIES, family_in_units
 
@@ -34,6 +34,8 @@ class GaussianFit(BaseMixture):
     # `reg_covar` as others resolved it, and whether columns are all alike, likewise.
     _reg_covar: np.ndarray | None = None
     _columns_alike = False
+    # How far to shrink, as others resolved it, likewise.
+    _shrunk: shrinking.Shrinkage | None = None
 
     @contextmanager
     def _fitting_inside(
@@ -43,17 +45,19 @@ class GaussianFit(BaseMixture):
         flat_directions_expected: bool = False,
         reg_covar: np.ndarray | None = None,
         columns_alike: bool = False,
+        shrunk: shrinking.Shrinkage | None = None,
     ) -> Iterator[None]:
         """Context in which `fit` knows what no parameter says; a later fit does not."""
         self._noise_variance = noise_variance
         self._flat_directions_expected = flat_directions_expected
         self._reg_covar = reg_covar
         self._columns_alike = columns_alike
+        self._shrunk = shrunk
         try:
             yield
         finally:
             del self._noise_variance, self._flat_directions_expected
-            del self._reg_covar, self._columns_alike
+            del self._reg_covar, self._columns_alike, self._shrunk
 
     @one_blas_thread()
     def _set_parameters(self, weights, means, covariances):
@@ -70,7 +74,7 @@ class GaussianFit(BaseMixture):
         params = GaussianParams(weights, means, *family.factor(covariances))
         validation.check_structure(family, params)
         learned = self._attributes(family, params, np.float64)
-        del learned["reg_covar_"]  # of rows that were seen
+        del learned["reg_covar_"], learned["shrinkage_"]  # of rows that were seen
         vars(self).update(learned)
         self.n_features_in_ = n_features
         self.converged_, self.n_iter_ = True, 0
@@ -79,22 +83,23 @@ class GaussianFit(BaseMixture):
     def _check_fit_parameters(self, X, sample_weight):
         super()._check_fit_parameters(X, sample_weight)
         family_type = FAMILIES[self.covariance_type]
-        if self.shrinkage > 0 and family_type.shared_covariance:
+        shrinks = self.shrinkage != "auto" and self.shrinkage > 0
+        if shrinks and family_type.shared_covariance:
             raise ValueError(
                 f"shrinkage={self.shrinkage} has no effect with covariance_type="
                 f"{self.covariance_type!r}, which pools the covariances already; use shrinkage=0 "
                 "or another covariance_type."
             )
-        if self.shrinkage > 0 and family_type.sharing:
+        if shrinks and family_type.sharing:
             raise ValueError(
                 f"shrinkage={self.shrinkage} is not available with covariance_type="
                 f"{self.covariance_type!r}, whose components share part of their covariances "
                 "already; use shrinkage=0 or covariance_type="
                 f"{family_type.free_type!r}."
             )
-        if self.shrinkage > 0 and self.prior is not None:
+        if (shrinks or self.shrinkage == "auto") and self.prior is not None:
             raise ValueError(
-                f"shrinkage={self.shrinkage} and prior={self.prior!r} both steady covariances: "
+                f"shrinkage={self.shrinkage!r} and prior={self.prior!r} both steady covariances: "
                 "use one of them, shrinkage=0 or prior=None."
             )
         shape = (self.n_components, X.shape[1])
@@ -122,13 +127,23 @@ class GaussianFit(BaseMixture):
             reg_covar = regularisation.resolve(
                 self.reg_covar, source, frame, self.n_components, alike=alike
             )
-        return self._family_in(frame, source, reg_covar)
+        shrunk = self._shrunk or shrinking.resolve(
+            self.shrinkage,
+            source,
+            frame,
+            family_type,
+            n_components=self.n_components,
+            reg_covar=reg_covar,
+            noise_variance=self._noise_variance,
+        )
+        return self._family_in(frame, source, reg_covar, shrunk)
 
-    def _family_in(self, frame, source, reg_covar):
+    def _family_in(self, frame, source, reg_covar, shrunk):
         family = FAMILIES[self.covariance_type](
             frame,
             reg_covar=reg_covar,
-            shrinkage=self.shrinkage,
+            shrinkage=shrunk.pooled,
+            diagonal_shrinkage=shrunk.diagonal,
             incomplete=source.incomplete,
             noise_variance=self._noise_variance,
             prior=self._prior_of(source, frame),
@@ -205,7 +220,13 @@ class GaussianFit(BaseMixture):
         source = self._fit_source(X, sample_weight)[2]
         fitted, params = self._fitted_family()
         with source:
-            yield source, self._family_in(fitted.frame, source, self.reg_covar_), params
+            shrunk = self._resolved_shrinkage()
+            yield source, self._family_in(fitted.frame, source, self.reg_covar_, shrunk), params
+
+    def _resolved_shrinkage(self) -> shrinking.Shrinkage:
+        """Return how far this fit was shrunk, for others of its kind."""
+        family_type = FAMILIES[self.covariance_type]
+        return shrinking.divided(self.shrinkage, self.shrinkage_, family_type, self.n_components)
 
     def _repairs(self, source, family, params):
         repairs = super()._repairs(source, family, params)
@@ -246,6 +267,7 @@ class GaussianFit(BaseMixture):
             "precisions_cholesky_": params.precisions_cholesky.astype(dtype),
             "precisions_": family.precisions(params.precisions_cholesky).astype(dtype),
             "reg_covar_": family.reg_covar.copy(),
+            "shrinkage_": float(max(family.shrinkage, family.diagonal_shrinkage)),
         }
 
     def _dense_family(self):

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from . import regularisation
+from . import regularisation, shrinking
 from .covariance_types import FAMILIES
 from .criteria import ClassificationCriteria
 from .mixed_conditioning import MixedConditioning
@@ -92,9 +92,9 @@ class MixedMixture(MixedConditioning, ClassificationCriteria):
     verbose_interval : int, default=10
         Number of iterations from one printed line to the next.
 
-    shrinkage : float, default=0.0
+    shrinkage : float or 'auto', default=0.0
         Pseudo-observations per component with the pooled within-component covariance of the
-        numbers, as in :class:`GaussianMixture`.
+        numbers, as in :class:`GaussianMixture`; 'auto' chooses them by the data.
 
     assignment : {'soft', 'hard'}, default='soft'
         What the rows of `fit` count for:
@@ -124,6 +124,9 @@ class MixedMixture(MixedConditioning, ClassificationCriteria):
 
     reg_covar_ : ndarray of shape (n_numbers,)
         What was added to the variances of each number, in squared units.
+
+    shrinkage_ : float
+        The pseudo-observations: `shrinkage`, or what 'auto' chose.
 
     rates_ : ndarray of shape (n_components, n_counts)
         The rates of the counts, in the order of the columns.
@@ -239,7 +242,7 @@ class MixedMixture(MixedConditioning, ClassificationCriteria):
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
-        "shrinkage": [Interval(Real, 0.0, None, closed="left")],
+        "shrinkage": shrinking.CONSTRAINT,
         "assignment": [StrOptions({"soft", "hard"})],
     }
 

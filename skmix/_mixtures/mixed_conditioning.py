@@ -307,13 +307,13 @@ class MixedConditioning(MixedFit):
     def _new_numbers(self, weights, means, covariances) -> dict[str, Any]:
         if means.shape[1] == 0:
             learned = self._without_numbers(len(weights), self.weights_.dtype)
-            del learned["reg_covar_"]  # of rows that were seen
+            del learned["reg_covar_"], learned["shrinkage_"]  # of rows that were seen
             return learned
         family, _ = self._numbers(self._learned_of_numbers())._fitted_family()
         plain = type(family)(Frame.identity(means.shape[1]))
         params = GaussianParams(np.asarray(weights), means, *plain.factor(covariances))
         learned = self._numbers()._attributes(plain, params, means.dtype)
-        del learned["weights_"], learned["reg_covar_"]
+        del learned["weights_"], learned["reg_covar_"], learned["shrinkage_"]
         return learned
 
 

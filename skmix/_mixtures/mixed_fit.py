@@ -290,7 +290,7 @@ class MixedFit(BaseMixture):
         covariances = ("covariances_", "precisions_cholesky_", "precisions_")
         learned: dict[str, Any] = {name: nothing.copy() for name in covariances}
         learned["means_"] = np.empty((n_components, 0), dtype)
-        return {**learned, "reg_covar_": np.empty(0)}
+        return {**learned, "reg_covar_": np.empty(0), "shrinkage_": 0.0}
 
     # Using a fit ------------------------------------------------------------------------------
 

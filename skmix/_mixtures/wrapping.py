@@ -57,7 +57,7 @@ class MixtureBased(CallbackSupportMixin, VersionedMixin, BaseEstimator):
         with task.subtask("mixture").fitting(mixture), inside:
             mixture.fit(rows, sample_weight=weight)
         self.mixture_, self.n_iter_ = mixture, mixture.n_iter_
-        self.reg_covar_ = mixture.reg_covar_
+        self.reg_covar_, self.shrinkage_ = mixture.reg_covar_, mixture.shrinkage_
         task.end(dict)
 
     def __sklearn_tags__(self):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from numbers import Integral, Real
 
+import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._families import Frame
 from .._interface import validation
-from .._mixtures import regularisation
+from .._mixtures import regularisation, shrinking
 from .._mixtures.covariance_types import FAMILIES
 from .._mixtures.gaussian import GaussianMixture
 from .._rows.sources import ArraySource
@@ -38,9 +39,9 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         Prior probabilities of the classes, in the order of `classes_`. None takes the
         (weighted) frequencies in the training data.
 
-    shrinkage : float, default=0.0
+    shrinkage : float or 'auto', default=0.0
         Pseudo-observations per component with the covariance pooled over the components of its
-        class, as in :class:`GaussianMixture`.
+        class, as in :class:`GaussianMixture`; 'auto' chooses them for every class by its rows.
 
     tol : float, default=1e-3
         EM stops when the mean log-likelihood per row of a class changes by less than this
@@ -89,6 +90,9 @@ class GMMBayesClassifier(MixtureBayesClassifier):
     reg_covar_ : ndarray of shape (n_features,)
         What was added to the variances of each column, in squared units of `X`.
 
+    shrinkage_ : ndarray of shape (n_classes,)
+        The pseudo-observations of every class: `shrinkage`, or what 'auto' chose.
+
     n_features_in_ : int
         Number of features seen during `fit`.
 
@@ -125,7 +129,7 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         "n_components": [Interval(Integral, 1, None, closed="left"), dict],
         "covariance_type": [StrOptions(set(FAMILIES))],
         "priors": ["array-like", None],
-        "shrinkage": [Interval(Real, 0.0, None, closed="left")],
+        "shrinkage": shrinking.CONSTRAINT,
         "tol": [Interval(Real, 0.0, None, closed="left")],
         "reg_covar": regularisation.CONSTRAINT,
         "max_iter": [Interval(Integral, 0, None, closed="left")],
@@ -185,6 +189,7 @@ class GMMBayesClassifier(MixtureBayesClassifier):
     def _fit_mixtures(self, *args):
         mixtures = super()._fit_mixtures(*args)
         self.reg_covar_ = mixtures[0].reg_covar_
+        self.shrinkage_ = np.array([mixture.shrinkage_ for mixture in mixtures])
         return mixtures
 
     def decision_function(self, X):

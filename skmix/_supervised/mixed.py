@@ -83,9 +83,10 @@ class MixedBayesClassifier(MixtureBayesClassifier):
     verbose_interval : int, default=10
         Number of iterations from one printed line to the next.
 
-    shrinkage : float, default=0.0
+    shrinkage : float or 'auto', default=0.0
         Pseudo-observations per component with the pooled within-component covariance of the
-        numbers of the class, as in :class:`GaussianMixture`.
+        numbers of the class, as in :class:`GaussianMixture`; 'auto' chooses them by the rows of
+        the class.
 
     n_jobs : int, default=None
         Number of processes that fit classes side by side, through joblib. None means 1 unless
@@ -107,6 +108,9 @@ class MixedBayesClassifier(MixtureBayesClassifier):
 
     reg_covar_ : ndarray of shape (n_numbers,)
         What was added to the variances of each number, in squared units.
+
+    shrinkage_ : ndarray of shape (n_classes,)
+        The pseudo-observations of every class: `shrinkage`, or what 'auto' chose.
 
     mixtures_ : list of MixedMixture
         The fitted mixture of each class, in the order of `classes_`. Of categories they see
@@ -291,6 +295,7 @@ class MixedBayesClassifier(MixtureBayesClassifier):
     def _fit_mixtures(self, *args):
         mixtures = super()._fit_mixtures(*args)
         self.reg_covar_ = mixtures[0].reg_covar_
+        self.shrinkage_ = np.array([mixture.shrinkage_ for mixture in mixtures])
         return mixtures
 
     def _validate_rows(self, X):

@@ -53,9 +53,9 @@ class GMMRegressor(MultiOutputMixin, RegressorMixin, MixtureBased):
     verbose_interval : int, default=10
         Number of iterations from one printed line to the next.
 
-    shrinkage : float, default=0.0
+    shrinkage : float or 'auto', default=0.0
         Pseudo-observations per component with the pooled within-component covariance, as in
-        :class:`GaussianMixture`. Must be 0 with 'tied'.
+        :class:`GaussianMixture`; 'auto' chooses them by the data. A number must be 0 with 'tied'.
 
     Attributes
     ----------
@@ -67,6 +67,9 @@ class GMMRegressor(MultiOutputMixin, RegressorMixin, MixtureBased):
 
     reg_covar_ : ndarray of shape (n_features + n_outputs,)
         What was added to the variances of each column of `X` and `y`, in their squared units.
+
+    shrinkage_ : float
+        The pseudo-observations: `shrinkage`, or what 'auto' chose.
 
     n_features_in_ : int
         Number of features seen during `fit`.

@@ -23,8 +23,19 @@ OPTIONS = {
     "plain": {},
     "regularised": {"reg_covar": 0.5},
     "shrunk": {"reg_covar": 1e-3, "shrinkage": 60.0},
+    "uncorrelated": {"reg_covar": 1e-3, "shrinkage": 20.0, "diagonal_shrinkage": 60.0},
     "noisy": {"reg_covar": 0.1, "noise_variance": np.full(3, 0.3)},
 }
+
+
+def options_of(case, name):
+    """What of the options the family takes."""
+    options = dict(OPTIONS[name])
+    if case.family.shared_covariance:
+        options.pop("shrinkage", None)
+    if not case.family.dense:
+        options.pop("diagonal_shrinkage", None)
+    return options
 
 
 def run_of(
@@ -46,16 +57,18 @@ def run_of(
 @pytest.mark.parametrize("hard", [False, True], ids=["soft", "hard"])
 @pytest.mark.parametrize("options", OPTIONS)
 def test_what_regularisation_costs_is_no_fall(case, dtype, holes, hard, options):
-    options = dict(OPTIONS[options])
-    if case.family.shared_covariance:
-        options.pop("shrinkage", None)
+    options = options_of(case, options)
     assert run_of(case, 0, dtype=dtype, holes=holes, hard=hard, **options).fall == 0.0
 
 
 @every_family
 def test_regularisation_does_lower_the_likelihood(case):
-    for options in ({"reg_covar": 0.5}, {"reg_covar": 1e-6, "shrinkage": 60.0}):
-        if not (case.family.shared_covariance and "shrinkage" in options):
+    shrunk = {"reg_covar": 1e-6, "shrinkage": 60.0}
+    uncorrelated = {"reg_covar": 1e-6, "diagonal_shrinkage": 60.0}
+    for options in ({"reg_covar": 0.5}, shrunk, uncorrelated):
+        if not (case.family.shared_covariance and "shrinkage" in options) and (
+            case.family.dense or "diagonal_shrinkage" not in options
+        ):
             gains = np.diff(run_of(case, 0, **options).lower_bounds)
             assert gains.min() < -1e-4  # what the test above would take for a fall
 
@@ -85,9 +98,7 @@ def spoil(monkeypatch, family):
 @every_family
 @pytest.mark.parametrize("options", OPTIONS)
 def test_a_spoilt_update_is_noticed(case, options, monkeypatch):
-    options = dict(OPTIONS[options])
-    if case.family.shared_covariance:
-        options.pop("shrinkage", None)
+    options = options_of(case, options)
     begin = partial(spoil, monkeypatch, GaussianFamily)
     result = run_of(case, 0, n_iter=7, begin=begin, **options)
     assert result.fall > 1e-3
