@@ -15,6 +15,7 @@ from ._mixtures.diagonal import DiagonalGMM
 from ._mixtures.gaussian import GaussianMixture
 from ._mixtures.mixed import MixedMixture
 from ._mixtures.mixture import Mixture
+from ._outliers.detector import MixtureOutlierDetector
 from ._selection.bootstrap import bootstrap_lrt
 from ._selection.selection import select_mixture
 from ._supervised.categorical import CategoricalBayesClassifier
@@ -45,6 +46,7 @@ __all__ = [
     "MixedMixture",
     "Mixture",
     "MixtureImputer",
+    "MixtureOutlierDetector",
     "ProfileDisplay",
     "SelectionDisplay",
     "TransformedDensity",

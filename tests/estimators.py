@@ -27,6 +27,7 @@ from skmix import (
     MixedMixture,
     Mixture,
     MixtureImputer,
+    MixtureOutlierDetector,
     MVNDenoiser,
     TransformedDensity,
 )
@@ -296,6 +297,27 @@ TABLE = {
             "mixture": MixedMixture(2, families={0: "poisson"}, random_state=0),
             "sample_posterior": True,
         },
+    ),
+    MixtureOutlierDetector: Row(
+        [
+            MixtureOutlierDetector(random_state=0),
+            MixtureOutlierDetector(2, covariance_type="diag", contamination=0.2, random_state=0),
+            MixtureOutlierDetector(categorical_features=[0], handle_unknown="ignore"),
+        ],
+        "outlier_detector",
+        {
+            **{k: v for k, v in EM_CHANGES.items() if not k.startswith("verbose")},
+            "n_init": 3,
+            "random_state": 0,
+            "covariance_type": "tied",
+            "contamination": 0.3,
+            "families": {0: "poisson"},
+            "categorical_features": [0],
+            "categories": [list(range(20))],
+            "alpha": 5.0,
+            "init_params": "auto",
+        },
+        base={"categorical_features": [1], "alpha": 0.5, "random_state": 1},
     ),
     KMeansQuantizer: Row(
         [KMeansQuantizer(random_state=0), KMeansQuantizer(3, batch_size=50, random_state=0)],

@@ -25,6 +25,7 @@ from skmix import (
     ICADenoiser,
     MixedMixture,
     Mixture,
+    MixtureOutlierDetector,
     MVNDenoiser,
     TransformedDensity,
 )
@@ -46,6 +47,8 @@ DENSITIES = [
     CategoricalMixture(1, alpha=1.0),
     MixedMixture(2, categorical_features=[0], families={1: "poisson"}, tol=1e-8),
     MixedMixture(2, covariance_type="tied", categorical_features=[0], assignment="hard"),
+    MixtureOutlierDetector(2, categorical_features=[0], families={1: "poisson"}, tol=1e-8),
+    MixtureOutlierDetector(covariance_type="tied", alpha=0.0),
     TransformedDensity(None, GaussianMixture()),
     ConditionalGMMInpainter(2),
     MVNDenoiser(training_noise_std=0.2),
