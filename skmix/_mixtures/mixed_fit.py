@@ -247,6 +247,13 @@ class MixedFit(BaseMixture):
     def _rank(self, source, family, result):
         return self._starts().rank(source, family, result.params, result.lower_bound)
 
+    def _is_flattered(self, X, sample_weight):
+        source = self._fit_source(X, sample_weight)[2]
+        with source, self._fitting_inside(reg_covar=self.reg_covar_):
+            family = self._make_family(source)
+            params = family.to_frame(self._in_units())
+            return self._starts().is_flattered(source, family, params)
+
     def _repairs(self, source, family, params):
         params = _by_size(family, params)
         repairs = super()._repairs(source, family, params)
