@@ -319,8 +319,8 @@ class MixedFit(BaseMixture):
         with self._laid_out(X) as source:
             return score(source, *self._fitted_family(source.packing))
 
-    def _sample(self, n_samples, random_state):
-        drawn, labels = super()._sample(n_samples, random_state)
+    def _sample(self, n_samples, random_state, shuffle=False):
+        drawn, labels = super()._sample(n_samples, random_state, shuffle)
         return self._as_users_have_them(self._in_order_of_columns(drawn)), labels
 
     def _as_fitted(self, X):

@@ -356,6 +356,31 @@ def test_samples_follow_the_fit():
     np.testing.assert_allclose((sample["channel"] == "web").mean(), share, atol=0.04)
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_shuffled_samples_are_the_same_rows_in_another_order(library):
+    mixture = fit(frame(library, n_samples=80)[0])
+    grouped, labels = mixture.sample(60, random_state=3)
+    mixed, order = mixture.sample(60, random_state=3, shuffle=True)
+    assert np.all(np.diff(labels) >= 0) and np.any(np.diff(order) < 0)
+    assert type(mixed) is type(grouped) and list(mixed.dtypes) == list(grouped.dtypes)
+    if library == "pandas":
+        pd.testing.assert_index_equal(mixed.index, pd.RangeIndex(60))
+    for k in range(2):
+        own, other = (
+            sorted(map(tuple, np.asarray(rows)[of == k].tolist()))
+            for rows, of in ((mixed, order), (grouped, labels))
+        )
+        assert own == other
+    again, _ = mixture.sample(60, random_state=3, shuffle=True)
+    np.testing.assert_array_equal(np.asarray(again), np.asarray(mixed))
+    # None takes the mixture's own.
+    own, _ = mixture.sample(60)
+    given, _ = mixture.sample(60, random_state=mixture.random_state)
+    np.testing.assert_array_equal(np.asarray(own), np.asarray(given))
+    with pytest.raises(ValueError, match="n_samples"):
+        mixture.sample(0)
+
+
 def test_arrays_give_arrays():
     columns, _ = customers()
     sample, _ = fit(array(columns), families={3: "poisson"}).sample(5)
