@@ -7,7 +7,7 @@ from ._denoisers.gmm import GMMDenoiser
 from ._denoisers.gsm import GSMDenoiser
 from ._denoisers.ica import ICADenoiser
 from ._denoisers.mvn import MVNDenoiser
-from ._displays import ComponentsDisplay, ConvergenceDisplay, SelectionDisplay
+from ._displays import ComponentsDisplay, ConvergenceDisplay, ProfileDisplay, SelectionDisplay
 from ._missing.imputer import MixtureImputer
 from ._missing.inpainter import ConditionalGMMInpainter
 from ._mixtures.categorical import CategoricalMixture
@@ -47,6 +47,7 @@ __all__ = [
     "Mixture",
     "MixtureImputer",
     "MixtureOutlierDetector",
+    "ProfileDisplay",
     "SelectionDisplay",
     "TransformedDensity",
     "bootstrap_lrt",

@@ -29,7 +29,7 @@ def seeded(estimator):
 def counts_pseudo_observations(estimator):
     """Whether a prior is worth a number of rows, beside which more weight counts for more."""
     parameters = estimator.get_params()
-    return any(parameters.get(name) for name in ("shrinkage", "alpha"))
+    return any(parameters.get(name) for name in ("shrinkage", "alpha", "prior"))
 
 
 @quiet

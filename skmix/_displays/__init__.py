@@ -6,6 +6,7 @@ and `_interface`.
 
 from .components import ComponentsDisplay
 from .convergence import ConvergenceDisplay
+from .profile import ProfileDisplay
 from .selection import SelectionDisplay
 
-__all__ = ["ComponentsDisplay", "ConvergenceDisplay", "SelectionDisplay"]
+__all__ = ["ComponentsDisplay", "ConvergenceDisplay", "ProfileDisplay", "SelectionDisplay"]

@@ -2,7 +2,10 @@
 
 `protocols.py` says what EM asks of a family and of its form (open it first). Gaussians share
 `gaussian.py`, `gaussian_form.py` (log densities and statistics as matrix products) and
-`incomplete.py` (rows with missing cells); `linear.py` is the base for families of one's own, and
+`incomplete.py` (rows with missing cells). What a covariance is, `structure.py` and
+`structures.py` say; what of the rows is summed for it, `moments.py`; `decomposition.py` and
+`constrained.py` are the structures that components share in part, `prior.py` draws them to what
+the rows suggest; `linear.py` is the base for families of one's own, and
 `poisson.py` one of them; `product.py` puts families of several kinds of columns together.
 Imports numpy, scipy, `_rows` and `_linalg`, never scikit-learn.
 """

@@ -195,9 +195,7 @@ def best_axes(
     pooled = (share[..., None, None] * matrices).sum(axis=-3)
     several = np.concatenate([np.stack([shared, pooled], axis=-3), matrices], axis=-3)
     _, candidates = np.linalg.eigh(several)
-    variances = np.stack(
-        [along(matrices, candidates[..., i, :, :])[1] for i in range(n_components + 2)], axis=-3
-    )
+    _, variances = along(matrices[..., None, :, :, :], candidates)
     values = criterion(_positive(variances), share[..., None, :], equal_volumes)
     best = np.argmin(values, axis=-1)
     return np.take_along_axis(candidates, best[..., None, None, None], axis=-3)[..., 0, :, :]

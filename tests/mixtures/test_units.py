@@ -262,8 +262,8 @@ def test_a_patch_prior_denoises_as_well_at_any_gray_level(estimator):
 
 def test_a_prior_learned_from_the_image_knows_no_unit():
     noisy = image() + 20.0 * np.random.default_rng(1).standard_normal((32, 32))
-    usual = learn_patch_prior(noisy, 20.0, remove_mean=True).mixture_
-    dark = learn_patch_prior(noisy * 1e-6, 20.0e-6, remove_mean=True).mixture_
+    usual = learn_patch_prior([noisy], 20.0, remove_mean=True).mixture_
+    dark = learn_patch_prior([noisy * 1e-6], 20.0e-6, remove_mean=True).mixture_
     np.testing.assert_allclose(dark.weights_, usual.weights_, rtol=1e-6)
     atol = 1e-6 * usual.covariances_.max()
     np.testing.assert_allclose(dark.covariances_ * 1e12, usual.covariances_, atol=atol)
