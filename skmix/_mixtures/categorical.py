@@ -359,8 +359,8 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
         with StateSource(packing.pack(X), packing=packing) as source:
             return score(source, Categorical(packing), self._params())
 
-    def _sample(self, n_samples, random_state):
-        codes, labels = super()._sample(n_samples, random_state)
+    def _sample(self, n_samples, random_state, shuffle=False):
+        codes, labels = super()._sample(n_samples, random_state, shuffle)
         return encoding.decode(codes, self.categories_), labels
 
     def _as_fitted(self, X):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._engine import em, few_rows
@@ -186,10 +186,7 @@ class FittedMixture(
         check_is_fitted(self)
         validation.check_n_samples(n_samples)
         rng = check_random_state(self.random_state if random_state is None else random_state)
-        X, y = self._sample(n_samples, rng)
-        if shuffle:
-            order = rng.permutation(n_samples)
-            X, y = _safe_indexing(X, order), y[order]
+        X, y = self._sample(n_samples, rng, shuffle)
         return self._as_fitted(X), y
 
     def _as_fitted(self, X):
@@ -199,11 +196,15 @@ class FittedMixture(
         return frames.make_frame(self._template, frames.round_integers(self._template, X))
 
     @one_blas_thread()
-    def _sample(self, n_samples, random_state):
+    def _sample(self, n_samples, random_state, shuffle=False):
         family, params = self._fitted_family()
         counts = random_state.multinomial(n_samples, params.weights / params.weights.sum())
-        X = [family.sample(params, k, int(n), random_state) for k, n in enumerate(counts)]
-        return np.concatenate(X), np.repeat(np.arange(len(counts)), counts)
+        drawn = [family.sample(params, k, int(n), random_state) for k, n in enumerate(counts)]
+        X, y = np.concatenate(drawn), np.repeat(np.arange(len(counts)), counts)
+        if shuffle:
+            order = random_state.permutation(n_samples)
+            X, y = X[order], y[order]
+        return X, y
 
     def aic(self, X, sample_weight=None):
         """Return Akaike's information criterion on the rows; lower is better.

@@ -247,6 +247,13 @@ class MixedFit(BaseMixture):
     def _rank(self, source, family, result):
         return self._starts().rank(source, family, result.params, result.lower_bound)
 
+    def _is_flattered(self, X, sample_weight):
+        source = self._fit_source(X, sample_weight)[2]
+        with source, self._fitting_inside(reg_covar=self.reg_covar_):
+            family = self._make_family(source)
+            params = family.to_frame(self._in_units())
+            return self._starts().is_flattered(source, family, params)
+
     def _repairs(self, source, family, params):
         params = _by_size(family, params)
         repairs = super()._repairs(source, family, params)
@@ -312,8 +319,8 @@ class MixedFit(BaseMixture):
         with self._laid_out(X) as source:
             return score(source, *self._fitted_family(source.packing))
 
-    def _sample(self, n_samples, random_state):
-        drawn, labels = super()._sample(n_samples, random_state)
+    def _sample(self, n_samples, random_state, shuffle=False):
+        drawn, labels = super()._sample(n_samples, random_state, shuffle)
         return self._as_users_have_them(self._in_order_of_columns(drawn)), labels
 
     def _as_fitted(self, X):

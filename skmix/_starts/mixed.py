@@ -27,6 +27,7 @@ from .._families import (
 from .._rows.merge import row_hashes, sample_distinct
 from .._rows.sources import ArraySource, Source
 from .clusters import centred, cluster, different, spaces
+from .gaussian import FINER
 from .methods import fill
 from .runs import weights_of
 from .sampling import own_order
@@ -94,6 +95,16 @@ class MixedStarts(NamedTuple):
             own = family.for_rows(few.source)
             flattered, taken = self._verdict(few, own, own.to_frame(family.from_frame(params)))
         return not flattered, lower_bound + taken
+
+    def is_flattered(self, source: Source, family: Product, params: ProductParams) -> bool:
+        """Whether a likelihood is no guide, as `GaussianStarts.is_flattered` says of numbers."""
+        if self.n_components == 1 or family.part("gaussian") is None:
+            return False
+        few = self._few_rows(source, family, np.random.RandomState(0))
+        with few.source:
+            own = family.for_rows(few.source)
+            params = own.to_frame(family.from_frame(params))
+            return self._is_finer(few, own, params) or self._verdict(few, own, params)[0]
 
     def _few_rows(
         self, source: Source, family: Product, random_state: np.random.RandomState
@@ -192,12 +203,28 @@ class MixedStarts(NamedTuple):
         self, few: FewRows, family: Product, params: ProductParams, n_numbers: int
     ) -> bool:
         """Whether a component holds few different rows of numbers, none of them heavy."""
-        k, weight = self.n_components, weights_of(few.source)
-        labels = predict(few.source, family, params)
-        pairs, first = np.unique(labels * len(weight) + few.patterns, return_inverse=True)
-        mass = np.bincount(first, weight)
+        labels, mass = _masses(few, family, params)
         most = (n_numbers + 1) * few.share
-        return bool(on_few_rows(pairs // len(weight), mass, k, most).any())
+        return bool(on_few_rows(labels, mass, self.n_components, most).any())
+
+    def _is_finer(self, few: FewRows, family: Product, params: ProductParams) -> bool:
+        """Whether a component is finer than the numbers are, and not for a value of many rows."""
+        numbers = family.part("gaussian")
+        assert numbers is not None
+        gaussian, own = numbers.family, family.of_part(params, "gaussian")
+        share = gaussian.largest_share(own, few.rounding / gaussian.frame.scale**2)
+        finer = np.broadcast_to(share > FINER, self.n_components).copy()
+        if finer.any():
+            labels, mass = _masses(few, family, params)
+            finer[labels[mass >= mass.sum() / (2 * self.n_components)]] = False
+        return bool(finer.any())
+
+
+def _masses(few: FewRows, family: Product, params: ProductParams) -> tuple[np.ndarray, np.ndarray]:
+    """Return components of different rows of numbers, and what these weigh in them."""
+    labels, weight = predict(few.source, family, params), weights_of(few.source)
+    pairs, first = np.unique(labels * len(weight) + few.patterns, return_inverse=True)
+    return pairs // len(weight), np.bincount(first, weight)
 
 
 def _with_part(family: Product, params: ProductParams, part: Part, own: Any) -> ProductParams:

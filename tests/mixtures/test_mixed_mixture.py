@@ -356,6 +356,31 @@ def test_samples_follow_the_fit():
     np.testing.assert_allclose((sample["channel"] == "web").mean(), share, atol=0.04)
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_shuffled_samples_are_the_same_rows_in_another_order(library):
+    mixture = fit(frame(library, n_samples=80)[0])
+    grouped, labels = mixture.sample(60, random_state=3)
+    mixed, order = mixture.sample(60, random_state=3, shuffle=True)
+    assert np.all(np.diff(labels) >= 0) and np.any(np.diff(order) < 0)
+    assert type(mixed) is type(grouped) and list(mixed.dtypes) == list(grouped.dtypes)
+    if library == "pandas":
+        pd.testing.assert_index_equal(mixed.index, pd.RangeIndex(60))
+    for k in range(2):
+        own, other = (
+            sorted(map(tuple, np.asarray(rows)[of == k].tolist()))
+            for rows, of in ((mixed, order), (grouped, labels))
+        )
+        assert own == other
+    again, _ = mixture.sample(60, random_state=3, shuffle=True)
+    np.testing.assert_array_equal(np.asarray(again), np.asarray(mixed))
+    # None takes the mixture's own.
+    own, _ = mixture.sample(60)
+    given, _ = mixture.sample(60, random_state=mixture.random_state)
+    np.testing.assert_array_equal(np.asarray(own), np.asarray(given))
+    with pytest.raises(ValueError, match="n_samples"):
+        mixture.sample(0)
+
+
 def test_arrays_give_arrays():
     columns, _ = customers()
     sample, _ = fit(array(columns), families={3: "poisson"}).sample(5)
@@ -458,6 +483,57 @@ def test_select_mixture_finds_two_groups():
     best = selection.best_estimator_
     assert best.categories == "auto"
     assert type(best.sample(2)[0]) is pd.DataFrame
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.1])
+def test_components_on_values_of_a_column_of_integers_never_win(missing):
+    rng = np.random.default_rng(0)
+    columns = {
+        "age": rng.normal(45.0, 15.0, size=400),
+        "children": rng.poisson(1.2, size=400).astype(float),
+        "sex": rng.choice(np.array(["f", "m"], dtype=object), size=400),
+    }
+    X = pd.DataFrame(columns)
+    X = X.mask(rng.random(X.shape) < missing)
+    mixture = MixedMixture(random_state=0)
+    grid = {"n_components": [1, 2, 3], "covariance_type": ["full", "diag"]}
+    with pytest.warns(DegenerateComponentWarning, match="rank behind all others"):
+        selection = select_mixture(mixture, X, grid)
+    table = selection.to_frame()
+    chosen = table.iloc[selection.best_index_]
+    assert not chosen["degenerate"] and chosen["rank"] == 1
+    assert chosen["bic"] > table["bic"].min() + 100
+    assert not table["degenerate"][table["param_n_components"] == 1].any()
+    # As counts, which such a column is, no candidate is degenerate.
+    counts = MixedMixture(families={"children": "poisson"}, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DegenerateComponentWarning)
+        selection = select_mixture(counts, X, {"n_components": [1, 2]})
+    assert not selection.cv_results_["degenerate"].any()
+
+
+def test_what_may_be_fine():
+    X, _ = frame(missing=0.05)
+    weight = np.random.default_rng(0).integers(0, 3, len(X))
+    groups = MixedMixture(2, families=VISITS, random_state=0).fit(X, sample_weight=weight)
+    before = groups.score_samples(X)
+    assert not groups._is_flattered(X, weight)
+    np.testing.assert_array_equal(groups.score_samples(X), before)
+    # A value that many rows share is a cluster of its own; values that few share are not.
+    rng = np.random.default_rng(0)
+    sex = rng.choice(["f", "m"], 400)
+    atom = np.where(rng.random(400) < 0.6, 0.0, rng.normal(5.0, 1.0, 400).round(2))
+    X = pd.DataFrame({"gain": atom, "sex": sex})
+    with pytest.warns(DegenerateComponentWarning, match="collapsed"):
+        mixture = MixedMixture(2, random_state=0).fit(X)
+    assert mixture.covariances_.min() < 1e-4
+    assert not mixture._is_flattered(X, None)
+    X["age"] = rng.normal(45.0, 15.0, 400)
+    with pytest.warns(DegenerateComponentWarning, match="collapsed"):
+        mixture = MixedMixture(2, random_state=0).fit(X)
+    assert mixture._is_flattered(X, None)
+    # Nor is what has no numbers.
+    assert not MixedMixture(2, random_state=0).fit(X[["sex"]])._is_flattered(X[["sex"]], None)
 
 
 def test_selection_by_held_out_rows_knows_categories_that_a_fold_lacks():
