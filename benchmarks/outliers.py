@@ -7,9 +7,9 @@ Wine, breast cancer and digits; every class in turn (of breast cancer the malign
 outlying one and downsampled to 5 % of the rows, by `--seeds` draws. All detectors are fitted to
 all rows, without labels, and score the same rows. The mean area under the ROC curve over classes
 and draws, and seconds of processor time per fit and scoring. Constant columns are dropped, columns
-are standardised for all alike. With `--missing`, that share of the cells is removed at random: the
-mixture takes the rows as they are, all others with the means filled in; "density" are the plain
-log densities of the observed cells by the same mixture.
+are standardised for all alike. With `--missing`, that share of the cells is removed at random:
+detectors that take missing cells get the rows as they are, others with the means filled in;
+"density" are the plain log densities of the observed cells by the same mixture.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 
 from skmix import MixtureOutlierDetector
 
@@ -66,7 +67,7 @@ def areas(detector, X, outlying):
     if isinstance(detector, LocalOutlierFactor):
         X = SimpleImputer().fit_transform(X)
         return {"": roc_auc_score(outlying, -detector.fit(X).negative_outlier_factor_)}
-    if isinstance(detector, IsolationForest):
+    if not get_tags(detector).input_tags.allow_nan:
         detector = make_pipeline(SimpleImputer(), detector)
     detector.fit(X)
     found = {"": roc_auc_score(outlying, -detector.score_samples(X))}
