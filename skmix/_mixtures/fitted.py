@@ -188,7 +188,7 @@ class FittedMixture(
         rng = check_random_state(self.random_state if random_state is None else random_state)
         X, y = self._sample(n_samples, rng)
         if shuffle:
-            order = rng.permutation(n_samples)
+            order = rng.permutation(len(y))
             X, y = _safe_indexing(X, order), y[order]
         return self._as_fitted(X), y
 
