@@ -8,9 +8,10 @@ import numpy as np
 from scipy.stats import norm
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from .._interface import validation
+from .._interface import frames, validation
 from .._mixtures.covariance_types import family_in_units
 from .._mixtures.criteria import rows_of_last_step
+from .._mixtures.mixed import MixedMixture
 from .axes import fitted_mixture, get_ax
 
 MAX_COLUMNS = 10
@@ -62,7 +63,7 @@ class ComponentsDisplay:
     See Also
     --------
     SelectionDisplay : The choice of the number of components.
-    GaussianMixture : The mixtures that are drawn.
+    GaussianMixture, MixedMixture : The mixtures that are drawn.
 
     Notes
     -----
@@ -194,7 +195,7 @@ class ComponentsDisplay:
         *,
         kind: str = "auto",
         image_shape: Any = None,
-        features: Any = (0, 1),
+        features: Any = None,
         components: Any = None,
         coverage: Any = (0.5, 0.95),
         ax: Any = None,
@@ -205,7 +206,7 @@ class ComponentsDisplay:
         ----------
         estimator : estimator
             A fitted Gaussian mixture, a Pipeline that ends in one, or an estimator that keeps one
-            as `mixture_`.
+            as `mixture_`. Of a :class:`MixedMixture`, what it says of columns of numbers is drawn.
 
         X : array-like of shape (n_samples, n_features), default=None
             Rows to draw below ellipses and curves, as `estimator` takes them.
@@ -220,8 +221,9 @@ class ComponentsDisplay:
         image_shape : tuple of two int, default=None
             Height and width of images (pixels).
 
-        features : list of int or str, default=(0, 1)
-            Which features ellipses and curves show: two, or one.
+        features : list of int or str, default=None
+            Which features ellipses and curves show: two, or one. None takes the first two, or the
+            only one, of those that are numbers.
 
         components : array-like of int, default=None
             Which components to draw, in this order, such as ``np.argsort(mixture.weights_)``.
@@ -260,7 +262,8 @@ class ComponentsDisplay:
         check_matplotlib_support("ComponentsDisplay.from_estimator")
         mixture = fitted_mixture(estimator, "covariances_", cls.__name__)
         n_features = mixture.means_.shape[1]
-        kind, features = _check_kind(mixture, kind, image_shape, features)
+        places = _places_of_numbers(mixture)
+        kind, features = _check_kind(mixture, places, kind, image_shape, features)
         components = _check_components(mixture, components)
         options: dict[str, Any] = {"kind": kind, "labels": components}
         family, params = family_in_units(mixture)
@@ -274,19 +277,41 @@ class ComponentsDisplay:
             covariances = family.matrices(params)[:, features][:, :, features]
             names = getattr(mixture, "feature_names_in_", None)
             options["feature_names"] = [
-                f"feature {j}" if names is None else str(names[j]) for j in features
+                f"feature {j}" if names is None else str(names[j]) for j in places[features]
             ]
             if X is not None:
-                rows = np.asarray(rows_of_last_step(estimator, X), dtype=np.float64)
-                options["rows"] = rows[:, features]
+                rows = _numeric_rows(mixture, rows_of_last_step(estimator, X))
+                options["rows"] = rows[:, places[features]]
         display = cls(
             mixture.weights_[components], means[components], covariances[components], **options
         )
         return display.plot(ax, coverage=coverage)
 
 
-def _check_kind(mixture: Any, kind: str, image_shape: Any, features: Any) -> tuple[str, Any]:
-    """Return what to draw, and the features of curves and ellipses."""
+def _places_of_numbers(mixture: Any) -> np.ndarray:
+    """Return the positions in a row of the features that have means."""
+    if not isinstance(mixture, MixedMixture):
+        return np.arange(mixture.means_.shape[1])
+    places = np.flatnonzero(mixture.families_ == "gaussian")
+    if len(places) == 0:
+        raise ValueError(
+            "ComponentsDisplay draws columns of numbers, but the MixedMixture was fitted to none "
+            f"(families_ is {mixture.families_.tolist()}). Use its report() instead."
+        )
+    return places
+
+
+def _numeric_rows(mixture: Any, rows: Any) -> np.ndarray:
+    """Return rows as floats, NaN where a cell is missing."""
+    if isinstance(mixture, MixedMixture):
+        return np.asarray(mixture._validate_rows(rows), dtype=np.float64)
+    return np.asarray(frames.as_array(rows) if frames.is_frame(rows) else rows, dtype=np.float64)
+
+
+def _check_kind(
+    mixture: Any, places: np.ndarray, kind: str, image_shape: Any, features: Any
+) -> tuple[str, Any]:
+    """Return what to draw, and which of the means curves and ellipses show."""
     known = ("auto", "images", "ellipses", "curves")
     if kind not in known:
         raise ValueError(f"kind={kind!r} is unknown; use one of {known}.")
@@ -294,9 +319,15 @@ def _check_kind(mixture: Any, kind: str, image_shape: Any, features: Any) -> tup
         kind = "images"
     if kind == "images":
         return kind, None
-    if mixture.means_.shape[1] == 1 and tuple(features) == (0, 1):
-        features = [0]
-    features = validation.check_features(mixture, features)
+    features = places[:2] if features is None else validation.check_features(mixture, features)
+    other = features[~np.isin(features, places)]
+    if len(other):
+        raise ValueError(
+            f"ComponentsDisplay draws numbers, but column {other[0]} is "
+            f"{mixture.families_[other[0]]!r}. Name features that are numbers: the columns "
+            f"{places.tolist()}."
+        )
+    features = np.searchsorted(places, features)
     if kind == "auto":
         kind = "curves" if len(features) == 1 else "ellipses"
     n_shown = {"curves": 1, "ellipses": 2}[kind]

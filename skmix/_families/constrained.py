@@ -60,7 +60,14 @@ class Constrained(GaussianFamily):
             if not self.regularised:
                 raise ValueError(ILL_DEFINED_COVARIANCE) from None
             covariances = self.make_positive_definite(covariances, self.resolution)
-            covariances = self._maximum(covariances, counts, present)
+            try:
+                covariances = self._maximum(covariances, counts, present)
+            except np.linalg.LinAlgError:
+                raise ValueError(
+                    f"The variances of the rows differ too much between columns or directions for "
+                    f"covariance_type={self.covariance_type!r}, which compares them. Standardise "
+                    f"the columns, or use covariance_type={self.free_type!r}."
+                ) from None
         return self.factor(covariances)
 
     def _maximum(

@@ -126,7 +126,7 @@ class Decomposition(NamedTuple):
         if self.volume == "E":
             pooled = (share[..., None] * variances).sum(axis=-2, keepdims=True)
             return np.broadcast_to(pooled, variances.shape).copy()
-        volumes = np.log(present).mean(axis=-1)
+        volumes = np.log(_positive(present)).mean(axis=-1)
         for _ in range(MOST_ROUNDS):
             before = volumes
             weight = share * np.exp(-volumes)

@@ -20,7 +20,9 @@ class RawColumn(NamedTuple):
 
 
 def is_frame(X: Any) -> bool:
-    """Whether X is a data frame of pandas or polars."""
+    """Whether X is a data frame of pandas or polars; a lazy one is refused."""
+    if hasattr(X, "collect_schema") and not _is_polars(X):
+        raise TypeError(f"X is a {type(X).__name__} without rows as yet: pass X.collect().")
     return getattr(X, "ndim", 2) == 2 and (_is_pandas(X) or _is_polars(X))
 
 

@@ -151,6 +151,8 @@ def drop_unweighted(sample_weight: np.ndarray | None, *arrays: Any) -> tuple[Any
 
 def check_n_samples(n_samples: int, name: str = "n_samples") -> None:
     """Check a number of draws, with scikit-learn's text."""
+    if not isinstance(n_samples, Real) or n_samples != np.floor(n_samples):
+        raise ValueError(f"{name}={n_samples!r} must be a whole number.")
     if n_samples < 1:
         raise ValueError(
             f"Invalid value for {name!r}: {n_samples} . The sampling requires at least one sample."

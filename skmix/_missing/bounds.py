@@ -11,25 +11,40 @@ import numpy as np
 REDRAWS, AT_ONCE = 10, 10
 
 
-def check_bounds(estimator: Any, n_features: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the smallest and the largest value that may be filled into every column."""
+def check_bounds(
+    estimator: Any, n_features: int, free: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the smallest and the largest value that may be filled into every column.
+
+    Columns that are `free` (a mask) have no bounds, whatever is written for them.
+    """
+    bounded = np.full(n_features, True) if free is None else ~free
     bounds = []
     for name, nothing in (("min_value", -np.inf), ("max_value", np.inf)):
         given = getattr(estimator, name)
-        given = nothing if given is None else np.asarray(given, dtype=np.float64)
-        if np.ndim(given) > 1 or np.size(given) not in (1, n_features):
+        asked = f"{name} must be a number or have one entry per column, shape ({n_features},)"
+        try:
+            bound = np.asarray(nothing if given is None else given, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise ValueError(f"{asked}, but is {given!r}.") from None
+        if bound.ndim > 1 or bound.size not in (1, n_features):
+            raise ValueError(f"{asked}, but has shape {bound.shape}.")
+        bound = np.where(bounded, bound, nothing)
+        wrong = np.flatnonzero(np.isnan(bound) | (bound == -nothing))
+        if len(wrong):  # would itself be filled in
             raise ValueError(
-                f"{name} must be a number or have one entry per column, shape ({n_features},), "
-                f"but has shape {np.shape(given)}."
+                f"{name}={bound[wrong[0]]} is no bound for column {wrong[0]}: write {nothing} "
+                "where there is none."
             )
-        bounds.append(np.broadcast_to(given, (n_features,)))
-    if not np.all(bounds[0] <= bounds[1]):
-        column = int(np.argmin(bounds[0] <= bounds[1]))
+        bounds.append(bound)
+    low, high = bounds
+    if np.any(low > high):
+        column = int(np.argmax(low > high))
         raise ValueError(
-            f"min_value={bounds[0][column]} is not below max_value={bounds[1][column]} for column "
+            f"min_value={low[column]} is larger than max_value={high[column]} for column "
             f"{column}. Exchange them."
         )
-    return bounds[0], bounds[1]
+    return low, high
 
 
 def clipped(

@@ -15,6 +15,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from .._interface import columns, frames, validation
 from .._interface.versions import VersionedMixin
 from .._mixtures.mixed import MixedMixture
+from .bounds import check_bounds
 
 # A draw beyond the bounds is drawn again so often, and clipped then.
 REDRAWS = 50
@@ -194,7 +195,7 @@ class MixtureImputer(TransformerMixin, VersionedMixin, BaseEstimator):
                 raise ValueError(
                     "Every column of X is entirely missing: nothing can be learned about them."
                 )
-            self._bounds(len(kinds))
+            check_bounds(self, len(kinds), free=kinds == "categorical")
             self.empty_features_ = np.flatnonzero(empty)
             mixture = _of_columns(mixture, table, kinds, ~empty)
             self.mixture_ = mixture.fit(self._seen(X), sample_weight=sample_weight)
@@ -361,32 +362,11 @@ class MixtureImputer(TransformerMixin, VersionedMixin, BaseEstimator):
             return frames.as_array(filled)
         return filled
 
-    def _bounds(self, n_features: int) -> list[np.ndarray]:
-        """Return the smallest and the largest value of every column."""
-        bounds = []
-        for name, nothing in (("min_value", -np.inf), ("max_value", np.inf)):
-            given = getattr(self, name)
-            given = nothing if given is None else np.asarray(given, dtype=np.float64)
-            if np.ndim(given) > 1 or np.size(given) not in (1, n_features):
-                raise ValueError(
-                    f"{name} must be a number or have one entry per column, shape "
-                    f"({n_features},), but has shape {np.shape(given)}."
-                )
-            bounds.append(np.broadcast_to(given, (n_features,)))
-        if np.any(bounds[0] > bounds[1]):
-            column = int(np.argmax(bounds[0] > bounds[1]))
-            raise ValueError(
-                f"min_value={bounds[0][column]} is larger than max_value={bounds[1][column]} for "
-                f"column {column}. Exchange them."
-            )
-        return bounds
-
     def _bounds_of_seen(self) -> list[np.ndarray]:
-        free = self.mixture_.families_ == "categorical"
-        low, high = (
-            np.delete(bound, self.empty_features_) for bound in self._bounds(self.n_features_in_)
-        )
-        return [np.where(free, -np.inf, low), np.where(free, np.inf, high)]
+        free = np.full(self.n_features_in_, True)
+        kept = np.delete(np.arange(self.n_features_in_), self.empty_features_)
+        free[kept] = self.mixture_.families_ == "categorical"
+        return [bound[kept] for bound in check_bounds(self, self.n_features_in_, free)]
 
 
 def _of_columns(

@@ -202,7 +202,7 @@ class FittedMixture(
         drawn = [family.sample(params, k, int(n), random_state) for k, n in enumerate(counts)]
         X, y = np.concatenate(drawn), np.repeat(np.arange(len(counts)), counts)
         if shuffle:
-            order = random_state.permutation(n_samples)
+            order = random_state.permutation(len(y))
             X, y = X[order], y[order]
         return X, y
 

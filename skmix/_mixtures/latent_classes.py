@@ -350,6 +350,9 @@ class LatentClassReports(FittedMixture):
 
         Raises
         ------
+        TypeError
+            If `other` is no `CategoricalMixture`.
+
         ValueError
             If the numbers of classes or the categories differ.
 
@@ -362,6 +365,8 @@ class LatentClassReports(FittedMixture):
         (array([0.6, 0.4]), array([0.4, 0.6]))
         """
         check_is_fitted(self)
+        if not isinstance(other, LatentClassReports):
+            raise TypeError(f"align needs another CategoricalMixture, but other is {other!r}.")
         check_is_fitted(other)
         shapes = [table.shape for table in self.probabilities_]
         same = shapes == [table.shape for table in other.probabilities_] and all(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from abc import ABCMeta, abstractmethod
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from numbers import Integral
 from typing import Any
 
@@ -116,6 +117,9 @@ class MixtureBayesClassifier(
         for name in self._own_parameters:
             parameters.pop(name)
         labels = classes.tolist()
+        for code, label in enumerate(labels):
+            with _blaming(label):  # here, since mixtures see no names of columns
+                validation.drop_empty_rows(self, None, X[codes == code])
         sizes = [
             _affordable(size, X[codes == code], labels[code]) for code, size in enumerate(sizes)
         ]
@@ -332,14 +336,25 @@ def _fit_class(
     if len(X) == 1:  # a mixture asks for two rows: the same one, half as heavy
         X = np.repeat(X, 2, axis=0)
         sample_weight = np.full(2, 0.5 if sample_weight is None else sample_weight[0] / 2)
+    known = mixture._fitting_inside(**inside) if inside else nullcontext()
+    with (
+        _blaming(label),
+        task.fitting(mixture),
+        known,
+        warnings.catch_warnings(record=True) as caught,
+    ):
+        warnings.simplefilter("always")
+        mixture.fit(X, sample_weight=sample_weight)
+    return mixture, [(warning.category, str(warning.message)) for warning in caught]
+
+
+@contextmanager
+def _blaming(label: Any) -> Iterator[None]:
+    """Say of which class an error speaks."""
     try:
-        known = mixture._fitting_inside(**inside) if inside else nullcontext()
-        with task.fitting(mixture), known, warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            mixture.fit(X, sample_weight=sample_weight)
+        yield
     except ValueError as error:
         raise ValueError(f"The mixture of class {label!r} could not be fitted. {error}") from error
-    return mixture, [(warning.category, str(warning.message)) for warning in caught]
 
 
 def _warn_once(classes: list, warned: Any) -> None:

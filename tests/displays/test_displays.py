@@ -5,6 +5,7 @@ import sys
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn.mixture
 from scipy.stats import multivariate_normal, norm
@@ -22,6 +23,7 @@ from skmix import (
     DiagonalGMM,
     GaussianMixture,
     GMMRegressor,
+    MixedMixture,
     ProfileDisplay,
     SelectionDisplay,
     select_mixture,
@@ -274,6 +276,53 @@ def test_components_of_what_has_none():
         ComponentsDisplay.from_estimator(CategoricalMixture().fit([[0], [1]]))
     with pytest.raises(ValueError, match="not fitted"):
         ComponentsDisplay.from_estimator(GaussianMixture())
+
+
+def customers():
+    rng = np.random.default_rng(0)
+    age = np.append(rng.normal(30.0, 5.0, 60), rng.normal(60.0, 5.0, 60))
+    table = pd.DataFrame(
+        {
+            "channel": np.where(age < 45, "web", "shop"),
+            "age": age,
+            "visits": rng.poisson(age / 10),
+            "spent": pd.array(np.rint(10 * age), dtype="Int64"),
+        }
+    )
+    table.loc[::9, "spent"] = pd.NA
+    return table
+
+
+def test_ellipses_of_the_numbers_in_a_table():
+    table = customers()
+    mixture = MixedMixture(2, families={"visits": "poisson"}, random_state=0).fit(table)
+    display = ComponentsDisplay.from_estimator(mixture, table)
+    assert display.feature_names == ["age", "spent"]
+    np.testing.assert_array_equal(display.means, mixture.means_)
+    np.testing.assert_array_equal(display.covariances, mixture.covariances_)
+    expected = table[["age", "spent"]].to_numpy(dtype=float, na_value=np.nan)
+    np.testing.assert_array_equal(display.rows, expected)
+    curves = ComponentsDisplay.from_estimator(mixture, table, features=["spent"])
+    assert curves.kind == "curves" and curves.feature_names == ["spent"]
+    np.testing.assert_array_equal(curves.means, mixture.means_[:, 1:])
+    np.testing.assert_array_equal(curves.rows, expected[:, 1:])
+    by_place = ComponentsDisplay.from_estimator(mixture, features=[3, 1])
+    np.testing.assert_array_equal(by_place.means, mixture.means_[:, [1, 0]])
+
+
+def test_columns_that_are_no_numbers_are_not_drawn():
+    mixture = MixedMixture(2, families={"visits": "poisson"}, random_state=0).fit(customers())
+    with pytest.raises(ValueError, match=r"column 2 is 'poisson'.*columns \[1, 3\]"):
+        ComponentsDisplay.from_estimator(mixture, features=["age", "visits"])
+    without = MixedMixture().fit(customers()[["channel"]])
+    with pytest.raises(ValueError, match="was fitted to none"):
+        ComponentsDisplay.from_estimator(without)
+
+
+def test_rows_with_missing_integers_are_drawn():
+    table = customers()[["age", "spent"]]
+    display = ComponentsDisplay.from_estimator(GaussianMixture().fit(table), table)
+    assert np.isnan(display.rows[:, 1]).sum() == table["spent"].isna().sum()
 
 
 # Convergence.

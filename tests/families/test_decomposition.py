@@ -182,3 +182,10 @@ def test_variances_of_zero_have_no_likeliest_volume(name):
     matrices[1] = 0.0
     with pytest.raises(np.linalg.LinAlgError):
         maximum(name, matrices, counts)
+
+
+def test_present_variances_below_zero_are_named():
+    matrices = np.stack([np.eye(2), 2.0 * np.eye(2)])
+    present = np.stack([np.diag([1.0, -1e-20]), np.eye(2)])
+    with pytest.raises(np.linalg.LinAlgError, match="not positive"):
+        Decomposition(*"VEV").maximum(matrices, np.ones(2), present)

@@ -23,6 +23,32 @@ def waves(shape=(70, 60), seed=0):
     return 0.3 * (image + 2.0 * (columns > shape[1] / 2 + 5 * np.sin(rows / 8 + phase[2])))
 
 
+def test_priors_are_drawn_from_patches_without_missing_pixels():
+    image = waves()
+    image[::2, :40] = np.nan
+    whole = image[:, 40:]
+    learned = fit_patch_prior([image], MVNDenoiser(), size=6, n_patches=100, random_state=0)
+    expected = fit_patch_prior([whole], MVNDenoiser(), size=6, n_patches=100, random_state=0)
+    patches = extract_patches(whole, 6).reshape(-1, 36)
+    np.testing.assert_allclose(learned.score_samples(patches), expected.score_samples(patches))
+    with pytest.raises(ValueError, match="no patch of 6 x 6 without missing pixels"):
+        fit_patch_prior([image[:, :40]], MVNDenoiser(), size=6)
+    one_is_empty = fit_patch_prior(
+        [np.full((9, 9), np.nan), whole], MVNDenoiser(), size=6, n_patches=200
+    )
+    assert np.all(np.isfinite(one_is_empty.score_samples(patches)))
+
+
+def test_too_few_patches_without_missing_pixels_teach_no_prior():
+    image = noisy_version(waves((40, 40)))
+    image[np.random.default_rng(0).random(image.shape) < 0.1] = np.nan
+    with pytest.raises(ValueError, match=r"too few patches without missing pixels.*prior='photo'"):
+        denoise(image, prior=None, noise_std=0.2)
+    image = noisy_version(waves())
+    image[:, :30:3] = np.nan
+    assert np.all(np.isfinite(denoise(image, prior=None, noise_std=0.2)))
+
+
 def noisy_version(image, noise_std=0.2, seed=1):
     return image + noise_std * np.random.default_rng(seed).normal(size=image.shape)
 

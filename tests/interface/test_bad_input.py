@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 
-from skmix import GSMDenoiser, ICADenoiser, KMeansQuantizer
+from skmix import GaussianMixture, GSMDenoiser, ICADenoiser, KMeansQuantizer
 
 pytestmark = pytest.mark.usefixtures("few_starts")
 FIRSTS = [row.instances[0] for row in TABLE.values()]
@@ -40,3 +40,12 @@ def test_more_scales_than_rows(cls):
 
 def test_a_batch_of_true_is_one_row():
     KMeansQuantizer(2, batch_size=True, random_state=0).fit(rows(KMeansQuantizer())[0])
+
+
+def test_numbers_of_draws_are_whole():
+    mixture = GaussianMixture(2, random_state=0).fit([[0.0], [0.5], [5.0], [6.0]])
+    with pytest.raises(ValueError, match=r"n_samples=2\.5 must be a whole number"):
+        mixture.sample(2.5)
+    with pytest.raises(ValueError, match="n_samples='3' must be a whole number"):
+        mixture.sample("3")
+    assert len(mixture.sample(1e1, shuffle=True)[0]) == 10  # as scikit-learn takes it

@@ -155,3 +155,9 @@ def test_the_report_shows_units_of_the_table():
     assert "e-0" in small.splitlines()[-1]
     mixed = MixedMixture(2, random_state=0).fit(X).report(as_frame=True)
     assert list(mixed.index.get_level_values(0).unique())[1:] == list(X.columns)
+
+
+@pytest.mark.parametrize("estimator", [GaussianMixture(), MixedMixture(), CategoricalMixture()])
+def test_lazy_frames_are_refused(estimator):
+    with pytest.raises(TypeError, match=r"LazyFrame without rows as yet: pass X\.collect\(\)"):
+        estimator.fit(pl.DataFrame({"a": [0, 1, 2]}).lazy())

@@ -268,7 +268,8 @@ def test_impossible_bounds_end_at_the_bound():
             {"min_value": 2.0, "max_value": [3.0, 1.0]},
             r"min_value=2.0 .*max_value=1.0 for column 1",
         ),
-        ({"max_value": np.nan}, "max_value=nan for column 0"),
+        ({"max_value": np.nan}, "max_value=nan is no bound for column 0: write inf"),
+        ({"min_value": [0.0, np.inf]}, "min_value=inf is no bound for column 1: write -inf"),
     ],
 )
 def test_bad_bounds(options, message):

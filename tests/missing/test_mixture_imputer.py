@@ -80,6 +80,27 @@ def test_bounds_per_column_leave_categories_alone():
     assert set(filled["channel"]) == {"web", "shop"}
 
 
+@pytest.mark.parametrize(
+    ("bounds", "message"),
+    [
+        ({"min_value": np.nan}, "min_value=nan is no bound for column 0: write -inf"),
+        ({"max_value": [np.inf, 1.0, -np.inf]}, "max_value=-inf is no bound for column 2"),
+    ],
+)
+def test_what_bounds_nothing_is_refused_instead_of_filled_in(bounds, message):
+    X, _ = table()
+    with pytest.raises(ValueError, match=message):
+        MixtureImputer(MIXTURE, **bounds).fit(X)
+
+
+def test_bounds_of_categories_may_be_anything():
+    X, _ = table()
+    imputer = MixtureImputer(MIXTURE, min_value=[40.0, np.nan, -np.inf], max_value=np.inf)
+    filled = imputer.set_output(transform="pandas").fit_transform(X)
+    assert filled["age"][X["age"].isna()].min() >= 40.0
+    assert not filled.isna().any().any()
+
+
 def test_imputations_differ_where_cells_are_missing_only():
     X, _ = table()
     one, other = MixtureImputer(MIXTURE).fit(X).multiple_imputations(X, 2, random_state=0)
@@ -163,6 +184,8 @@ def test_errors():
         MixtureImputer(min_value=[1.0, 2.0]).fit(X)
     with pytest.raises(ValueError, match=r"min_value=2\.0 is larger than max_value=1\.0"):
         MixtureImputer(min_value=2.0, max_value=1.0).fit(X)
+    with pytest.raises(ValueError, match=r"max_value must be .* but is \{'age': 50\}"):
+        MixtureImputer(max_value={"age": 50}).fit(X)
     with pytest.raises(ValueError, match="Every column of X is entirely missing"):
         MixtureImputer().fit(X.mask(X.notna()))
     with pytest.raises(TypeError, match="must be a MixedMixture"):

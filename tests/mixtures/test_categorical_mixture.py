@@ -733,3 +733,5 @@ def test_align_matches_classes_and_changes_no_density():
     np.testing.assert_allclose(fitted.weights_, other.weights_, atol=0.02)
     with pytest.raises(ValueError, match="3 classes and the same categories"):
         fitted.align(CategoricalMixture(2).fit(X))
+    with pytest.raises(TypeError, match="needs another CategoricalMixture, but other is Gauss"):
+        fitted.align(GaussianMixture().fit([[0.0], [1.0]]))

@@ -278,3 +278,13 @@ def test_all_structures_can_be_compared():
     results = select_mixture(GaussianMixture(random_state=0), X, grid).cv_results_
     assert len(results["bic"]) == 2 * 16
     assert np.all(np.isfinite(results["bic"]))
+
+
+def test_variances_that_cannot_be_compared_name_the_remedy(monkeypatch):
+    def fail(*_):
+        raise np.linalg.LinAlgError
+
+    monkeypatch.setattr(Decomposition, "maximum", fail)
+    message = "covariance_type='VEV', which compares them. Standardise the columns, or .*'full'"
+    with pytest.raises(ValueError, match=message):
+        fitted("VEV", init_params="kmeans")

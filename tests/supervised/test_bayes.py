@@ -4,6 +4,7 @@ import copy
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
@@ -15,7 +16,7 @@ from sklearn.metrics import log_loss
 from sklearn.mixture import GaussianMixture as SklearnMixture
 from sklearn.naive_bayes import GaussianNB
 
-from skmix import GaussianMixture, GMMBayesClassifier
+from skmix import GaussianMixture, GMMBayesClassifier, MixedBayesClassifier
 from skmix._engine import em
 from skmix._supervised import bayes
 from skmix.exceptions import DegenerateComponentWarning
@@ -582,3 +583,11 @@ def test_interrupted_refit_keeps_the_earlier_fit(monkeypatch, n_calls, error):
     with pytest.raises(error):
         classifier.fit(*iris())
     assert_unchanged(classifier, before)
+
+
+def test_a_column_that_a_class_lacks_goes_by_its_name():
+    X = pd.DataFrame({"age": [np.nan, np.nan, 1.0, 2.0], "visits": [1.0, 2.0, 3.0, 5.0]})
+    message = r"class 'new' could not be fitted\. Column\(s\) 'age' of X"
+    for classifier in (GMMBayesClassifier(), MixedBayesClassifier()):
+        with pytest.raises(ValueError, match=message):
+            classifier.fit(X, ["new", "new", "old", "old"])
