@@ -297,7 +297,7 @@ def test_a_prior_from_the_damaged_image_itself():
         ({"image": np.full((70, 60), np.inf)}, "infinite pixels"),
         ({"noise_std": -0.1}, "noise_std must be finite and not negative"),
         ({"method": "magic"}, "method must be one of .*, but is 'magic'"),
-        ({"prior": None, "mask": holes((70, 60))}, "no patch without missing pixels"),
+        ({"prior": None, "mask": holes((70, 60))}, "too few patches without missing pixels"),
         ({"prior": ICADenoiser().fit(np.eye(36))}, "missing pixels, which ICADenoiser cannot"),
         ({"prior": MVNDenoiser().fit(np.eye(7))}, "7 features, which are no square patches"),
     ],
