@@ -8,9 +8,14 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_array
+from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    _check_y,
+    check_is_fitted,
+    validate_data,
+)
 
 from .._families import GaussianFamily, GaussianParams
 from .._rows.sources import CastRows
@@ -147,6 +152,18 @@ def drop_unweighted(sample_weight: np.ndarray | None, *arrays: Any) -> tuple[Any
         return (sample_weight, *arrays)
     kept = sample_weight > 0
     return (sample_weight[kept], *(array[kept] for array in arrays))
+
+
+def check_labels(estimator: Any, y: Any, rows: np.ndarray) -> np.ndarray:
+    """Return one class label per row, for rows that scikit-learn's own check cannot see."""
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None."
+        )
+    refuse_masked(y, "y")
+    labels = _check_y(y, estimator=estimator)
+    check_consistent_length(rows, labels)
+    return labels
 
 
 def check_n_samples(n_samples: int, name: str = "n_samples") -> None:

@@ -16,9 +16,11 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._families import Frame
-from .._rows.sources import Source
+from .._interface import validation
+from .._rows.sources import ArraySource, Source
 from .._starts.spikes import rounding_variances
 from ..exceptions import user_level
+from .covariance_types import FAMILIES
 
 CONSTRAINT = [Interval(Real, 0.0, None, closed="left"), StrOptions({"auto"})]
 
@@ -67,6 +69,23 @@ def resolve(
         return np.full(len(variances), mean)
     wanted = np.minimum(wanted, most)
     return np.where(varies, wanted, wanted[varies].mean())
+
+
+def resolve_for_classes(
+    reg_covar: Any,
+    covariance_type: str,
+    X: np.ndarray,
+    sample_weight: np.ndarray | None,
+    n_components: int,
+) -> tuple[np.ndarray, Frame]:
+    """Return what mixtures of all classes of rows are to add, and the frame of the rows.
+
+    `n_components` is that of all mixtures together.
+    """
+    alike = FAMILIES[covariance_type].one_variance
+    with ArraySource(X, sample_weight, incomplete=validation.has_missing(X)) as source:
+        frame = Frame.of_source(source)
+        return resolve(reg_covar, source, frame, n_components, alike=alike), frame
 
 
 def warn_if_large(estimator: Any, frame: Frame) -> None:

@@ -117,9 +117,10 @@ class MixtureBayesClassifier(
         for name in self._own_parameters:
             parameters.pop(name)
         labels = classes.tolist()
-        for code, label in enumerate(labels):
-            with _blaming(label):  # here, since mixtures see no names of columns
-                validation.drop_empty_rows(self, None, X[codes == code])
+        if validation.has_missing(X):
+            for code, label in enumerate(labels):
+                with _blaming(label):  # here, since mixtures see no names of columns
+                    validation.drop_empty_rows(self, None, X[codes == code])
         sizes = [
             _affordable(size, X[codes == code], labels[code]) for code, size in enumerate(sizes)
         ]

@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import _check_y, check_consistent_length
 
 from .._interface import encoding, validation
-from .._interface.masked import refuse_masked
 from .._mixtures.categorical import CategoricalMixture
 from .bayes import MixtureBayesClassifier
 
@@ -173,13 +171,7 @@ class CategoricalBayesClassifier(MixtureBayesClassifier):
 
     def _fit_rows(self, X: Any, y: Any, sample_weight: Any):
         columns = encoding.read_columns(self, X, reset=True, categories=self.categories)
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None."
-            )
-        refuse_masked(y, "y")
-        labels = _check_y(y, estimator=self)
-        check_consistent_length(columns[0].positions, labels)
+        labels = validation.check_labels(self, y, columns[0].positions)
         sample_weight = validation.check_sample_weight(sample_weight, labels)
         kept = np.ones(len(labels), bool) if sample_weight is None else sample_weight > 0
         self.categories_ = encoding.learn_categories(columns, self.categories, kept)

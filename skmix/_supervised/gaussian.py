@@ -7,12 +7,10 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._families import Frame
 from .._interface import validation
 from .._mixtures import regularisation, shrinking
 from .._mixtures.covariance_types import FAMILIES
 from .._mixtures.gaussian import GaussianMixture
-from .._rows.sources import ArraySource
 from .._starts.methods import INIT_PARAMS
 from .bayes import MixtureBayesClassifier
 
@@ -177,13 +175,10 @@ class GMMBayesClassifier(MixtureBayesClassifier):
 
     def _known_inside(self, X, sample_weight, sizes):
         sample_weight, X = validation.drop_empty_rows(self, sample_weight, X)
-        alike = FAMILIES[self.covariance_type].one_variance
-        with ArraySource(X, sample_weight, incomplete=validation.has_missing(X)) as source:
-            frame = Frame.of_source(source)
-            regularisation.warn_if_large(self, frame)
-            reg_covar = regularisation.resolve(
-                self.reg_covar, source, frame, sum(sizes), alike=alike
-            )
+        reg_covar, frame = regularisation.resolve_for_classes(
+            self.reg_covar, self.covariance_type, X, sample_weight, sum(sizes)
+        )
+        regularisation.warn_if_large(self, frame)
         return {"reg_covar": reg_covar}
 
     def _fit_mixtures(self, *args):

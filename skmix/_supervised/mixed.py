@@ -7,15 +7,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import _check_y, check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from .._families import Frame
 from .._interface import columns, frames, validation
-from .._interface.masked import refuse_masked
 from .._mixtures import regularisation
-from .._mixtures.covariance_types import FAMILIES
 from .._mixtures.mixed import MixedMixture
-from .._rows.sources import ArraySource
 from .bayes import MixtureBayesClassifier
 
 
@@ -269,27 +265,16 @@ class MixedBayesClassifier(MixtureBayesClassifier):
     def _fit_rows(self, X, y, sample_weight):
         learned = columns.learn_rows(self, X, sample_weight)
         rows, self.families_, self.categories_, sample_weight = learned
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None."
-            )
-        refuse_masked(y, "y")
-        labels = _check_y(y, estimator=self)
-        check_consistent_length(rows, labels)
-        return rows, labels, sample_weight
+        return rows, validation.check_labels(self, y, rows), sample_weight
 
     def _known_inside(self, X, sample_weight, sizes):
         numbers = np.flatnonzero(self.families_ == "gaussian")
         if len(numbers) == 0:
             return {}
         sample_weight, X = validation.drop_empty_rows(self, sample_weight, X)
-        X = X[:, numbers]
-        alike = FAMILIES[self.covariance_type].common_scale
-        with ArraySource(X, sample_weight, incomplete=validation.has_missing(X)) as source:
-            frame = Frame.of_source(source, common_scale=alike)
-            reg_covar = regularisation.resolve(
-                self.reg_covar, source, frame, sum(sizes), alike=alike
-            )
+        reg_covar, _ = regularisation.resolve_for_classes(
+            self.reg_covar, self.covariance_type, X[:, numbers], sample_weight, sum(sizes)
+        )
         return {"reg_covar": reg_covar}
 
     def _fit_mixtures(self, *args):
@@ -300,16 +285,7 @@ class MixedBayesClassifier(MixtureBayesClassifier):
 
     def _validate_rows(self, X):
         check_is_fitted(self)
-        table = columns.read_table(self, X, reset=False)
-        rows, _ = columns.encode(
-            self,
-            table,
-            self.families_,
-            self.categories_,
-            handle_unknown=self.handle_unknown,
-            learn=False,
-        )
-        return rows
+        return columns.encode_seen(self, X, self.families_, self.categories_)
 
     def _sampled_rows(self, rows):
         return columns.as_users_have_them(

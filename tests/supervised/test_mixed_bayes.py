@@ -109,3 +109,14 @@ def test_errors_name_the_column_or_the_class():
     X.loc[y == "old", "age"] = np.nan
     with pytest.raises(ValueError, match=r"mixture of class 'old'.*entirely missing"):
         MixedBayesClassifier(**OPTIONS).fit(X, y)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "spherical", "EVE", "VEV", "EII"])
+def test_numbers_are_regularised_as_by_the_classifier_of_numbers(covariance_type):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 3)) * [1.0, 100.0, 0.01], np.arange(60) % 2
+    plain, mixed = (
+        make(covariance_type=covariance_type).fit(X, y)
+        for make in (GMMBayesClassifier, MixedBayesClassifier)
+    )
+    np.testing.assert_array_equal(mixed.reg_covar_, plain.reg_covar_)
