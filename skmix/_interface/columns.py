@@ -61,10 +61,7 @@ def _plain(column: RawColumn) -> RawColumn:
     """Return objects that are all numbers, or missing, as floats."""
     values, kind = column.values, column.values.dtype.kind
     if kind in "Mm":
-        raise TypeError(
-            f"Column {column.name} of X holds times ({values.dtype}). Turn it into numbers, such "
-            "as days since a date, or drop it."
-        )
+        raise frames.time_error(column.name, values.dtype)
     if kind != "O" or column.order is not None:
         return column
     missing = encoding._missing(values)
@@ -191,6 +188,16 @@ def encode(
     return rows, list(categories) if len(places) else []
 
 
+def encode_seen(
+    estimator: Any, X: Any, kinds: np.ndarray, categories: list[np.ndarray]
+) -> np.ndarray:
+    """Return rows of floats, by the kinds and categories of a fit."""
+    table = read_table(estimator, X, reset=False)
+    unknown = estimator.handle_unknown
+    rows, _ = encode(estimator, table, kinds, categories, handle_unknown=unknown, learn=False)
+    return rows
+
+
 def _dtype(table: Table, kinds: np.ndarray) -> np.dtype:
     """Return float32 where all numbers are, which codes fit into as well."""
     numbers = [table.columns[j].values.dtype for j in np.flatnonzero(kinds != "categorical")]
@@ -254,18 +261,8 @@ def as_users_have_them(
     """Return complete rows as the frame that was fitted, or as an array."""
     columns = decode(rows, kinds, categories)
     if template is not None:
-        whole = frames.holds_integers(template)
-        dtypes = list(template.dtypes)
-        columns = [
-            frames.as_integers(values, dtypes[j])
-            if whole[j] and values.dtype.kind == "f"
-            else values
-            for j, values in enumerate(columns)
-        ]
-        return frames.make_frame(template, columns)
-    numeric = all(values.dtype.kind in "biuf" for values in columns)
-    dtype = np.result_type(*columns) if numeric else object
-    return np.stack([values.astype(dtype) for values in columns], axis=1)
+        return frames.make_frame(template, frames.round_integers(template, columns))
+    return encoding.side_by_side(columns)
 
 
 def fill(
@@ -274,19 +271,14 @@ def fill(
     """Return X with what `filled` stands for where `rows` have NaN, as X has its cells."""
     columns = decode(filled, kinds, categories)
     holes = np.isnan(rows)
-    incomplete = np.flatnonzero(holes.any(axis=0))
     X = masked_as_missing(X)
     if frames.is_frame(X):
-        raw = frames.read_frame(X)
-        changed = {
-            j: frames.filled(raw[j].values, holes[:, j], columns[j]) for j in incomplete.tolist()
-        }
-        return frames.replace_columns(X, changed)
+        return frames.fill(X, holes, columns)
     X = np.asarray(X) if hasattr(X, "dtype") else np.array(X, dtype=object)
     if X.dtype == object and all(values.dtype.kind in "biuf" for values in columns):
         X = rows  # nothing but numbers
     X = X.astype(object) if X.dtype.kind in "US" else X.copy()
-    for j in incomplete:
+    for j in np.flatnonzero(holes.any(axis=0)):
         X[holes[:, j], j] = columns[j][holes[:, j]]
     return X
 

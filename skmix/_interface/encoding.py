@@ -128,7 +128,11 @@ def warn_of_identifiers(columns: list[Column], codes: np.ndarray) -> None:
 
 def decode(codes: np.ndarray, categories: list[np.ndarray]) -> np.ndarray:
     """Return the categories that codes without missing ones stand for."""
-    columns = [known[codes[:, j]] for j, known in enumerate(categories)]
+    return side_by_side([known[codes[:, j]] for j, known in enumerate(categories)])
+
+
+def side_by_side(columns: list[np.ndarray]) -> np.ndarray:
+    """Return columns as one array: of numbers if all are, of objects otherwise."""
     numeric = all(column.dtype.kind in "biuf" for column in columns)
     dtype = np.result_type(*columns) if numeric else object
     return np.stack([column.astype(dtype) for column in columns], axis=1)
@@ -140,10 +144,7 @@ def fill(X: Any, codes: np.ndarray, filled: np.ndarray, categories: list[np.ndar
     new = {j: categories[j][filled[:, j]] for j in np.flatnonzero(holes.any(axis=0)).tolist()}
     X = masked_as_missing(X)
     if frames.is_frame(X):
-        raw = frames.read_frame(X)
-        return frames.replace_columns(
-            X, {j: frames.filled(raw[j].values, holes[:, j], values) for j, values in new.items()}
-        )
+        return frames.fill(X, holes, new)
     X = np.array(X)
     X = X.astype(object) if X.dtype.kind in "US" else X
     for j, values in new.items():

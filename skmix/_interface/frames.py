@@ -5,6 +5,7 @@ Neither library is imported here: a frame brings its own classes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -137,11 +138,11 @@ def as_integers(values: np.ndarray, dtype: Any) -> np.ndarray:
     return np.clip(np.rint(values), float(bounds.min), highest).astype(bounds.dtype)
 
 
-def round_integers(template: Any, rows: np.ndarray) -> list[np.ndarray]:
-    """Return the columns of rows of numbers, integers where those of a template are."""
+def round_integers(template: Any, columns: Iterable[np.ndarray]) -> list[np.ndarray]:
+    """Return columns, those of floats as integers where those of a template are."""
     return [
-        as_integers(values, dtype) if _is_integer(dtype) else values
-        for values, dtype in zip(rows.T, template.dtypes, strict=True)
+        as_integers(values, dtype) if values.dtype.kind == "f" and _is_integer(dtype) else values
+        for values, dtype in zip(columns, template.dtypes, strict=True)
     ]
 
 
@@ -156,16 +157,23 @@ def make_frame(template: Any, columns: list[np.ndarray]) -> Any:
     return frame.astype(dict(zip(template.columns, template.dtypes, strict=True)))
 
 
-def filled(values: np.ndarray, holes: np.ndarray, new: np.ndarray) -> np.ndarray:
+def _filled(values: np.ndarray, holes: np.ndarray, new: np.ndarray) -> np.ndarray:
     """Return the values of a column, with new ones where there are holes."""
     whole = values.astype(new.dtype if new.dtype.kind == "f" else object)
     whole[holes] = new[holes]
     return whole
 
 
-def fill(X: Any, holes: np.ndarray, rows: np.ndarray) -> Any:
-    """Return a copy of a frame of numbers with what `rows` have in the holes (a mask)."""
-    return replace_columns(X, {j: rows[:, j] for j in np.flatnonzero(holes.any(axis=0)).tolist()})
+def fill(X: Any, holes: np.ndarray, columns: Any) -> Any:
+    """Return a copy of a frame with what `columns`, by position, have in the holes (a mask)."""
+    raw = read_frame(X)
+    return replace_columns(
+        X,
+        {
+            j: _filled(raw[j].values, holes[:, j], columns[j])
+            for j in np.flatnonzero(holes.any(axis=0)).tolist()
+        },
+    )
 
 
 def refuse_times(X: Any) -> None:
@@ -173,10 +181,15 @@ def refuse_times(X: Any) -> None:
     for name, dtype in zip(X.columns, X.dtypes, strict=True):
         temporal = getattr(dtype, "is_temporal", None)
         if temporal() if temporal is not None else getattr(dtype, "kind", "O") in "mM":
-            raise TypeError(
-                f"Column {name!r} of X holds times ({dtype}). Turn it into numbers, such as days "
-                "since a date, or drop it."
-            )
+            raise time_error(repr(name), dtype)
+
+
+def time_error(name: str, dtype: Any) -> TypeError:
+    """Return the error of a column of times."""
+    return TypeError(
+        f"Column {name} of X holds times ({dtype}). Turn it into numbers, such as days since a "
+        "date, or drop it."
+    )
 
 
 def describe_fault(X: Any) -> str | None:

@@ -79,7 +79,7 @@ class SeenCells:
         if not self.keep_empty_features:
             kept = np.delete(kept, self.empty_features_)
         given, holes = frames.some_columns(given, kept), np.isnan(X[:, kept])
-        return [frames.fill(given, holes, draw) for draw in draws]
+        return [frames.fill(given, holes, draw.T) for draw in draws]
 
     def predict_std(self, X):
         """Return the posterior standard deviations of the missing cells.

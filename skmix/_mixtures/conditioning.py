@@ -155,9 +155,9 @@ class ConditioningMixin(FittedMixture):
         if round_integers:
             for frame in (self._template, given):
                 if frames.is_frame(frame):
-                    rounded = np.stack(frames.round_integers(frame, filled), axis=1)
+                    rounded = np.stack(frames.round_integers(frame, filled.T), axis=1)
                     filled = np.where(holes, rounded, filled)
-        return frames.fill(given, holes, filled) if frames.is_frame(given) else filled
+        return frames.fill(given, holes, filled.T) if frames.is_frame(given) else filled
 
     def sample_conditional(self, X, n_draws=1, random_state=None):
         """Draw the missing cells of rows given their observed cells.

@@ -193,7 +193,7 @@ class FittedMixture(
         """Return drawn rows as the frame that was fitted, or as they are."""
         if self._template is None:
             return X
-        return frames.make_frame(self._template, frames.round_integers(self._template, X))
+        return frames.make_frame(self._template, frames.round_integers(self._template, X.T))
 
     @one_blas_thread()
     def _sample(self, n_samples, random_state, shuffle=False):

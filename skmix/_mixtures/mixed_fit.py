@@ -303,16 +303,7 @@ class MixedFit(BaseMixture):
 
     def _validate_rows(self, X):
         validation.check_fitted(self)
-        table = columns.read_table(self, X, reset=False)
-        rows, _ = columns.encode(
-            self,
-            table,
-            self.families_,
-            self.categories_,
-            handle_unknown=self.handle_unknown,
-            learn=False,
-        )
-        return rows
+        return columns.encode_seen(self, X, self.families_, self.categories_)
 
     def _score_rows(self, score, X):
         """Apply one of the engine's row-wise functions to encoded rows."""

@@ -245,7 +245,15 @@ class MixtureOutlierDetector(OutlierMixin, VersionedMixin, BaseEstimator):
             self.n_iter_ = self.mixture_.n_iter_
             no_columns = np.empty((table.n_samples, 0))
             weight = validation.check_sample_weight(sample_weight, no_columns)
-            rows = self._encoded(table, None if weight is None else weight > 0)
+            rows, _ = columns.encode(
+                self,
+                table,
+                self.mixture_.families_,
+                self.mixture_.categories_,
+                handle_unknown=self.handle_unknown,
+                kept=None if weight is None else weight > 0,
+                learn=False,
+            )
             weight = self.mixture_._effective_weight(rows, weight)
             seen = weight > 0
             scores = excess_log_prob(self.mixture_, rows[seen])
@@ -274,9 +282,9 @@ class MixtureOutlierDetector(OutlierMixin, VersionedMixin, BaseEstimator):
         array([0.5, 0. ])
         """
         check_is_fitted(self)
-        return excess_log_prob(
-            self.mixture_, self._encoded(columns.read_table(self, X, reset=False))
-        )
+        mixture = self.mixture_
+        rows = columns.encode_seen(self, X, mixture.families_, mixture.categories_)
+        return excess_log_prob(mixture, rows)
 
     def decision_function(self, X):
         """Return the scores less the offset: negative for outliers.
@@ -322,19 +330,6 @@ class MixtureOutlierDetector(OutlierMixin, VersionedMixin, BaseEstimator):
         array([ 1, -1])
         """
         return np.where(self.decision_function(X) >= 0.0, 1, -1)
-
-    def _encoded(self, table: columns.Table, kept: np.ndarray | None = None) -> np.ndarray:
-        """Return rows of floats; cells that are unknown are missing where rows are not kept."""
-        rows, _ = columns.encode(
-            self,
-            table,
-            self.mixture_.families_,
-            self.mixture_.categories_,
-            handle_unknown=self.handle_unknown,
-            kept=kept,
-            learn=False,
-        )
-        return rows
 
 
 def _offset(scores: np.ndarray, weight: np.ndarray, contamination: float) -> float:
