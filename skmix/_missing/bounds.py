@@ -61,6 +61,7 @@ def drawn_within(
     X: np.ndarray,
     draw: Callable[[np.ndarray, int], np.ndarray],
     bounds: tuple[np.ndarray, np.ndarray],
+    n_draws: int = 1,
 ) -> np.ndarray:
     """Draw the missing cells of rows, those of a row together, until they lie within bounds.
 
@@ -74,11 +75,28 @@ def drawn_within(
 
     bounds : tuple of ndarray of shape (n_features,)
         The smallest and the largest values.
+
+    n_draws : int, default=1
+        The number of draws.
+
+    Returns
+    -------
+    draws : ndarray of shape (n_draws, n_samples, n_features)
     """
-    filled, missing = draw(X, 1)[0], np.isnan(X)
+    draws = draw(X, n_draws)
     if not np.any(np.isfinite(bounds)):
-        return filled
-    low, high = bounds
+        return draws
+    return np.stack([_redrawn(X, own, draw, bounds) for own in draws])
+
+
+def _redrawn(
+    X: np.ndarray,
+    filled: np.ndarray,
+    draw: Callable[[np.ndarray, int], np.ndarray],
+    bounds: tuple[np.ndarray, np.ndarray],
+) -> np.ndarray:
+    """Return one draw of all rows in which those beyond the bounds were drawn again."""
+    (low, high), missing = bounds, np.isnan(X)
     for _ in range(REDRAWS):
         outside = np.flatnonzero(np.any(missing & ((filled < low) | (filled > high)), axis=1))
         if len(outside) == 0:

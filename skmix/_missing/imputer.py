@@ -15,10 +15,8 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from .._interface import columns, frames, validation
 from .._interface.versions import VersionedMixin
 from .._mixtures.mixed import MixedMixture
-from .bounds import check_bounds
+from .bounds import check_bounds, clipped, drawn_within
 
-# A draw beyond the bounds is drawn again so often, and clipped then.
-REDRAWS = 50
 # What fills columns of which nothing was seen, of numbers and of others.
 NOTHING, NO_CATEGORY = 0.0, "missing_value"
 
@@ -227,10 +225,8 @@ class MixtureImputer(TransformerMixin, VersionedMixin, BaseEstimator):
         if self.sample_posterior:
             return self._as_set(self.multiple_imputations(X, 1)[0])
         rows, seen = self._read(X)
-        filled, holes = self.mixture_._filled(rows), np.isnan(rows)
-        low, high = self._bounds_of_seen()
-        clipped = np.clip(filled, low, high)
-        return self._as_set(self._finished(X, seen, rows, np.where(holes, clipped, rows)))
+        filled = clipped(rows, self.mixture_._filled(rows), self._bounds_of_seen())
+        return self._as_set(self._finished(X, seen, rows, filled))
 
     def multiple_imputations(self, X, n_imputations=5, random_state=None):
         """Draw the missing cells several times: multiple imputations.
@@ -268,19 +264,11 @@ class MixtureImputer(TransformerMixin, VersionedMixin, BaseEstimator):
         rows, seen = self._read(X)
         validation.check_n_samples(n_imputations, "n_imputations")
         rng = check_random_state(self.random_state if random_state is None else random_state)
-        low, high = self._bounds_of_seen()
-        draws = self.mixture_._drawn(rows, n_imputations, rng)
-        for _ in range(REDRAWS):
-            outside = np.any(np.isnan(rows) & ((draws < low) | (draws > high)), axis=(0, 2))
-            if not outside.any():
-                break
-            again = self.mixture_._drawn(rows[outside], n_imputations, rng)
-            beyond = np.any(
-                np.isnan(rows[outside]) & ((draws[:, outside] < low) | (draws[:, outside] > high)),
-                axis=2,
-            )
-            draws[:, outside] = np.where(beyond[:, :, None], again, draws[:, outside])
-        draws = np.where(np.isnan(rows), np.clip(draws, low, high), rows)
+
+        def draw(some: np.ndarray, n_draws: int) -> np.ndarray:
+            return self.mixture_._drawn(some, n_draws, rng)
+
+        draws = drawn_within(rows, draw, self._bounds_of_seen(), n_imputations)
         return [self._finished(X, seen, rows, own) for own in draws]
 
     def score(self, X, y=None):
@@ -362,11 +350,12 @@ class MixtureImputer(TransformerMixin, VersionedMixin, BaseEstimator):
             return frames.as_array(filled)
         return filled
 
-    def _bounds_of_seen(self) -> list[np.ndarray]:
+    def _bounds_of_seen(self) -> tuple[np.ndarray, np.ndarray]:
         free = np.full(self.n_features_in_, True)
         kept = np.delete(np.arange(self.n_features_in_), self.empty_features_)
         free[kept] = self.mixture_.families_ == "categorical"
-        return [bound[kept] for bound in check_bounds(self, self.n_features_in_, free)]
+        low, high = check_bounds(self, self.n_features_in_, free)
+        return low[kept], high[kept]
 
 
 def _of_columns(

@@ -185,7 +185,8 @@ class SeenCells:
         def draw(rows: np.ndarray, n_draws: int) -> np.ndarray:
             return view.sample_conditional(rows, n_draws, random_state=rng)
 
-        return self._completed(drawn_within(self._seen(X), draw, self._bounds()))
+        (drawn,) = drawn_within(self._seen(X), draw, self._bounds())
+        return self._completed(drawn)
 
 
 def nameless(mixture: GaussianMixture) -> GaussianMixture:
