@@ -26,14 +26,18 @@ class Criteria(NamedTuple):
 def evaluate(mixture: Any, X: Any, sample_weight: np.ndarray | None = None) -> Criteria:
     """Return all criteria of a fitted mixture; a row of weight w counts as w rows."""
     if isinstance(mixture, FittedMixture):
-        weight = mixture._effective_weight(mixture._validate_rows(X), sample_weight)
+        rows = mixture._validate_rows(X)
+        weight = mixture._effective_weight(rows, sample_weight)
+        log_density = mixture._score_rows(em.score_samples, rows)
+        resp = mixture._score_rows(em.predict_proba, rows)
     else:
         weight = np.ones(_num_samples(X)) if sample_weight is None else np.asarray(sample_weight)
-    log_likelihood = float(weight @ mixture.score_samples(X))
+        log_density, resp = mixture.score_samples(X), mixture.predict_proba(X)
+    log_likelihood = float(weight @ log_density)
     n_parameters = mixture._n_parameters()  # scikit-learn's mixtures have it too
     deviance = -2.0 * log_likelihood
     bic = deviance + n_parameters * float(np.log(weight.sum()))
-    entropy = float(weight @ entr(mixture.predict_proba(X)).sum(axis=1))
+    entropy = float(weight @ entr(resp).sum(axis=1))
     aic = deviance + 2.0 * n_parameters
     return Criteria(n_parameters, log_likelihood, aic, bic, bic + 2.0 * entropy)
 
@@ -108,7 +112,7 @@ class ClassificationCriteria(FittedMixture):
         >>> bool(mixture.icl(X) == mixture.bic(X))
         True
         """
-        return self.bic(X, sample_weight) + 2.0 * self.entropy(X, sample_weight)
+        return evaluate(self, X, sample_weight).icl
 
     def sabic(self, X: Any, sample_weight: Any = None) -> float:
         """Return the BIC adjusted for sample size on the rows; lower is better.

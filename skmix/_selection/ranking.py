@@ -9,17 +9,12 @@ import numpy as np
 from scipy.stats import rankdata
 
 from .._mixtures.base import BaseMixture
-from .._mixtures.criteria import last_step, rows_of_last_step
 from ..exceptions import DegenerateComponentWarning, user_level
-from .candidates import Fit
 
 
-def is_flattered(fit: Fit, X: Any, sample_weight: Any) -> bool:
+def is_flattered(model: Any, X: Any, sample_weight: Any) -> bool:
     """Whether the criteria of a fit say more of a spike than of the rows."""
-    model = last_step(fit.estimator)
-    if not isinstance(model, BaseMixture):
-        return False
-    return model._is_flattered(rows_of_last_step(fit.estimator, X), sample_weight)
+    return isinstance(model, BaseMixture) and model._is_flattered(X, sample_weight)
 
 
 def _losses(results: dict[str, Any], criterion: str) -> np.ndarray:

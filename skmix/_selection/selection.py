@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from html import escape
 from numbers import Integral
 from typing import Any
 
@@ -23,90 +21,10 @@ from .._mixtures.regularisation import described
 from ..exceptions import DegenerateComponentWarning, user_level
 from . import neighbours
 from .candidates import Fit, fit_and_score, fit_rows, give_back, share_rows, split
+from .outcome import MixtureSelection
 from .ranking import is_flattered, rank, warn_of_flattered
 
-SHOWN = 20  # candidates in a notebook
 INFORMATION = ("n_parameters", "log_likelihood", "aic", "bic", "icl")
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class MixtureSelection:
-    """Outcome of :func:`select_mixture`.
-
-    Attributes
-    ----------
-    best_estimator_ : estimator
-        The chosen candidate, fitted to all rows.
-
-    best_params_ : dict
-        Its parameters in the grid.
-
-    best_index_ : int
-        Its place in `cv_results_`.
-
-    best_score_ : float
-        Its criterion: lower is better, except for 'cv', the mean held-out log-likelihood per row
-        (nats).
-
-    criterion : str
-        What was chosen by.
-
-    cv_results_ : dict of array-like
-        One entry per candidate, in the order of the grid, as described in
-        :func:`select_mixture`.
-    """
-
-    best_estimator_: Any
-    best_params_: dict[str, Any]
-    best_index_: int
-    best_score_: float
-    criterion: str
-    cv_results_: dict[str, Any]
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Return the most probable component of every row, by the chosen mixture."""
-        return self.best_estimator_.predict(X)
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Return the responsibilities of the components for every row, by the chosen mixture."""
-        return self.best_estimator_.predict_proba(X)
-
-    def score_samples(self, X: Any) -> np.ndarray:
-        """Return the log density of every row (nats), by the chosen mixture."""
-        return self.best_estimator_.score_samples(X)
-
-    def to_frame(self) -> Any:
-        """Return `cv_results_` as a pandas DataFrame, one row per candidate."""
-        import pandas as pd
-
-        return pd.DataFrame(self.cv_results_).infer_objects()
-
-    def _repr_html_(self) -> str:
-        """Return what a notebook shows: the choice, and the candidates in the order of rank."""
-        shown = ("rank", "n_parameters", self._column, "degenerate", "converged")
-        order = np.argsort(self.cv_results_["rank"], kind="stable")[:SHOWN]
-        heads = "".join(f"<th>{name}</th>" for name in ("candidate", *shown))
-        lines = []
-        for i in order:
-            values = [self.cv_results_[name][i] for name in shown]
-            cells = [str(self.cv_results_["params"][i]), *(_cell(value) for value in values)]
-            lines.append("".join(f"<td>{escape(cell)}</td>" for cell in cells))
-        rows = "".join(f"<tr>{line}</tr>" for line in lines)
-        more = len(self.cv_results_["rank"]) - len(order)
-        left_out = f"<p>and {more} more candidates</p>" if more else ""
-        return f"<p>{escape(repr(self))}</p><table><tr>{heads}</tr>{rows}</table>{left_out}"
-
-    @property
-    def _column(self) -> str:
-        """Name of the column of the criterion."""
-        return "mean_test_score" if self.criterion == "cv" else self.criterion
-
-    def __repr__(self) -> str:
-        n_candidates = len(self.cv_results_["params"])
-        return (
-            f"MixtureSelection({self.best_params_}, {self.criterion}={self.best_score_:.6g}, best "
-            f"of {n_candidates} candidates)"
-        )
 
 
 @validate_params(
@@ -295,10 +213,6 @@ def select_mixture(
     )
 
 
-def _cell(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float | np.floating) else str(value)
-
-
 def _check_options(
     estimator: Any, points: list[dict], criterion: str, cv: Any, one_standard_error: bool
 ) -> None:
@@ -375,13 +289,14 @@ def _table(
                 column[i] = point[name]
         table[f"param_{name}"] = column
     table["params"] = points
-    criteria = [_criteria_of(fit, X, sample_weight) for fit in fits]
+    judged = [_judge(fit, X, sample_weight) for fit in fits]
+    criteria, degenerate = zip(*judged, strict=True)
     for name, values in zip(INFORMATION, zip(*criteria, strict=True), strict=True):
         table[name] = np.array(values)
     if not np.isnan(table["n_parameters"]).any():
         table["n_parameters"] = table["n_parameters"].astype(int)
     finals = [last_step(fit.estimator) for fit in fits]
-    table["degenerate"] = np.array([is_flattered(fit, X, sample_weight) for fit in fits])
+    table["degenerate"] = np.array(degenerate)
     table["converged"] = np.array([bool(getattr(m, "converged_", False)) for m in finals])
     table["n_iter"] = np.array([int(getattr(m, "n_iter_", 0)) for m in finals])
     if folds:
@@ -400,11 +315,13 @@ def _zip_folds(fits: list[Fit], folds: list[list[Fit]]) -> Iterator[tuple[Fit, l
     return zip(fits, folds or [[]] * len(fits), strict=True)
 
 
-def _criteria_of(fit: Fit, X: Any, sample_weight: Any) -> tuple[float, ...]:
+def _judge(fit: Fit, X: Any, sample_weight: Any) -> tuple[tuple[float, ...], bool]:
+    """Return the criteria of a fit, and whether they say more of a spike than of the rows."""
     model = last_step(fit.estimator)
     if not all(hasattr(model, name) for name in ("_n_parameters", "predict_proba")):
-        return (np.nan,) * len(INFORMATION)
-    return evaluate(model, rows_of_last_step(fit.estimator, X), sample_weight)
+        return (np.nan,) * len(INFORMATION), False
+    rows = rows_of_last_step(fit.estimator, X)
+    return evaluate(model, rows, sample_weight), is_flattered(model, rows, sample_weight)
 
 
 def _raise_if_all_failed(fits: list[Fit]) -> None:
