@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from .._mixtures.report import column_names
 from .axes import fitted_mixture, get_ax
 
 
@@ -184,24 +185,21 @@ class ProfileDisplay:
         """
         check_matplotlib_support("ProfileDisplay.from_estimator")
         mixture = fitted_mixture(estimator, "probabilities_", "ProfileDisplay")
-        default = [f"column {j}" for j in range(len(mixture.categories_))]
-        columns = getattr(mixture, "feature_names_in_", default)
-        names, probabilities, errors = [], [], []
-        of_rows = None
+        names = [
+            f"{column}: {category}"
+            for column, known in zip(
+                column_names(mixture, len(mixture.categories_)), mixture.categories_, strict=True
+            )
+            for category in known[1:]
+        ]
+        errors = None
         if X is not None:
             found = mixture.standard_errors(X, sample_weight, robust=robust)
-            of_rows = found.probabilities
-        for j, (known, table) in enumerate(
-            zip(mixture.categories_, mixture.probabilities_, strict=True)
-        ):
-            names += [f"{columns[j]}: {category}" for category in known[1:]]
-            probabilities.append(table[:, 1:])
-            if of_rows is not None:
-                errors.append(of_rows[j][:, 1:])
-        display = cls(
-            names,
-            np.concatenate(probabilities, axis=1),
-            mixture.weights_,
-            np.concatenate(errors, axis=1) if errors else None,
-        )
+            errors = _but_first(found.probabilities)
+        display = cls(names, _but_first(mixture.probabilities_), mixture.weights_, errors)
         return display.plot(ax, **line_kw)
+
+
+def _but_first(tables: list[np.ndarray]) -> np.ndarray:
+    """Return all categories but the first of every column side by side."""
+    return np.concatenate([table[:, 1:] for table in tables], axis=1)

@@ -15,7 +15,7 @@ from .conditioning import ConditioningMixin
 from .covariance_types import FAMILIES, family_in_units
 from .criteria import ClassificationCriteria
 from .gaussian_fit import GaussianFit
-from .report import Line, show
+from .report import Line, column_names, show
 
 
 class GaussianMixture(GaussianFit, ConditioningMixin, ClassificationCriteria):
@@ -424,10 +424,8 @@ class GaussianMixture(GaussianFit, ConditioningMixin, ClassificationCriteria):
         family, params = family_in_units(self)
         deviations = np.sqrt(family.variances(params))
         order = np.argsort(-params.weights, kind="stable")
-        names = getattr(self, "feature_names_in_", None)
-        if names is None:
-            names = [f"column {j}" for j in range(params.means.shape[1])]
-        lines = [Line("weight", "", params.weights[order])]
+        names = column_names(self, params.means.shape[1])
+        lines = [Line("weight", None, params.weights[order])]
         for name, means, stds in zip(names, params.means.T, deviations.T, strict=True):
             lines += [Line(name, "mean", means[order]), Line(name, "std", stds[order])]
         return show(lines, as_frame=as_frame)

@@ -16,6 +16,9 @@ from .._rows.merge import merge_rows
 from .._rows.threads import one_blas_thread
 from . import information
 from .fitted import FittedMixture
+from .report import Line, Style, column_names, show
+
+CLASSES = Style("class", "category", width=9, probabilities=True)
 
 
 class GoodnessOfFit(NamedTuple):
@@ -283,53 +286,19 @@ class LatentClassReports(FittedMixture):
         weight            0.750 (0.217)    0.250 (0.217)
         """
         check_is_fitted(self)
-        default = [f"column {j}" for j in range(len(self.categories_))]
-        names = [str(name) for name in getattr(self, "feature_names_in_", default)]
-        blocks = [self.weights_[:, None], *self.probabilities_]
-        errors = [np.full(block.shape, np.nan) for block in blocks]
-        if standard_errors is not None:
-            errors = [standard_errors.weights[:, None], *standard_errors.probabilities]
-        if as_frame:
-            shown = None if standard_errors is None else errors
-            return self._report_frame(names, blocks, shown)
-        bracket = "" if standard_errors is None else " (error)"
-        cell = 9 + len(bracket)
-        labels = [[str(value) for value in known] for known in self.categories_]
-        width = max(16, *(len(name) for name in names), *(2 + len(s) for ss in labels for s in ss))
-
-        def line(label: str, values: np.ndarray, their_errors: np.ndarray) -> str:
-            cells = [
-                f"{value:.3f}" + (f" ({error:.3f})" if bracket else "")
-                for value, error in zip(values, their_errors, strict=True)
-            ]
-            return f"{label:{width}}" + "".join(f"{text:>{cell}}" for text in cells)
-
-        classes = [f"class {k}" for k in range(len(self.weights_))]
-        lines = [" " * width + "".join(f"{name:>{cell}}" for name in classes)]
-        lines.append(line("weight", blocks[0][:, 0], errors[0][:, 0]))
-        for name, known, *tables in zip(names, labels, blocks[1:], errors[1:], strict=True):
-            lines.append(name)
-            for label, *rows in zip(known, *(table.T for table in tables), strict=True):
-                lines.append(line(f"  {label}", *rows))
-        return "\n".join(lines)
-
-    def _report_frame(
-        self, names: list[str], blocks: list[np.ndarray], errors: list[np.ndarray] | None
-    ) -> Any:
-        import pandas as pd
-
-        rows = [("weight", "")] + [
-            (name, value)
-            for name, known in zip(names, self.categories_, strict=True)
-            for value in known.tolist()
-        ]
-        index = pd.MultiIndex.from_tuples(rows, names=["column", "category"])
-        classes = [f"class {k}" for k in range(len(self.weights_))]
-        table = np.concatenate(blocks, axis=1).T
-        if errors is not None:
-            table = np.concatenate([table, np.concatenate(errors, axis=1).T], axis=1)
-            classes += [f"standard error {k}" for k in range(len(self.weights_))]
-        return pd.DataFrame(table, index=index, columns=classes)
+        errors = standard_errors
+        tables = zip(
+            column_names(self, len(self.categories_)),
+            self.categories_,
+            self.probabilities_,
+            [None] * len(self.categories_) if errors is None else errors.probabilities,
+            strict=True,
+        )
+        lines = [Line("weight", None, self.weights_, None if errors is None else errors.weights)]
+        for name, known, table, own in tables:
+            of_categories = [None] * len(known) if own is None else own.T
+            lines += map(Line, [name] * len(known), known.tolist(), table.T, of_categories)
+        return show(lines, CLASSES, as_frame=as_frame)
 
     def align(self, other: Any) -> Any:
         """Put the classes into the order of the most similar ones of another mixture, in place.

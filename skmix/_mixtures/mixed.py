@@ -13,7 +13,7 @@ from . import regularisation, shrinking
 from .covariance_types import FAMILIES
 from .criteria import ClassificationCriteria
 from .mixed_conditioning import MixedConditioning
-from .report import Line, show
+from .report import Line, column_names, show
 
 
 class MixedMixture(MixedConditioning, ClassificationCriteria):
@@ -331,12 +331,11 @@ class MixedMixture(MixedConditioning, ClassificationCriteria):
 
     def _reported(self) -> list[Line]:
         """Return (column, parameter, its values in all components) of everything."""
-        default = [f"column {j}" for j in range(len(self.families_))]
-        names = [str(name) for name in getattr(self, "feature_names_in_", default)]
+        names = column_names(self, len(self.families_))
         means, rates = iter(self.means_.T), iter(self.rates_.T)
         spreads = iter(self._spreads().T)
         answers = iter(zip(self.categories_, self.probabilities_, strict=True))
-        table = [Line("weight", "", self.weights_)]
+        table = [Line("weight", None, self.weights_)]
         for name, kind in zip(names, self.families_, strict=True):
             if kind == "gaussian":
                 table += [Line(name, "mean", next(means)), Line(name, "std", next(spreads))]

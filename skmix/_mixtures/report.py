@@ -11,32 +11,61 @@ class Line(NamedTuple):
     """A parameter of a column in all components."""
 
     column: str
-    label: Any  # "" where the parameter is the column's only one
+    label: Any  # None where the parameter is the column's only one
     values: np.ndarray  # (n_components,)
+    errors: np.ndarray | None = None  # (n_components,), their standard errors
 
 
-def show(lines: list[Line], *, as_frame: bool) -> Any:
+class Style(NamedTuple):
+    """What components and parameters are called, and how numbers are written."""
+
+    each: str = "component"
+    label: str = "parameter"
+    width: int = 13  # of a number without its error
+    probabilities: bool = False  # whether all numbers are, so that three decimals will do
+
+
+COMPONENTS = Style()
+
+
+def column_names(mixture: Any, n_features: int) -> list[str]:
+    """Return what the columns of a fitted mixture are called."""
+    default = [f"column {j}" for j in range(n_features)]
+    return [str(name) for name in getattr(mixture, "feature_names_in_", default)]
+
+
+def show(lines: list[Line], style: Style = COMPONENTS, *, as_frame: bool) -> Any:
     """Return lines as text, or as a pandas DataFrame with a row for each."""
-    heads = [f"component {k}" for k in range(len(lines[0].values))]
+    every = range(len(lines[0].values))
+    heads = [f"{style.each} {k}" for k in every]
+    errors = [line.errors for line in lines if line.errors is not None]  # of all lines, or none
     if as_frame:
         import pandas as pd
 
-        keys = [(line.column, line.label) for line in lines]
-        index = pd.MultiIndex.from_tuples(keys, names=["column", "parameter"])
-        return pd.DataFrame([line.values for line in lines], index=index, columns=heads)
+        keys = [(line.column, "" if line.label is None else line.label) for line in lines]
+        index = pd.MultiIndex.from_tuples(keys, names=["column", style.label])
+        table = np.stack([line.values for line in lines])
+        if errors:
+            table = np.concatenate([table, np.stack(errors)], axis=1)
+            heads += [f"standard error {k}" for k in every]
+        return pd.DataFrame(table, index=index, columns=heads)
+    cell = style.width + (len(" (0.000)") if errors else 0)
     width = max(16, *(max(len(line.column), 2 + len(str(line.label))) for line in lines))
-    text, above = [" " * width + "".join(f"{head:>13}" for head in heads)], ""
-    for column, label, values in lines:
-        if column != above and label != "":
-            text.append(column)
-        name = column if label == "" else f"  {label}"
-        text.append(f"{name:{width}}" + "".join(f"{number:>13}" for number in _numbers(values)))
-        above = column
+    text, above = [" " * width + "".join(f"{head:>{cell}}" for head in heads)], ""
+    for line in lines:
+        if line.column != above and line.label is not None:
+            text.append(line.column)
+        name = line.column if line.label is None else f"  {line.label}"
+        text.append(f"{name:{width}}" + "".join(f"{c:>{cell}}" for c in _cells(line, style)))
+        above = line.column
     return "\n".join(text)
 
 
-def _numbers(values: np.ndarray) -> list[str]:
+def _cells(line: Line, style: Style) -> list[str]:
     """Return numbers with three decimals, or four digits where they are all large or small."""
-    largest = np.max(np.abs(values))
-    plain = largest == 0 or 1e-2 <= largest < 1e5
-    return [f"{value:.3f}" if plain else f"{value:.4g}" for value in values]
+    largest = np.max(np.abs(line.values))
+    plain = style.probabilities or largest == 0 or 1e-2 <= largest < 1e5
+    cells = [f"{value:.3f}" if plain else f"{value:.4g}" for value in line.values]
+    if line.errors is None:
+        return cells
+    return [f"{cell} ({error:.3f})" for cell, error in zip(cells, line.errors, strict=True)]
