@@ -184,3 +184,12 @@ def join_blocks(blocks: np.ndarray, shape: tuple[int, int, int], block_size: int
     tiles = blocks.reshape(n_rows, n_columns, block_size, block_size, n_channels)
     image = tiles.swapaxes(1, 2).reshape(n_rows * block_size, n_columns * block_size, n_channels)
     return image[:height, :width]
+
+
+def read_image(image: Any, axes: Axes) -> tuple[np.ndarray, np.dtype, Axes]:
+    """Return an image in floating point, the dtype that it has, and its axes, checked."""
+    values = as_float(image)
+    axes = axes.check(values)
+    if np.any(np.isinf(values)):
+        raise ValueError("image has infinite pixels; write NaN for pixels that are missing.")
+    return values, getattr(image, "dtype", np.asarray(image).dtype), axes

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._rows.threads import one_blas_thread, worker_threads
-from ._arrays import Axes, as_dtype, as_float
+from ._arrays import Axes, as_dtype, read_image
 from ._colour import in_basis, out_of_basis
 from ._conditional import filter_for_noise
 from ._fast_filling import interpolated
@@ -254,11 +254,7 @@ def _invert(
     progress: Progress,
 ) -> np.ndarray:
     """Restore the scene of an image, in its dtype."""
-    values = as_float(image)
-    dtype = getattr(image, "dtype", np.asarray(image).dtype)
-    axes = Axes(None, channel_axis).check(values)
-    if np.any(np.isinf(values)):
-        raise ValueError("image has infinite pixels; write NaN for pixels that are missing.")
+    values, dtype, axes = read_image(image, Axes(None, channel_axis))
     levels = check_noise_std(noise_std, values.shape, axes)
     if not isinstance(levels, str) and levels.shape[:3] != (1, 1, 1):
         raise ValueError("noise_std must be one number, or one per channel, but is a map.")

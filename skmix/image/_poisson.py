@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import poisson
 
-from ._arrays import Axes, as_dtype, as_float
+from ._arrays import Axes, as_dtype, read_image
 from ._noise import noise_std_of_plane
 from ._progress import Progress
 from ._restoration import Settings, restore
@@ -93,12 +93,8 @@ def restore_counts(
     progress: Progress,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return an image without Poisson and Gaussian noise, as `restore` does."""
-    values = as_float(image)
-    dtype = getattr(image, "dtype", np.asarray(image).dtype)
-    axes = axes.check(values)
+    values, dtype, axes = read_image(image, axes)
     transform = Anscombe(_positive(gain), _gaussian_part(noise_std))
-    if np.any(np.isinf(values)):
-        raise ValueError("image has infinite pixels; write NaN for pixels that are missing.")
     if transform.spread == 0.0 and np.any(values < 0.0):
         raise ValueError(
             f"image holds {np.nanmin(values):g}, but noise='poisson' is for counts, which are not "

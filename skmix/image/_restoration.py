@@ -10,7 +10,7 @@ import numpy as np
 
 from .._rows.threads import one_blas_thread, worker_threads
 from ._adaptive import Noisy, n_steps_of_adaptation, restore_adaptively
-from ._arrays import Axes, as_dtype, as_float
+from ._arrays import Axes, as_dtype, read_image
 from ._colour import in_basis, out_of_basis
 from ._conditional import filter_for_noise
 from ._fast_filling import fill, n_steps_of_filling
@@ -55,13 +55,9 @@ def restore(
     progress: Progress,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return a restored image in its dtype, and standard deviations in floating point, or None."""
-    values = as_float(image)
-    dtype = getattr(image, "dtype", np.asarray(image).dtype)
-    axes = axes.check(values)
+    values, dtype, axes = read_image(image, axes)
     if settings.method not in METHODS:
         raise ValueError(f"method must be one of {METHODS}, but is {settings.method!r}.")
-    if np.any(np.isinf(values)):
-        raise ValueError("image has infinite pixels; write NaN for pixels that are missing.")
     levels = check_noise_std(noise_std, values.shape, axes)
     if missing is not None:
         values = np.where(missing, values.dtype.type(np.nan), values)
