@@ -23,6 +23,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from .._mixtures.gaussian import GaussianMixture
+from .._mixtures.known import Known
 from ..exceptions import DegenerateComponentWarning
 
 # Covariances are not more than so many times those of the fit.
@@ -54,10 +55,8 @@ def _refit(mixture: GaussianMixture, X: np.ndarray, weight: np.ndarray) -> Gauss
         n_init=1,
         verbose=0,
     )
-    inside = again._fitting_inside(
-        reg_covar=mixture.reg_covar_, shrunk=mixture._resolved_shrinkage()
-    )
-    with inside, warnings.catch_warnings():
+    known = Known(reg_covar=mixture.reg_covar_, shrinkage=mixture._resolved_shrinkage())
+    with again._knowing(known), warnings.catch_warnings():
         # The first fit has warned already.
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.simplefilter("ignore", DegenerateComponentWarning)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import operator
 import warnings
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -21,6 +23,7 @@ from .._interface.convergence import warn_of_fall
 from .._rows.sources import ArraySource, Source
 from ..exceptions import DegenerateComponentWarning, user_level
 from .fitted import FittedMixture
+from .known import NOTHING, Known
 
 
 class Run(NamedTuple):
@@ -56,6 +59,18 @@ class BaseMixture(CallbackSupportMixin, FittedMixture):
         "Drop columns that others nearly determine, standardise the columns, pass float64 rows, "
         "or raise reg_covar."
     )
+
+    # What the estimator that fits this mixture inside knows of the rows; `_knowing` sets it.
+    _known = NOTHING
+
+    @contextmanager
+    def _knowing(self, known: Known) -> Iterator[None]:
+        """Context in which `fit` knows these facts; a later fit does not."""
+        self._known = known
+        try:
+            yield
+        finally:
+            del self._known
 
     _accelerate = False  # whether EM extrapolates; the family must be able to
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,37 +26,6 @@ class GaussianFit(BaseMixture):
 
     # One of `PRIORS`; estimators that offer none have none.
     prior: str | None = None
-    # Variances of known noise in the rows of the fit; `_fitting_inside` sets it.
-    _noise_variance: np.ndarray | None = None
-    # Whether all components may be flat in some direction without a warning, likewise.
-    _flat_directions_expected = False
-    # `reg_covar` as others resolved it, and whether columns are all alike, likewise.
-    _reg_covar: np.ndarray | None = None
-    _columns_alike = False
-    # How far to shrink, as others resolved it, likewise.
-    _shrunk: shrinking.Shrinkage | None = None
-
-    @contextmanager
-    def _fitting_inside(
-        self,
-        *,
-        noise_variance: np.ndarray | None = None,
-        flat_directions_expected: bool = False,
-        reg_covar: np.ndarray | None = None,
-        columns_alike: bool = False,
-        shrunk: shrinking.Shrinkage | None = None,
-    ) -> Iterator[None]:
-        """Context in which `fit` knows what no parameter says; a later fit does not."""
-        self._noise_variance = noise_variance
-        self._flat_directions_expected = flat_directions_expected
-        self._reg_covar = reg_covar
-        self._columns_alike = columns_alike
-        self._shrunk = shrunk
-        try:
-            yield
-        finally:
-            del self._noise_variance, self._flat_directions_expected
-            del self._reg_covar, self._columns_alike, self._shrunk
 
     @one_blas_thread()
     def _set_parameters(self, weights, means, covariances):
@@ -120,21 +88,22 @@ class GaussianFit(BaseMixture):
     def _make_family(self, source):
         family_type = FAMILIES[self.covariance_type]
         frame = Frame.of_source(source, common_scale=family_type.common_scale)
-        reg_covar = self._reg_covar
+        known = self._known
+        reg_covar = known.reg_covar
         if reg_covar is None:
             regularisation.warn_if_large(self, frame)
-            alike = family_type.one_variance or self._columns_alike
+            alike = family_type.one_variance or known.columns_alike
             reg_covar = regularisation.resolve(
                 self.reg_covar, source, frame, self.n_components, alike=alike
             )
-        shrunk = self._shrunk or shrinking.resolve(
+        shrunk = known.shrinkage or shrinking.resolve(
             self.shrinkage,
             source,
             frame,
             family_type,
             n_components=self.n_components,
             reg_covar=reg_covar,
-            noise_variance=self._noise_variance,
+            noise_variance=known.noise_variance,
         )
         return self._family_in(frame, source, reg_covar, shrunk)
 
@@ -145,7 +114,7 @@ class GaussianFit(BaseMixture):
             shrinkage=shrunk.pooled,
             diagonal_shrinkage=shrunk.diagonal,
             incomplete=source.incomplete,
-            noise_variance=self._noise_variance,
+            noise_variance=self._known.noise_variance,
             prior=self._prior_of(source, frame),
         )
         return family.bound_to(source)
@@ -240,7 +209,7 @@ class GaussianFit(BaseMixture):
         alive = params.weights > 0
         collapsed = np.flatnonzero(family.collapsed(params, observed) & alive)
         everywhere = len(collapsed) == alive.sum()
-        if len(collapsed) and not (everywhere and self._flat_directions_expected):
+        if len(collapsed) and not (everywhere and self._known.flat_directions_expected):
             remedy = "Drop constant columns and those that others determine, or raise reg_covar."
             if not everywhere:
                 remedy = (

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -25,6 +23,7 @@ from .._starts.mixed import MixedStarts
 from .base import BaseMixture
 from .covariance_types import FAMILIES
 from .gaussian import GaussianMixture
+from .known import Known
 
 # Columns of a source in this order; those of one kind stand together.
 ORDER = ("gaussian", "poisson", "categorical")
@@ -61,20 +60,6 @@ class MixedFit(BaseMixture):
     families_: np.ndarray
     categories_: list[np.ndarray]
     weights_: np.ndarray
-    # An empty frame with the names and dtypes of the rows of the fit, where these were a frame.
-    _template: Any = None
-
-    # `reg_covar` as others resolved it; `_fitting_inside` sets it.
-    _reg_covar: np.ndarray | None = None
-
-    @contextmanager
-    def _fitting_inside(self, *, reg_covar: np.ndarray | None = None) -> Iterator[None]:
-        """Context in which `fit` knows what no parameter says; a later fit does not."""
-        self._reg_covar = reg_covar
-        try:
-            yield
-        finally:
-            del self._reg_covar
 
     # Rows -------------------------------------------------------------------------------------
 
@@ -164,8 +149,7 @@ class MixedFit(BaseMixture):
         names = getattr(self, "feature_names_in_", None)
         if names is not None:
             mixture.feature_names_in_ = names[self._places("gaussian")]
-        if self._reg_covar is not None:
-            mixture._reg_covar = self._reg_covar
+        mixture._known = self._known
         for name, value in (learned or {}).items():
             setattr(mixture, name, value)
         return mixture
@@ -249,7 +233,7 @@ class MixedFit(BaseMixture):
 
     def _is_flattered(self, X, sample_weight):
         source = self._fit_source(X, sample_weight)[2]
-        with source, self._fitting_inside(reg_covar=self.reg_covar_):
+        with source, self._knowing(Known(reg_covar=self.reg_covar_)):
             family = self._make_family(source)
             params = family.to_frame(self._in_units())
             return self._starts().is_flattered(source, family, params)

@@ -11,6 +11,7 @@ from .._interface import validation
 from .._interface.callbacks import CallbackSupportMixin, Task
 from .._interface.versions import VersionedMixin
 from .gaussian import GaussianMixture
+from .known import Known
 
 EM_PARAMETERS = (
     "n_components",
@@ -49,12 +50,8 @@ class MixtureBased(CallbackSupportMixin, VersionedMixin, BaseEstimator):
             weight, rows = validation.drop_empty_rows(self, weight, rows)
         mixture = GaussianMixture(**{name: getattr(self, name) for name in EM_PARAMETERS})
         task = Task.root(self, 1, X, None, sample_weight)
-        inside = mixture._fitting_inside(
-            noise_variance=noise_variance,
-            flat_directions_expected=self._flat_directions_expected,
-            columns_alike=self._columns_alike,
-        )
-        with task.subtask("mixture").fitting(mixture), inside:
+        known = Known(noise_variance, self._flat_directions_expected, self._columns_alike)
+        with task.subtask("mixture").fitting(mixture), mixture._knowing(known):
             mixture.fit(rows, sample_weight=weight)
         self.mixture_, self.n_iter_ = mixture, mixture.n_iter_
         self.reg_covar_, self.shrinkage_ = mixture.reg_covar_, mixture.shrinkage_

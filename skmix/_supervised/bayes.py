@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from numbers import Integral
 from typing import Any
 
@@ -22,6 +22,7 @@ from .._interface import validation
 from .._interface.callbacks import CallbackSupportMixin, Task
 from .._interface.versions import VersionedMixin
 from .._mixtures.base import BaseMixture
+from .._mixtures.known import NOTHING, Known
 from ..exceptions import DegenerateComponentWarning, user_level
 
 
@@ -124,7 +125,7 @@ class MixtureBayesClassifier(
         sizes = [
             _affordable(size, X[codes == code], labels[code]) for code, size in enumerate(sizes)
         ]
-        inside = self._known_inside(X, sample_weight, sizes)
+        known = self._known_of_rows(X, sample_weight, sizes)
 
         def calls():
             for code, label in enumerate(labels):
@@ -134,17 +135,17 @@ class MixtureBayesClassifier(
                 parameters["random_state"] = random_state.randint(np.iinfo(np.int32).max)
                 mixture = self._make_mixture(parameters)
                 class_task = task.subtask(f"class {label}")
-                yield delayed(_fit_class)(mixture, X_class, weight, label, class_task, inside)
+                yield delayed(_fit_class)(mixture, X_class, weight, label, class_task, known)
 
         mixtures, warned = zip(*Parallel(n_jobs=self.n_jobs)(calls()), strict=True)
         _warn_once(labels, warned)
         return list(mixtures)
 
-    def _known_inside(
+    def _known_of_rows(
         self, X: np.ndarray, sample_weight: np.ndarray | None, sizes: list[int]
-    ) -> dict[str, Any]:
+    ) -> Known:
         """Return what the mixtures of all classes are told of all rows."""
-        return {}
+        return NOTHING
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -331,17 +332,16 @@ def _fit_class(
     sample_weight: Any,
     label: Any,
     task: Task,
-    inside: dict[str, Any],
+    known: Known,
 ) -> tuple[Any, list[tuple[type[Warning], str]]]:
     """Fit the mixture of one class; return it and what it warned of, in any process."""
     if len(X) == 1:  # a mixture asks for two rows: the same one, half as heavy
         X = np.repeat(X, 2, axis=0)
         sample_weight = np.full(2, 0.5 if sample_weight is None else sample_weight[0] / 2)
-    known = mixture._fitting_inside(**inside) if inside else nullcontext()
     with (
         _blaming(label),
         task.fitting(mixture),
-        known,
+        mixture._knowing(known),
         warnings.catch_warnings(record=True) as caught,
     ):
         warnings.simplefilter("always")

@@ -11,6 +11,7 @@ from .._interface import validation
 from .._mixtures import regularisation, shrinking
 from .._mixtures.covariance_types import FAMILIES
 from .._mixtures.gaussian import GaussianMixture
+from .._mixtures.known import Known
 from .._starts.methods import INIT_PARAMS
 from .bayes import MixtureBayesClassifier
 
@@ -173,13 +174,13 @@ class GMMBayesClassifier(MixtureBayesClassifier):
     def _make_mixture(self, parameters):
         return GaussianMixture(**parameters)
 
-    def _known_inside(self, X, sample_weight, sizes):
+    def _known_of_rows(self, X, sample_weight, sizes):
         sample_weight, X = validation.drop_empty_rows(self, sample_weight, X)
         reg_covar, frame = regularisation.resolve_for_classes(
             self.reg_covar, self.covariance_type, X, sample_weight, sum(sizes)
         )
         regularisation.warn_if_large(self, frame)
-        return {"reg_covar": reg_covar}
+        return Known(reg_covar=reg_covar)
 
     def _fit_mixtures(self, *args):
         mixtures = super()._fit_mixtures(*args)

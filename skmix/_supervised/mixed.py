@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._interface import columns, frames, validation
 from .._mixtures import regularisation
+from .._mixtures.known import NOTHING, Known
 from .._mixtures.mixed import MixedMixture
 from .bayes import MixtureBayesClassifier
 
@@ -267,15 +268,15 @@ class MixedBayesClassifier(MixtureBayesClassifier):
         rows, self.families_, self.categories_, sample_weight = learned
         return rows, validation.check_labels(self, y, rows), sample_weight
 
-    def _known_inside(self, X, sample_weight, sizes):
+    def _known_of_rows(self, X, sample_weight, sizes):
         numbers = np.flatnonzero(self.families_ == "gaussian")
         if len(numbers) == 0:
-            return {}
+            return NOTHING
         sample_weight, X = validation.drop_empty_rows(self, sample_weight, X)
         reg_covar, _ = regularisation.resolve_for_classes(
             self.reg_covar, self.covariance_type, X[:, numbers], sample_weight, sum(sizes)
         )
-        return {"reg_covar": reg_covar}
+        return Known(reg_covar=reg_covar)
 
     def _fit_mixtures(self, *args):
         mixtures = super()._fit_mixtures(*args)
