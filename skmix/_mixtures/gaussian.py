@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from .._interface import frames
 from .._starts import methods
 from . import regularisation, shrinking
 from .conditioning import ConditioningMixin
@@ -443,7 +442,5 @@ class GaussianMixture(GaussianFit, ConditioningMixin, GaussianDensity, Classific
             settings["covariance_type"] = family_type.margin_type
         mixture = type(self)(len(weights), **settings)
         mixture._set_parameters(weights, means, covariances)
-        if hasattr(self, "feature_names_in_"):
-            mixture.feature_names_in_ = self.feature_names_in_[features]
-        mixture._template = frames.some_columns(self._template, features)
+        mixture._take_columns_of(self, features)
         return mixture
