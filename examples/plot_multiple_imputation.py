@@ -67,7 +67,11 @@ tables = inpainter.multiple_imputations(holed)
 estimates, variances = (np.array(part) for part in zip(*map(analyse, tables), strict=True))
 pooled = pool_estimates(estimates, variances, complete_df=len(complete) - 4)
 
-ways = {"nothing missing": complete, "rows without holes": holed.dropna(), "filled in once": filled}
+ways = {
+    "nothing missing": complete,
+    "rows without holes": holed.dropna(),
+    "filled in once": filled,
+}
 results = {}
 for way, table in ways.items():
     slopes, squares = analyse(table)
