@@ -14,10 +14,11 @@ from .conditioning import ConditioningMixin
 from .covariance_types import FAMILIES, family_in_units
 from .criteria import ClassificationCriteria
 from .gaussian_fit import GaussianFit
+from .modes import GaussianModes
 from .report import Line, column_names, show
 
 
-class GaussianMixture(GaussianFit, ConditioningMixin, ClassificationCriteria):
+class GaussianMixture(GaussianFit, ConditioningMixin, GaussianModes, ClassificationCriteria):
     r"""Gaussian mixture, a faster drop-in for scikit-learn's.
 
     The density is :math:`p(x) = \sum_k \pi_k\, N(x; \mu_k, \Sigma_k)`. It is fitted by
