@@ -6,7 +6,8 @@
 `structures.py` say; what of the rows is summed for it, `moments.py`; `decomposition.py` and
 `constrained.py` are the structures that components share in part, `prior.py` draws them to what
 the rows suggest; `linear.py` is the base for families of one's own, and
-`poisson.py` one of them; `product.py` puts families of several kinds of columns together.
+`poisson.py` one of them; `product.py` puts families of several kinds of columns together,
+of which `labels.py` keeps components of known classes apart.
 Imports numpy, scipy, `_rows` and `_linalg`, never scikit-learn.
 """
 
@@ -17,6 +18,7 @@ from .frame import Frame
 from .full import FullGaussian
 from .gaussian import GaussianFamily
 from .gaussian_form import GaussianForm, GaussianParams
+from .labels import LabelParams, Labels
 from .linear import LinearFamily, LinearStatistics
 from .poisson import Poisson, PoissonParams
 from .prior import ConjugatePrior
@@ -40,6 +42,8 @@ __all__ = [
     "GaussianFamily",
     "GaussianForm",
     "GaussianParams",
+    "LabelParams",
+    "Labels",
     "LinearFamily",
     "LinearStatistics",
     "Packing",
