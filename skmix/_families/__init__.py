@@ -5,9 +5,9 @@
 `incomplete.py` (rows with missing cells). What a covariance is, `structure.py` and
 `structures.py` say; what of the rows is summed for it, `moments.py`; `decomposition.py` and
 `constrained.py` are the structures that components share in part, `prior.py` draws them to what
-the rows suggest, `uniform.py` adds one of constant density; `linear.py` is the base for families of one's own, and
-`poisson.py` one of them; `product.py` puts families of several kinds of columns together.
-Imports numpy, scipy, `_rows` and `_linalg`, never scikit-learn.
+the rows suggest, `uniform.py` adds one of constant density; `linear.py` is the base for families
+of one's own, and `poisson.py` one of them; `product.py` puts families of several kinds of columns
+together. Imports numpy, scipy, `_rows` and `_linalg`, never scikit-learn.
 """
 
 from .categorical import Categorical, CategoricalParams, Packing

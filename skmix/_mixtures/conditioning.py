@@ -30,9 +30,6 @@ class ConditioningMixin(FittedMixture):
     ) -> Any:
         """Return a fitted mixture of some features, with this one's other settings."""
 
-    def _check_conditioning(self, method: str) -> None:
-        """Refuse a method that makes mixtures of some features, where there are none."""
-
     @one_blas_thread()
     def marginal(self, features):
         """Return the mixture of some of the features.
@@ -60,7 +57,7 @@ class ConditioningMixin(FittedMixture):
         array([[[2.]]])
         """
         check_is_fitted(self)
-        self._check_conditioning("marginal")
+        self._refuse_noise("marginal")
         features = validation.check_features(self, features)
         family, _ = self._fitted_family()
         covariances = family.marginal_covariances(self.covariances_, features)
@@ -98,7 +95,7 @@ class ConditioningMixin(FittedMixture):
         (array([[6.]]), array([[[1.75]]]))
         """
         X = self._validate_rows(X)
-        self._check_conditioning("condition")
+        self._refuse_noise("condition")
         missing = np.isnan(X)
         complete = np.flatnonzero(~missing.any(axis=1))
         if len(complete):

@@ -11,11 +11,14 @@ from . import regularisation, shrinking
 from .conditioning import ConditioningMixin
 from .covariance_types import FAMILIES
 from .criteria import ClassificationCriteria
+from .modes import GaussianModes
 from .noise import NoiseFit
 from .report import GaussianReport
 
 
-class GaussianMixture(NoiseFit, ConditioningMixin, GaussianReport, ClassificationCriteria):
+class GaussianMixture(
+    NoiseFit, ConditioningMixin, GaussianReport, GaussianModes, ClassificationCriteria
+):
     r"""Gaussian mixture, a faster drop-in for scikit-learn's.
 
     The density is :math:`p(x) = \sum_k \pi_k\, N(x; \mu_k, \Sigma_k)`. It is fitted by
@@ -254,9 +257,9 @@ class GaussianMixture(NoiseFit, ConditioningMixin, GaussianReport, Classificatio
     cells are missing it is the box along the columns, of the observed cells. New rows beyond the
     box have the same noise density, so that a row far from everything is noise. Parameters are
     counted as in mclust: the weight and the volume of the noise are two more. Starts take
-    distances to near neighbours for those of two Poisson processes (Byers and Raftery, 1998) and begin with
-    the rows of the denser one; guesses from several numbers of neighbours and that of little
-    noise compete. `marginal` and `condition` are refused, `impute` takes noise into account.
+    distances to near neighbours for those of two Poisson processes (Byers and Raftery, 1998) and
+    begin with the rows of the denser one; guesses from several numbers of neighbours and that of
+    little noise compete. `marginal`, `condition`, `modes`, `cdf` and `quantile` are refused.
 
     A component whose rows coincide, or lie in a plane, has no maximum-likelihood covariance;
     `reg_covar` then stands in for its variance, and a
@@ -302,7 +305,8 @@ class GaussianMixture(NoiseFit, ConditioningMixin, GaussianReport, Classificatio
 
     Examples
     --------
-    >>>     >>> from skmix import GaussianMixture
+    >>> import numpy as np
+    >>> from skmix import GaussianMixture
     >>> X = np.array([[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 1]])
     >>> gm = GaussianMixture(2, covariance_type="spherical", random_state=0).fit(X)
     >>> gm.means_.round(2)

@@ -96,10 +96,9 @@ class NoiseFit(GaussianFit):
             labels[labels == len(self.weights_)] = NOISE
         return X, labels
 
-    def _check_conditioning(self, method):
+    def _refuse_noise(self, method):
         if self._box() is not None:
             raise ValueError(
-                f"{method} is not available for a mixture with noise=True: its result would be "
-                "no mixture of Gaussians and noise over a box. Fit one with noise=False, or use "
-                "impute or sample_conditional."
+                f"{method} is not available for a mixture with noise=True, which is no mixture "
+                "of Gaussians alone. Fit one with noise=False."
             )

@@ -9,7 +9,13 @@ from scipy.stats import multivariate_normal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from skmix import ComponentsDisplay, DiagonalGMM, GaussianMixture, select_mixture
+from skmix import (
+    ComponentsDisplay,
+    DiagonalGMM,
+    GaussianMixture,
+    merge_components,
+    select_mixture,
+)
 from skmix._families import Box, Frame, FullGaussian
 from skmix._mixtures.covariance_types import FAMILIES
 from skmix._mixtures.criteria import evaluate
@@ -238,13 +244,33 @@ def test_missing_cells_are_filled_with_the_noise_in_mind():
     np.testing.assert_allclose(draws.std(axis=0), std[:, 0], rtol=0.1, atol=0.2)
 
 
-@pytest.mark.parametrize("method", ["marginal", "condition"])
+REFUSED = {
+    "marginal": lambda gm, X: gm.marginal([0]),
+    "condition": lambda gm, X: gm.condition([[np.nan, 0.0, 0.0]]),
+    "modes": lambda gm, X: gm.modes(),
+    "cdf": lambda gm, X: gm.cdf(0.0),
+    "quantile": lambda gm, X: gm.quantile(0.5),
+    "merge_components": merge_components,
+}
+
+
+@pytest.mark.parametrize("method", REFUSED)
 def test_what_is_not_built_is_refused(method):
     X, _ = clusters_in_noise()
     gm = GaussianMixture(2, noise=True, random_state=0).fit(X)
-    asked = [0] if method == "marginal" else [[np.nan, 0.0, 0.0]]
-    with pytest.raises(ValueError, match=f"{method} is not available .* noise=True"):
-        getattr(gm, method)(asked)
+    with pytest.raises(ValueError, match=rf"{method} is not available .* noise=True"):
+        REFUSED[method](gm, X)
+
+
+def test_gradients_are_those_of_the_log_density():
+    X, _ = clusters_in_noise()
+    gm = GaussianMixture(2, noise=True, random_state=0, tol=1e-6, max_iter=500).fit(X)
+    rows, step = X[::9], 1e-6
+    slopes = [
+        (gm.score_samples(rows + e) - gm.score_samples(rows - e)) / (2 * step)
+        for e in step * np.eye(3)
+    ]
+    np.testing.assert_allclose(gm.score_gradient(rows), np.transpose(slopes), atol=1e-6)
 
 
 def test_selection_display_clone_pickle_and_warm_start():
