@@ -121,9 +121,19 @@ TABLE = {
             GMMBayesClassifier(k, covariance_type=covariance_type, random_state=0)
             for k, covariance_type in [*product(N_COMPONENTS, ["diag"]), *product([2], OTHERS)]
         ]
-        + [GMMBayesClassifier(1, covariance_type="full", shrinkage=5.0, random_state=0)],
+        + [GMMBayesClassifier(1, covariance_type="full", shrinkage=5.0, random_state=0)]
+        + [
+            GMMBayesClassifier(k, covariance_type=kind, share="classes", random_state=0)
+            for k, kind in [(1, "tied"), (2, "VEI")]
+        ],
         "classifier",
-        {**EM_CHANGES, "covariance_type": "spherical", "priors": [0.2, 0.3, 0.5]},
+        {
+            **EM_CHANGES,
+            "covariance_type": "spherical",
+            "share": "classes",
+            "priors": [0.2, 0.3, 0.5],
+            "prior": "data",
+        },
     ),
     ConditionalGMMInpainter: Row(
         [

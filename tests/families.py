@@ -24,6 +24,8 @@ from skmix._families import (
     FullGaussian,
     GaussianFamily,
     GaussianParams,
+    LabelParams,
+    Labels,
     Packing,
     Part,
     Product,
@@ -375,6 +377,44 @@ class WithUniformCase(OtherCase):
         return WithUniform(numbers, self.box), source
 
 
+class LabelledCase(OtherCase):
+    """Numbers beside labels, of which the last two components have the same."""
+
+    name = "labelled"
+    numbers, label_of = FAMILIES[0], np.array([0, 1, 1])
+
+    def random_params(self, rng):
+        own = self.numbers.random_params(rng, 3, 2)
+        return ProductParams(own.weights, (own, LabelParams(own.weights)))
+
+    def draw_component(self, rng, params, component, n_samples):
+        numbers = params.parts[0]
+        factor = np.linalg.cholesky(numbers.covariances[component])
+        drawn = numbers.means[component] + rng.standard_normal((n_samples, 2)) @ factor.T
+        return np.column_stack([drawn, np.full(n_samples, self.label_of[component])])
+
+    def log_joint(self, params, X):
+        numbers = params.parts[0]
+        joint = np.full((3, 1, len(X)), -np.inf)
+        for k, (weight, mean, covariance) in enumerate(
+            zip(params.weights, numbers.means, numbers.covariances, strict=True)
+        ):
+            own = X[:, 2] == self.label_of[k]
+            density = multivariate_normal(mean, covariance).logpdf(X[own, :2])
+            joint[k, 0, own] = np.log(weight) + density
+        return joint
+
+    def family_and_source(self, X, sample_weight):
+        source = ArraySource(X, sample_weight)
+        block = source.block(slice(0, 2))
+        numbers = self.numbers.family(Frame.of_source(block)).bound_to(block)
+        parts = [
+            Part("numbers", numbers, slice(0, 2)),
+            Part("labels", Labels(self.label_of), slice(2, 3)),
+        ]
+        return Product(parts), source
+
+
 # All families, for the tests of what EM asks of each.
 MEMBERS = [
     *FAMILIES,
@@ -385,6 +425,7 @@ MEMBERS = [
     CountsCase(),
     ProductCase(),
     WithUniformCase(),
+    LabelledCase(),
 ]
 
 every_member = pytest.mark.parametrize("case", MEMBERS, ids=lambda case: case.name)

@@ -8,6 +8,10 @@
 the rows suggest, `uniform.py` adds one of constant density; `linear.py` is the base for families
 of one's own, and `poisson.py` one of them; `product.py` puts families of several kinds of columns
 together. Imports numpy, scipy, `_rows` and `_linalg`, never scikit-learn.
+the rows suggest; `linear.py` is the base for families of one's own, and
+`poisson.py` one of them; `product.py` puts families of several kinds of columns together,
+of which `labels.py` keeps components of known classes apart.
+Imports numpy, scipy, `_rows` and `_linalg`, never scikit-learn.
 """
 
 from .categorical import Categorical, CategoricalParams, Packing
@@ -17,6 +21,7 @@ from .frame import Frame
 from .full import FullGaussian
 from .gaussian import GaussianFamily
 from .gaussian_form import GaussianForm, GaussianParams, log_of_weights
+from .labels import LabelParams, Labels
 from .linear import LinearFamily, LinearStatistics
 from .poisson import Poisson, PoissonParams
 from .prior import ConjugatePrior
@@ -42,6 +47,8 @@ __all__ = [
     "GaussianFamily",
     "GaussianForm",
     "GaussianParams",
+    "LabelParams",
+    "Labels",
     "LinearFamily",
     "LinearStatistics",
     "Packing",
