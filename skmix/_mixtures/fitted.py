@@ -39,6 +39,9 @@ class FittedMixture(
     def _check_rows(self, X: np.ndarray, *, reset: bool) -> None:
         """Refuse rows that components cannot take, those of a fit if `reset`; NaN passed."""
 
+    def _refuse_noise(self, method: str) -> None:
+        """Refuse what is for Gaussian components alone, where there is a component of noise."""
+
     # A frame without rows that has the columns of the fit, where that was to a frame.
     _template: Any = None
 
