@@ -45,6 +45,9 @@ class FittedMixture(
         """Return the learned parameters, in units of the rows."""
         return estimates.of_params(self._fitted_family()[1])
 
+    def _refuse_noise(self, method: str) -> None:
+        """Refuse what is for Gaussian components alone, where there is a component of noise."""
+
     # A frame without rows that has the columns of the fit, where that was to a frame.
     _template: Any = None
 
