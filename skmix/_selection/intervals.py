@@ -281,7 +281,7 @@ def bootstrap(
         warnings.simplefilter("ignore", DegenerateComponentWarning)
         fit = mixture._fit_again(X, weight, **settings)
     refits = Refits(fit, X, rows, weight, kind, settings)
-    order = _order_like(mixture._score_rows(em.predict_proba, rows), refits.resp, refits.shares)
+    order = _order_like(_responsibilities(mixture, rows), refits.resp, refits.shares)
     seeds = random_state.randint(np.iinfo(np.int32).max, size=n_bootstrap)
     tasks = (delayed(refits.run)(seed) for seed in seeds)
     found = Parallel(n_jobs=n_jobs, verbose=verbose)(tasks)
@@ -302,7 +302,7 @@ class Refits:
         self.kind, self.settings = kind, settings
         self.counts = np.ones(len(rows)) if weight is None else weight
         self.shares = self.counts / self.counts.sum()
-        self.resp = fit._score_rows(em.predict_proba, rows)
+        self.resp = _responsibilities(fit, rows)
         self.flattered = fit._is_flattered(X, weight)
         self.holes = holes_of(fit, X, weight) if kind == "parametric" else None
 
@@ -318,7 +318,7 @@ class Refits:
                 return None, False
         if caught or (not self.flattered and again._is_flattered(X, weight)):
             return None, again.converged_
-        order = _order_like(self.resp, again._score_rows(em.predict_proba, self.rows), self.shares)
+        order = _order_like(self.resp, _responsibilities(again, self.rows), self.shares)
         return [one.values[order] for one in again._estimates()], again.converged_
 
     def _draw(self, random_state: np.random.RandomState) -> tuple[Any, np.ndarray | None]:
@@ -332,9 +332,15 @@ class Refits:
         return self.X, weight * (total / weight.sum())
 
 
+def _responsibilities(mixture: Any, rows: np.ndarray) -> np.ndarray:
+    """Return the responsibilities of the components, not of noise, for validated rows."""
+    resp = mixture._score_rows(em.predict_proba, rows).astype(np.float64)
+    return resp[:, : len(mixture.weights_)]
+
+
 def _order_like(resp: np.ndarray, other: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Return the component of the `other` responsibilities that shares most rows with each."""
-    return matched(-(resp.astype(np.float64).T * shares) @ other.astype(np.float64))
+    return matched(-(resp.T * shares) @ other)
 
 
 def _warn_of(n_degenerate: int, n_not_converged: int, n_bootstrap: int) -> None:
