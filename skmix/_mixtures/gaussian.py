@@ -11,13 +11,19 @@ from . import regularisation, shrinking
 from .conditioning import ConditioningMixin
 from .covariance_types import FAMILIES
 from .criteria import ClassificationCriteria
+from .gaussian_information import GaussianInformation
 from .modes import GaussianModes
 from .noise import NoiseFit
 from .report import GaussianReport
 
 
 class GaussianMixture(
-    NoiseFit, ConditioningMixin, GaussianReport, GaussianModes, ClassificationCriteria
+    NoiseFit,
+    ConditioningMixin,
+    GaussianReport,
+    GaussianModes,
+    GaussianInformation,
+    ClassificationCriteria,
 ):
     r"""Gaussian mixture, a faster drop-in for scikit-learn's.
 
