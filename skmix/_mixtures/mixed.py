@@ -13,10 +13,11 @@ from . import regularisation, shrinking
 from .covariance_types import FAMILIES
 from .criteria import ClassificationCriteria
 from .mixed_conditioning import MixedConditioning
+from .partial import PartialLabels
 from .report import Line, column_names, show
 
 
-class MixedMixture(MixedConditioning, ClassificationCriteria):
+class MixedMixture(PartialLabels, MixedConditioning, ClassificationCriteria):
     r"""Mixture for tables with columns of several kinds: numbers, counts and categories.
 
     Within a component the numbers follow a normal distribution, with any structure of the
