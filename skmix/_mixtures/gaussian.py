@@ -13,11 +13,17 @@ from .covariance_types import FAMILIES
 from .criteria import ClassificationCriteria
 from .modes import GaussianModes
 from .noise import NoiseFit
+from .partial import PartialLabels
 from .report import GaussianReport
 
 
 class GaussianMixture(
-    NoiseFit, ConditioningMixin, GaussianReport, GaussianModes, ClassificationCriteria
+    PartialLabels,
+    NoiseFit,
+    ConditioningMixin,
+    GaussianReport,
+    GaussianModes,
+    ClassificationCriteria,
 ):
     r"""Gaussian mixture, a faster drop-in for scikit-learn's.
 
