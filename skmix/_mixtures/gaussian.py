@@ -14,10 +14,12 @@ from .criteria import ClassificationCriteria
 from .gaussian_information import GaussianInformation
 from .modes import GaussianModes
 from .noise import NoiseFit
+from .partial import PartialLabels
 from .report import GaussianReport
 
 
 class GaussianMixture(
+    PartialLabels,
     NoiseFit,
     ConditioningMixin,
     GaussianReport,
