@@ -265,7 +265,7 @@ class Deviations:
         information = np.zeros((d + n_pairs, d + n_pairs))
         information[:d, :d] = total * sigma
         information[d:, d:] = total * chart.of_products(sigma)
-        u = self._expected(k) if self.patterns else None
+        u = self._expected(k) if self.patterns else self.z.T
         for rows, missing in self.patterns:
             weight, own = shares[rows], u[rows]
             spread = self._spread(k, missing)
