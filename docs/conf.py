@@ -36,7 +36,7 @@ nitpicky = True
 
 # Pages
 templates_path = ["_templates"]
-myst_enable_extensions = ["attrs_inline", "colon_fence", "dollarmath"]
+myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 suppress_warnings = ["config.cache"]  # a function in the gallery's settings is not pickled
 
