@@ -92,10 +92,12 @@ html_title = f"skmix {version}"
 html_static_path = ["_static"]
 html_css_files = ["skmix.css"]
 html_js_files = ["offline.js"]
+html_context = {"default_mode": "auto"}
 html_copy_source = False
 html_show_sourcelink = False
 html_math_renderer = "mathml"
-html_sidebars = {"start": [], "changelog": []}
+html_sidebars = {"start": [], "changelog": [], "benchmarks/index": []}
+toc_object_entries_show_parents = "hide"
 html_theme_options = {
     "header_links_before_dropdown": 6,
     "navbar_align": "left",
