@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +13,7 @@ from .._interface import validation
 from .._interface.callbacks import CallbackSupportMixin
 from .._interface.masked import masked_as_missing
 from .._interface.versions import VersionedMixin
+from .._mixtures.known import KnowsRows
 
 # Rows with noise vary at least as much as the noise, but for chance.
 MOST_NOISE = 3.0
@@ -28,6 +27,7 @@ class Posterior(NamedTuple):
 
 
 class Denoiser(
+    KnowsRows,
     CallbackSupportMixin,
     OneToOneFeatureMixin,
     TransformerMixin,
@@ -39,8 +39,6 @@ class Denoiser(
 
     noise_std: Any
     training_noise_std: Any
-    # Whether columns are all alike, as pixels of patches are: `reg_covar` is then one for all.
-    _columns_alike = False
 
     _parameter_constraints: dict = {
         "noise_std": [validation.NON_NEGATIVE, "array-like"],
@@ -66,15 +64,6 @@ class Denoiser(
     def _validate(self, X: Any, **options: Any) -> np.ndarray:
         """Check rows; subclasses that take no missing cells refuse NaN."""
         return validation.validate_rows(self, X, **options)
-
-    @contextmanager
-    def _fitting_patches(self) -> Iterator[None]:
-        """Context in which `fit` knows that columns are all alike; a later fit does not."""
-        self._columns_alike = True
-        try:
-            yield
-        finally:
-            del self._columns_alike
 
     # Using a fit ------------------------------------------------------------------------------
 

@@ -204,7 +204,7 @@ class GMMDenoiser(GaussianPrior, MixtureBased):
             validation.check_noise_std(self.noise_std, X.shape[1], "noise_std")
             if noise_variance is not None and FAMILIES[self.covariance_type].one_variance:
                 validation.check_one_value(self.training_noise_std, "training_noise_std")
-            self._fit_mixture(X, sample_weight, noise_variance)
+            self._fit_mixture(X, sample_weight, noise_variance=noise_variance)
         return self
 
     @classmethod

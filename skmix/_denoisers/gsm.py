@@ -210,7 +210,7 @@ class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
             weight, rows = validation.drop_unweighted(sample_weight, X)
             task = Task.root(self, self.max_iter, X, y, sample_weight)
             with ArraySource(rows, weight) as source:
-                moments = self._moments(source, noise_variance, alike=self._columns_alike)
+                moments = self._moments(source, noise_variance, alike=self._known.columns_alike)
                 if noise_variance is None:
                     fit_scales = partial(self._by_distances, source, task)
                 else:

@@ -8,7 +8,6 @@ from sklearn.base import _fit_context
 from .._interface import validation
 from .._interface.callbacks import Task
 from .._mixtures.gaussian import GaussianMixture
-from .._mixtures.known import Known
 from .._rows.threads import one_blas_thread
 from .base import Denoiser
 from .gaussian import GaussianPrior, less_noise
@@ -135,7 +134,7 @@ class MVNDenoiser(GaussianPrior):
             mixture = GaussianMixture(
                 reg_covar=self.reg_covar, tol=1e-8, max_iter=1000, random_state=self.random_state
             )
-            known = Known(flat_directions_expected=True, columns_alike=self._columns_alike)
+            known = self._known._replace(flat_directions_expected=True)
             with task.subtask("mixture").fitting(mixture), mixture._knowing(known):
                 mixture.fit(X, sample_weight=sample_weight)
             if noise_variance is not None:

@@ -390,11 +390,14 @@ class ConditionalGMMInpainter(TransformerMixin, SeenCells, MixtureBased):
         seen = X if sample_weight is None else X[sample_weight > 0]
         empty = np.isnan(seen).all(axis=0)
         self.empty_features_ = np.flatnonzero(empty if not empty.all() else [])
-        self._fit_mixture(self._seen(X), sample_weight)
         kept = np.delete(np.arange(X.shape[1]), self.empty_features_)
-        self.mixture_._template = frames.some_columns(frames.template_of(given), kept)
-        if hasattr(self, "feature_names_in_"):
-            self.mixture_.feature_names_in_ = self.feature_names_in_[kept]
+        names = getattr(self, "feature_names_in_", None)
+        self._fit_mixture(
+            self._seen(X),
+            sample_weight,
+            feature_names=None if names is None else names[kept],
+            template=frames.some_columns(frames.template_of(given), kept),
+        )
         rng = check_random_state(self.random_state)
         self.refits_ = refit(self.mixture_, self._seen(X), sample_weight, self.n_refits, rng)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import operator
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -23,7 +21,7 @@ from .._interface.convergence import warn_of_fall
 from .._rows.sources import ArraySource, Source
 from ..exceptions import DegenerateComponentWarning, user_level
 from .fitted import FittedMixture
-from .known import NOTHING, Known
+from .known import KnowsRows
 
 
 class Run(NamedTuple):
@@ -33,7 +31,7 @@ class Run(NamedTuple):
     repairs: list[str]  # sentences about what was repaired in the start
 
 
-class BaseMixture(CallbackSupportMixin, FittedMixture):
+class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
     """A mixture that EM fits; subclasses say what a component is and where EM starts."""
 
     # What a subclass defines ------------------------------------------------------------------
@@ -59,18 +57,6 @@ class BaseMixture(CallbackSupportMixin, FittedMixture):
         "Drop columns that others nearly determine, standardise the columns, pass float64 rows, "
         "or raise reg_covar."
     )
-
-    # What the estimator that fits this mixture inside knows of the rows; `_knowing` sets it.
-    _known = NOTHING
-
-    @contextmanager
-    def _knowing(self, known: Known) -> Iterator[None]:
-        """Context in which `fit` knows these facts; a later fit does not."""
-        self._known = known
-        try:
-            yield
-        finally:
-            del self._known
 
     _accelerate = False  # whether EM extrapolates; the family must be able to
 
@@ -217,10 +203,17 @@ class BaseMixture(CallbackSupportMixin, FittedMixture):
             self.n_iter_ = result.n_iter
             self.lower_bound_ = result.lower_bound
             self.lower_bounds_ = result.lower_bounds
-            self._template = frames.template_of(X)
+            self._remember_columns(X)
             self._warn(result, repairs)
             task.end(dict)
         return rows
+
+    def _remember_columns(self, X: Any) -> None:
+        """Keep what frames are made of: the columns of X, or of the rows that it was made of."""
+        template, names = self._known.template, self._known.feature_names
+        self._template = frames.template_of(X) if template is None else template
+        if names is not None:
+            self.feature_names_in_ = names
 
     def _continues(self) -> bool:
         return self.warm_start and hasattr(self, "weights_")

@@ -39,8 +39,18 @@ class FittedMixture(
     def _check_rows(self, X: np.ndarray, *, reset: bool) -> None:
         """Refuse rows that components cannot take, those of a fit if `reset`; NaN passed."""
 
+    def _refuse_noise(self, method: str) -> None:
+        """Refuse what is for Gaussian components alone, where there is a component of noise."""
+
     # A frame without rows that has the columns of the fit, where that was to a frame.
     _template: Any = None
+
+    def _take_columns_of(self, whole: FittedMixture, features: np.ndarray) -> None:
+        """Be a mixture of some features of another one, and know their columns as it does."""
+        names = getattr(whole, "feature_names_in_", None)
+        if names is not None:
+            self.feature_names_in_ = names[features]
+        self._template = frames.some_columns(whole._template, features)
 
     # What it answers --------------------------------------------------------------------------
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +19,23 @@ class Known(NamedTuple):
     columns_alike: bool = False  # whether `reg_covar` is the same for all columns, as of pixels
     reg_covar: np.ndarray | None = None  # (n_features,), as it was resolved from more rows
     shrinkage: Shrinkage | None = None  # likewise
+    feature_names: np.ndarray | None = None  # of the columns, where the rows come without
+    template: Any = None  # a frame without rows that has the columns, likewise
 
 
 NOTHING = Known()
+
+
+class KnowsRows:
+    """An estimator that can be told, for one fit, what is known of the rows."""
+
+    _known = NOTHING
+
+    @contextmanager
+    def _knowing(self, known: Known) -> Iterator[None]:
+        """Context in which `fit` knows these facts; a later fit does not."""
+        self._known = known
+        try:
+            yield
+        finally:
+            del self._known

@@ -299,9 +299,7 @@ class MixedConditioning(MixedFit):
         mixture.n_features_in_ = len(features)
         mixture.converged_, mixture.n_iter_ = True, 0
         mixture.lower_bound_, mixture.lower_bounds_ = float("nan"), []
-        mixture._template = frames.some_columns(self._template, features)
-        if names is not None:
-            mixture.feature_names_in_ = names[features]
+        mixture._take_columns_of(self, features)
         return mixture
 
     def _new_numbers(self, weights, means, covariances) -> dict[str, Any]:

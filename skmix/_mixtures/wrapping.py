@@ -11,7 +11,7 @@ from .._interface import validation
 from .._interface.callbacks import CallbackSupportMixin, Task
 from .._interface.versions import VersionedMixin
 from .gaussian import GaussianMixture
-from .known import Known
+from .known import KnowsRows
 
 EM_PARAMETERS = (
     "n_components",
@@ -28,7 +28,7 @@ EM_PARAMETERS = (
 )
 
 
-class MixtureBased(CallbackSupportMixin, VersionedMixin, BaseEstimator):
+class MixtureBased(KnowsRows, CallbackSupportMixin, VersionedMixin, BaseEstimator):
     """Base of estimators with the parameters of EM that learn `mixture_` and `n_iter_`."""
 
     _parameter_constraints: dict = {
@@ -37,20 +37,17 @@ class MixtureBased(CallbackSupportMixin, VersionedMixin, BaseEstimator):
 
     # Whether rows may well vary in fewer directions than they have features.
     _flat_directions_expected = False
-    # Whether columns are all alike; see `Denoiser`.
-    _columns_alike = False
 
-    def _fit_mixture(
-        self, X: np.ndarray, sample_weight: Any, noise_variance: np.ndarray | None = None
-    ) -> None:
-        """Fit a mixture to validated rows with noise of known variance, and keep it."""
+    def _fit_mixture(self, X: np.ndarray, sample_weight: Any, **facts: Any) -> None:
+        """Fit a mixture to validated rows, of which more facts are `Known`, and keep it."""
         sample_weight = validation.check_sample_weight(sample_weight, X)
         weight, rows = validation.drop_unweighted(sample_weight, X)
         if validation.has_missing(rows):  # here columns have names
             weight, rows = validation.drop_empty_rows(self, weight, rows)
         mixture = GaussianMixture(**{name: getattr(self, name) for name in EM_PARAMETERS})
         task = Task.root(self, 1, X, None, sample_weight)
-        known = Known(noise_variance, self._flat_directions_expected, self._columns_alike)
+        facts["flat_directions_expected"] = self._flat_directions_expected
+        known = self._known._replace(**facts)
         with task.subtask("mixture").fitting(mixture), mixture._knowing(known):
             mixture.fit(rows, sample_weight=weight)
         self.mixture_, self.n_iter_ = mixture, mixture.n_iter_

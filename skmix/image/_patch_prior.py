@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from .._denoisers.base import Denoiser
 from .._denoisers.gaussian import less_noise
 from .._denoisers.gmm import GMMDenoiser
+from .._mixtures.known import Known, KnowsRows
 from .._rows.threads import one_blas_thread
 from ..exceptions import DegenerateComponentWarning
 from ._arrays import as_float
@@ -115,7 +116,8 @@ def fit_patch_prior(
     if remove_mean:
         X = X - known_means(X)
     prior = clone(estimator)
-    with prior._fitting_patches() if isinstance(prior, Denoiser) else nullcontext():
+    pixels = Known(columns_alike=True)
+    with prior._knowing(pixels) if isinstance(prior, KnowsRows) else nullcontext():
         prior.fit(X.reshape(len(X), -1))
     if isinstance(prior, Denoiser):
         prior.patch_format_ = PatchFormat(int(size), X.shape[2], data_range, bool(remove_mean))
