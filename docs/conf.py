@@ -93,6 +93,7 @@ html_static_path = ["_static"]
 html_css_files = ["skmix.css"]
 html_js_files = ["offline.js"]
 html_context = {"default_mode": "auto"}
+html_favicon = "_static/favicon.svg"
 html_copy_source = False
 html_show_sourcelink = False
 html_math_renderer = "mathml"
