@@ -31,9 +31,8 @@ class LinearStatistics(NamedTuple):
     --------
     >>> import numpy as np
     >>> from skmix.families import LinearStatistics
-    >>> statistics = LinearStatistics(np.array([2.0, 1.0]), np.array([[3.0], [5.0]]))
-    >>> (statistics.sums / statistics.counts[:, None]).ravel()  # means of the components
-    array([1.5, 5. ])
+    >>> LinearStatistics(np.array([2.0, 1.0]), np.array([[3.0], [5.0]])).counts
+    array([2., 1.])
     """
 
     counts: np.ndarray  # (n_components,)
