@@ -97,7 +97,7 @@ class GaussianInformation(FittedMixture):
         >>> X = np.random.default_rng(0).normal(size=(400, 1))
         >>> errors = GaussianMixture().fit(X).standard_errors(X)
         >>> errors.means.round(4), round(float(X.std()) / 20, 4)
-        (array([[0.0482]]), 0.0482)
+        (array([[0.0498]]), 0.0498)
         """
         X = self._validate_rows(X)
         self._refuse_noise("standard_errors")
