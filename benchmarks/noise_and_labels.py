@@ -9,10 +9,10 @@ are noise) and `mclust/olive.csv` (572 oils of three regions, 8 fatty acids).
 Noise: structure and number of components by BIC, for several random_state; rows that are taken for
 noise or not wrongly. mclust, given a guess of the noise, has 61 wrong.
 
-Labels: a share of the regions is kept at random. The structure (VVI, EEE, EEV or VVV, one component
-per region) is chosen by BIC on labelled and unlabelled rows, for the classifier of labelled rows alone on these. Brier scores (sum over the
-classes) and errors are of the unlabelled rows, means over the draws. mclust, with 10 % in one draw:
-.0019 beside .146, 1 of 515 wrong.
+Labels: a share of the regions is kept at random. The structure (VVI, EEE, EEV or VVV, one
+component per region) is chosen by BIC on labelled and unlabelled rows, for the classifier of
+labelled rows alone on these. Brier scores (sum over the classes) and errors are of the unlabelled
+rows, means over the draws. mclust, with 10 % in one draw: .0019 beside .146, 1 of 515 wrong.
 """
 
 from __future__ import annotations

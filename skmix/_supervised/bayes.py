@@ -22,14 +22,18 @@ from .._interface import validation
 from .._interface.callbacks import CallbackSupportMixin, Task
 from .._interface.versions import VersionedMixin
 from .._mixtures.base import BaseMixture
-from .._mixtures.covariance_types import FAMILIES
 from .._mixtures.known import NOTHING, Known
-from .._mixtures.partial import Labelling
 from ..exceptions import DegenerateComponentWarning, user_level
+from .unlabeled import PartlyLabeled
 
 
 class MixtureBayesClassifier(
-    CallbackSupportMixin, ClassifierMixin, VersionedMixin, BaseEstimator, metaclass=ABCMeta
+    PartlyLabeled,
+    CallbackSupportMixin,
+    ClassifierMixin,
+    VersionedMixin,
+    BaseEstimator,
+    metaclass=ABCMeta,
 ):
     """Bayes rule over one mixture per class; subclasses say which mixture."""
 
@@ -125,40 +129,6 @@ class MixtureBayesClassifier(
 
     def _keep(self, mixtures: list[Any]) -> None:
         """Learn what else the mixtures of all classes say."""
-
-    def _coded(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the classes, and the place of every label among them, -1 for no label."""
-        unknown = np.zeros(len(labels), dtype=bool)
-        if self.unlabeled is not None:
-            unknown = np.array([label == self.unlabeled for label in labels.tolist()])
-        if unknown.all():
-            raise ValueError(
-                f"Every label of positive weight is unlabeled={self.unlabeled!r}: there is no "
-                "class to learn. Label some rows, or fit a mixture."
-            )
-        classes, known = np.unique(labels[~unknown], return_inverse=True)
-        codes = np.full(len(labels), -1)
-        codes[~unknown] = known
-        return classes, codes
-
-    def _fit_together(self, X, codes, sample_weight, names, task):
-        """Return the priors and the mixtures of all classes, fitted as one to all rows.
-
-        A labelled row comes from a component of its class, another from any.
-        """
-        sizes = self._check_n_components(names)
-        self._check_sharing()
-        label_of = np.repeat(np.arange(len(names)), sizes)
-        (mixture,) = self._unfitted([len(label_of)])
-        known = self._known_of_rows(X, sample_weight, sizes)
-        with task.subtask("classes").fitting(mixture), mixture._knowing(known):
-            mixture._fit(X, None, sample_weight, Labelling(codes, label_of))
-        prior = self._check_priors(np.bincount(label_of, mixture.weights_))
-        own = [np.flatnonzero(label_of == code) for code in range(len(names))]
-        return prior, [mixture._only(components) for components in own]
-
-    def _check_sharing(self) -> None:
-        """Refuse what one mixture of all classes cannot do."""
 
     def _fit_mixtures(self, X, codes, sample_weight, labels, mixtures, known, task):
         """Return the mixtures of all classes, fitted to the rows of each."""
@@ -408,17 +378,6 @@ def _fit_class(
         warnings.simplefilter("always")
         mixture.fit(X, sample_weight=sample_weight)
     return mixture, [(warning.category, str(warning.message)) for warning in caught]
-
-
-def refuse_sharing(covariance_type: str, remedy: str) -> None:
-    """Refuse what components of one class would share, where all classes are one mixture."""
-    family_type = FAMILIES[covariance_type]
-    if family_type.shared_covariance or family_type.sharing:
-        raise ValueError(
-            f"covariance_type={covariance_type!r} shares something between the components of one "
-            "class, which is not available with rows of no class: these are fitted with one "
-            f"mixture of all classes. Use {remedy}covariance_type='full', 'diag' or 'spherical'."
-        )
 
 
 @contextmanager

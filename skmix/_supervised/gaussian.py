@@ -17,7 +17,8 @@ from .._mixtures.known import Known
 from .._mixtures.labelled import Classes, LabelledMixture
 from .._starts.methods import INIT_PARAMS
 from ..exceptions import DegenerateComponentWarning
-from .bayes import MixtureBayesClassifier, refuse_sharing
+from .bayes import MixtureBayesClassifier
+from .unlabeled import refuse_sharing
 
 
 class GMMBayesClassifier(MixtureBayesClassifier):

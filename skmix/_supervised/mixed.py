@@ -13,7 +13,8 @@ from .._interface import columns, frames, validation
 from .._mixtures import regularisation
 from .._mixtures.known import NOTHING, Known
 from .._mixtures.mixed import MixedMixture
-from .bayes import MixtureBayesClassifier, refuse_sharing
+from .bayes import MixtureBayesClassifier
+from .unlabeled import refuse_sharing
 
 
 class MixedBayesClassifier(MixtureBayesClassifier):
