@@ -97,7 +97,8 @@ TABLE = {
         + [GaussianMixture(2, covariance_type=kind, random_state=0) for kind in ("EVI", "VVE")]
         + [GaussianMixture(2, shrinkage=5.0, random_state=0)]
         + [GaussianMixture(2, assignment="hard", random_state=0)]
-        + [GaussianMixture(2, covariance_type="diag", prior="data", random_state=0)],
+        + [GaussianMixture(2, covariance_type="diag", prior="data", random_state=0)]
+        + [GaussianMixture(2, noise=True, random_state=0)],
         "density_estimator",
         {
             **EM_CHANGES,
@@ -105,6 +106,7 @@ TABLE = {
             "covariance_type": "spherical",
             "assignment": "hard",
             "prior": "data",
+            "noise": True,
         },
     ),
     DiagonalGMM: Row(
@@ -112,7 +114,7 @@ TABLE = {
         + [DiagonalGMM(2, shrinkage=5.0, random_state=0)]
         + [DiagonalGMM(2, assignment="hard", random_state=0)],
         "density_estimator",
-        {**EM_CHANGES, **START_CHANGES, "assignment": "hard", "prior": "data"},
+        {**EM_CHANGES, **START_CHANGES, "assignment": "hard", "prior": "data", "noise": True},
     ),
     GMMBayesClassifier: Row(
         [

@@ -5,11 +5,13 @@ from __future__ import annotations
 import operator
 import warnings
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.base import _fit_context
+from sklearn.base import _fit_context, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
@@ -21,7 +23,7 @@ from .._interface.convergence import warn_of_fall
 from .._rows.sources import ArraySource, Source
 from ..exceptions import DegenerateComponentWarning, user_level
 from .fitted import FittedMixture
-from .known import KnowsRows
+from .known import Known, KnowsRows
 
 
 class Run(NamedTuple):
@@ -57,6 +59,30 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         "Drop columns that others nearly determine, standardise the columns, pass float64 rows, "
         "or raise reg_covar."
     )
+
+    _part_name = ""  # of the family, unless it is a product, beside labels
+
+    # The labels of the rows of this fit, where it was given some; `_labelled` sets them.
+    _labelling: Any = None
+
+    @contextmanager
+    def _labelled(self, partial_labels: Any) -> Iterator[None]:
+        """Context of a fit in which some rows have labels; None for none."""
+        if partial_labels is not None:
+            raise ValueError(
+                f"{type(self).__name__} takes no partial_labels. Leave them out, or use "
+                "GaussianMixture, CategoricalMixture or MixedMixture."
+            )
+        yield
+
+    def _labels_of(
+        self, source: Any, rows: np.ndarray, sample_weight: Any, labels: np.ndarray
+    ) -> tuple[Any, np.ndarray]:
+        """Return a source of the rows that are not left out, and their labels."""
+        kept = ~np.isnan(rows).all(axis=1)
+        if sample_weight is not None:
+            kept &= sample_weight > 0
+        return source, labels[kept]
 
     _accelerate = False  # whether EM extrapolates; the family must be able to
 
@@ -110,7 +136,7 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
     # Fitting ----------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X, y=None, sample_weight=None, partial_labels=None):
         """Fit the mixture by EM.
 
         Parameters
@@ -125,6 +151,12 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights: a row of weight w counts as w rows. Rows of weight 0 are left
             out.
+
+        partial_labels : array-like of int of shape (n_samples,), default=None
+            The component that each row comes from, -1 where it is not known. A labelled row
+            counts for its component alone, from the start on, and components start from their
+            labelled rows; those without any are found among the rest. Components keep the order
+            of the labels, and the rows are copied. Not for :class:`Mixture`, nor with noise.
 
         Returns
         -------
@@ -155,7 +187,7 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         >>> GaussianMixture().fit(X, sample_weight=[1, 1, 2]).means_
         array([[2.75]])
         """
-        self._fit(X, y, sample_weight)
+        self._fit(X, y, sample_weight, partial_labels)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -186,9 +218,9 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         """
         return self._score_rows(em.predict, self._fit(X, y, sample_weight))
 
-    def _fit(self, X, y, sample_weight):
+    def _fit(self, X, y, sample_weight, partial_labels=None):
         """Fit and return the validated rows."""
-        with validation.earlier_fit_kept(self):
+        with validation.earlier_fit_kept(self), self._labelled(partial_labels):
             rows, sample_weight, source = self._fit_source(X, sample_weight)
             n_init = 1 if self._continues() else self.n_init
             max_subtasks = n_init if n_init > 1 else self.max_iter
@@ -214,6 +246,20 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         self._template = frames.template_of(X) if template is None else template
         if names is not None:
             self.feature_names_in_ = names
+
+    def _known_of_fit(self) -> Known:
+        """Return what was resolved of the rows of this fit, for others of its kind."""
+        return Known()
+
+    def _fit_again(self, X: Any, sample_weight: Any = None, **settings: Any) -> Any:
+        """Return a fit to other rows, or with other weights, that starts where this one ended."""
+        again: Any = clone(self).set_params(warm_start=True, n_init=1, verbose=0, **settings)
+        learned = {name: value for name, value in vars(self).items() if name.endswith("_")}
+        vars(again).update(learned)
+        again.lower_bound_ = -np.inf  # that of these rows is not known
+        with again._knowing(self._known_of_fit()):
+            again.fit(X, sample_weight=sample_weight)
+        return again
 
     def _continues(self) -> bool:
         return self.warm_start and hasattr(self, "weights_")

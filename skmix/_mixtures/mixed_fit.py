@@ -231,6 +231,12 @@ class MixedFit(BaseMixture):
     def _rank(self, source, family, result):
         return self._starts().rank(source, family, result.params, result.lower_bound)
 
+    def _known_of_fit(self):
+        names = ("reg_covar_", "shrinkage_")
+        if not len(self._places("gaussian")) or not hasattr(self, names[0]):
+            return super()._known_of_fit()
+        return self._numbers({name: getattr(self, name) for name in names})._known_of_fit()
+
     def _is_flattered(self, X, sample_weight):
         source = self._fit_source(X, sample_weight)[2]
         with source, self._knowing(Known(reg_covar=self.reg_covar_)):
@@ -239,7 +245,7 @@ class MixedFit(BaseMixture):
             return self._starts().is_flattered(source, family, params)
 
     def _repairs(self, source, family, params):
-        params = _by_size(family, params)
+        params = self._in_order(family, params)
         repairs = super()._repairs(source, family, params)
         numbers = family.part("gaussian")
         if numbers is None:
@@ -250,8 +256,12 @@ class MixedFit(BaseMixture):
         own = family.of_part(params, "gaussian")
         return repairs + self._numbers()._collapses(numbers.family, own, observed)
 
+    def _in_order(self, family, params):
+        """Return the components by size, or as they were labelled."""
+        return params if self._labelling is not None else _by_size(family, params)
+
     def _attributes(self, family, params, dtype):
-        params = _by_size(family, params)
+        params = self._in_order(family, params)
         learned: dict[str, Any] = {"weights_": params.weights.astype(dtype)}
         learned |= self._attributes_of_numbers(family, params, dtype)
         counts, answers = family.part("poisson"), family.part("categorical")
@@ -269,10 +279,15 @@ class MixedFit(BaseMixture):
         numbers = family.part("gaussian")
         if numbers is not None:
             own = family.of_part(params, "gaussian")
-            learned = self._numbers()._attributes(numbers.family, own, dtype)
-            del learned["weights_"]
-            return learned
+            return self._learned_numbers(numbers.family, own, dtype)
         return self._without_numbers(len(params.weights), dtype)
+
+    def _learned_numbers(self, family: Any, params: Any, dtype: Any) -> dict[str, Any]:
+        """Return the attributes of numbers alone."""
+        learned = self._numbers()._attributes(family, params, dtype)
+        for name in ("weights_", "noise_weight_", "noise_box_"):
+            del learned[name]
+        return learned
 
     def _without_numbers(self, n_components: int, dtype: Any) -> dict[str, Any]:
         """Return the attributes of numbers where there are none."""

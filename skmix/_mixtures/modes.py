@@ -94,6 +94,7 @@ class GaussianModes(GaussianDensity):
         (array([0, 0, 1]), array([0, 0, 1]))
         """
         check_is_fitted(self)
+        self._refuse_noise("modes")
         rows = None if X is None else self._validate_rows(X)
         family, params = self._fitted_family()
         landscape = Landscape(family, params)

@@ -171,6 +171,7 @@ def merge_components(mixture, X, sample_weight=None):
             f"skmix.GaussianMixture, or a Pipeline that ends in one, but mixture is {mixture!r}."
         )
     if isinstance(inner, FittedMixture):
+        inner._refuse_noise("merge_components")
         rows = inner._validate_rows(rows)
         weight = inner._effective_weight(rows, sample_weight)
         resp = inner._score_rows(em.predict_proba, rows).astype(np.float64)

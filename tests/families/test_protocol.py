@@ -104,7 +104,7 @@ def test_the_update_is_the_best_under_its_responsibilities(case):
             assert best > expected_log_density(start)
             return
         for size in (1e-3, 1e-2, 0.1, 0.5):
-            other = (1 - size) * resp[:, 0] + size * rng.dirichlet(np.ones(3), len(X)).T
+            other = (1 - size) * resp[:, 0] + size * rng.dirichlet(np.ones(len(resp)), len(X)).T
             assert expected_log_density(update(other)) < best
 
 
