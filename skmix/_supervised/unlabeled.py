@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from .._mixtures.known import Known
 from .._mixtures.partial import Labelling
 
 
-class PartlyLabeled(ABC):
+class PartlyLabeled(metaclass=ABCMeta):
     """Adds fits to rows of no class to a Bayes classifier."""
 
     unlabeled: Any
@@ -53,8 +53,8 @@ class PartlyLabeled(ABC):
 
         A labelled row comes from a component of its class, another from any.
         """
-        sizes = self._check_n_components(names)
         self._check_sharing()
+        sizes = self._check_n_components(names)
         label_of = np.repeat(np.arange(len(names)), sizes)
         (mixture,) = self._unfitted([len(label_of)])
         known = self._known_of_rows(X, sample_weight, sizes)
@@ -66,6 +66,7 @@ class PartlyLabeled(ABC):
 
     def _check_sharing(self) -> None:
         """Refuse what one mixture of all classes cannot do."""
+        return
 
 
 def refuse_sharing(covariance_type: str, remedy: str) -> None:

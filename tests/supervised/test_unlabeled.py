@@ -132,6 +132,9 @@ def test_what_cannot_be_is_refused():
     classifier.set_params(covariance_type="tied")
     with pytest.raises(ValueError, match=r"covariance_type='tied' .* share='classes' or"):
         classifier.fit(X, partly)
+    for name, given in {"n_components": "bic", "covariance_type": "bic"}.items():
+        with pytest.raises(ValueError, match=r"'bic', .* is not available with rows of no class"):
+            clone(CLASSIFIERS[0]).set_params(**{name: given}).fit(X, partly)
     assert classifier.mixtures_ is before
     table = problem(CLASSIFIERS[-1])[0]
     mixed = clone(CLASSIFIERS[-1]).set_params(covariance_type="tied")
