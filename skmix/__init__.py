@@ -8,6 +8,7 @@ from ._denoisers.gsm import GSMDenoiser
 from ._denoisers.ica import ICADenoiser
 from ._denoisers.mvn import MVNDenoiser
 from ._displays import ComponentsDisplay, ConvergenceDisplay, ProfileDisplay, SelectionDisplay
+from ._interface.chunks import Chunks
 from ._missing.imputer import MixtureImputer
 from ._missing.inpainter import ConditionalGMMInpainter
 from ._mixtures.categorical import CategoricalMixture
@@ -30,6 +31,7 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "CategoricalBayesClassifier",
     "CategoricalMixture",
+    "Chunks",
     "ComponentsDisplay",
     "ConditionalGMMInpainter",
     "ConvergenceDisplay",

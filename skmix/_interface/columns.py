@@ -31,6 +31,25 @@ class Table(NamedTuple):
     names: list[Any]  # as users call the columns; positions where they have no names
     n_samples: int
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of rows and of columns."""
+        return self.n_samples, len(self.columns)
+
+    def select(self, places: list[int]) -> Table:
+        """Return some of the columns."""
+        columns = [self.columns[j] for j in places]
+        return self._replace(columns=columns, names=[self.names[j] for j in places])
+
+    def rows(self, chosen: np.ndarray) -> Table:
+        """Return some of the rows."""
+        columns = [column._replace(values=column.values[chosen]) for column in self.columns]
+        return self._replace(columns=columns, n_samples=len(columns[0].values))
+
+    def as_array(self) -> np.ndarray:
+        """Return an array, of numbers where there are no others."""
+        return frames.side_by_side([column.values for column in self.columns])
+
 
 def read_table(estimator: Any, X: Any, *, reset: bool) -> Table:
     """Check rows as scikit-learn does, and read them column by column."""
@@ -262,7 +281,7 @@ def as_users_have_them(
     columns = decode(rows, kinds, categories)
     if template is not None:
         return frames.make_frame(template, frames.round_integers(template, columns))
-    return encoding.side_by_side(columns)
+    return frames.side_by_side(columns)
 
 
 def fill(

@@ -128,14 +128,7 @@ def warn_of_identifiers(columns: list[Column], codes: np.ndarray) -> None:
 
 def decode(codes: np.ndarray, categories: list[np.ndarray]) -> np.ndarray:
     """Return the categories that codes without missing ones stand for."""
-    return side_by_side([known[codes[:, j]] for j, known in enumerate(categories)])
-
-
-def side_by_side(columns: list[np.ndarray]) -> np.ndarray:
-    """Return columns as one array: of numbers if all are, of objects otherwise."""
-    numeric = all(column.dtype.kind in "biuf" for column in columns)
-    dtype = np.result_type(*columns) if numeric else object
-    return np.stack([column.astype(dtype) for column in columns], axis=1)
+    return frames.side_by_side([known[codes[:, j]] for j, known in enumerate(categories)])
 
 
 def fill(X: Any, codes: np.ndarray, filled: np.ndarray, categories: list[np.ndarray]) -> Any:

@@ -15,8 +15,9 @@ from sklearn.utils import check_random_state
 
 from .._engine import em
 from .._families import Family
-from .._interface import frames, validation
+from .._interface import frames, survey, validation
 from .._interface.callbacks import CallbackSupportMixin, FitProgress, Task
+from .._interface.chunks import Chunks, as_chunks
 from .._interface.convergence import warn_of_fall
 from .._rows.sources import ArraySource, Source
 from ..exceptions import DegenerateComponentWarning, user_level
@@ -62,6 +63,12 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
 
     def _fit_source(self, X: Any, sample_weight: Any) -> tuple[Any, Any, Source]:
         """Return the checked rows and weights, and a source of what a fit visits."""
+        chunks = as_chunks(X)
+        if chunks is not None:
+            survey.refuse_weights(sample_weight)
+            source = self._fit_chunks(chunks)
+            self._check_fit_parameters((source.n_samples, source.n_features), chunks.weighted)
+            return chunks, None, source
         rows = validation.validate_mapped_rows(self, X, ensure_min_samples=2)
         self._check_rows(rows, reset=True)
         sample_weight = validation.check_sample_weight(sample_weight, rows)
@@ -70,13 +77,21 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         if incomplete:
             weight, X = validation.drop_empty_rows(self, weight, X)
             incomplete = validation.has_missing(X)
-        self._check_fit_parameters(X, weight)
+        self._check_fit_parameters(X.shape, weight is not None)
         return rows, sample_weight, ArraySource(X, weight, incomplete=incomplete)
 
-    def _check_fit_parameters(self, X: np.ndarray, sample_weight: np.ndarray | None) -> None:
-        n_samples = len(X)
+    def _fit_chunks(self, chunks: Chunks) -> Source:
+        """Return a source of what a fit visits of rows in chunks."""
+        source = survey.numbers_source(self, chunks)
+        some = np.full((1, source.n_features), np.nan if source.incomplete else 0.0)
+        self._check_rows(some, reset=True)  # for what is missing
+        return source
+
+    def _check_fit_parameters(self, shape: tuple[int, ...], weighted: bool) -> None:
+        """Refuse parameters that do not suit rows of this shape, less those without weight."""
+        n_samples = shape[0]
         if n_samples < self.n_components:
-            hint = "" if sample_weight is None else " with positive sample_weight"
+            hint = " with positive sample_weight" if weighted else ""
             raise ValueError(
                 "Expected n_samples >= n_components but got n_components = "
                 f"{self.n_components}, n_samples = {n_samples}{hint}. Use at most as many "
@@ -184,7 +199,10 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         >>> GaussianMixture(2, random_state=0).fit_predict([[0.0], [0.1], [5.0], [5.1]])
         array([1, 1, 0, 0])
         """
-        return self._score_rows(em.predict, self._fit(X, y, sample_weight))
+        rows = self._fit(X, y, sample_weight)
+        return (
+            self.predict(rows) if isinstance(rows, Chunks) else self._score_rows(em.predict, rows)
+        )
 
     def _fit(self, X, y, sample_weight):
         """Fit and return the validated rows."""

@@ -269,7 +269,7 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
         if not answered.all() and answered.any():  # rows that say nothing are left out
             kept_codes = kept_codes[answered]
             weight = None if weight is None else weight[answered]
-        self._check_fit_parameters(kept_codes, weight)
+        self._check_fit_parameters(kept_codes.shape, weight is not None)
         encoding.warn_of_identifiers(columns, kept_codes)
         self.categories_ = categories
         packing = _packing(kept_codes, categories)

@@ -6,16 +6,19 @@ from abc import ABCMeta, abstractmethod
 from typing import Any
 
 import numpy as np
+from scipy.special import entr
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._engine import em, few_rows
-from .._interface import frames, validation
+from .._interface import frames, survey, validation
+from .._interface.chunks import as_chunks
 from .._interface.html import FittedFactsMixin
 from .._interface.versions import VersionedMixin
 from .._rows.sources import ArraySource
 from .._rows.threads import one_blas_thread
+from .chunkwise import for_chunks, lazily_by_chunks
 
 # What takes the place of the engine's row-wise functions where rows are few.
 SCORES_OF_FEW = {
@@ -51,6 +54,7 @@ class FittedMixture(
 
     # What it answers --------------------------------------------------------------------------
 
+    @lazily_by_chunks(lambda self: (), np.int64)
     def predict(self, X):
         """Return the most probable component of every row.
 
@@ -73,6 +77,7 @@ class FittedMixture(
         """
         return self._score_rows(em.predict, self._validate_rows(X))
 
+    @lazily_by_chunks(lambda self: (len(self.weights_),))
     def predict_proba(self, X):
         """Return the responsibilities of the components for every row.
 
@@ -95,6 +100,7 @@ class FittedMixture(
         """
         return self._score_rows(em.predict_proba, self._validate_rows(X))
 
+    @lazily_by_chunks(lambda self: ())
     def score_samples(self, X):
         """Return the log density of every row.
 
@@ -269,25 +275,41 @@ class FittedMixture(
 
     def _log_likelihood(self, X, sample_weight) -> tuple[float, float]:
         """Return the log-likelihood of weighted rows (nats), and how many they are."""
-        X = self._validate_rows(X)
-        weight = self._effective_weight(X, sample_weight)
-        log_density = self._score_rows(em.score_samples, X)
-        return float(weight @ log_density.astype(np.float64)), float(weight.sum())
+        log_likelihood, n_rows, _ = self._totals(X, sample_weight)
+        return log_likelihood, n_rows
+
+    def _totals(self, X, sample_weight, *, entropy=False) -> tuple[float, float, float]:
+        """Return the log-likelihood of weighted rows (nats), how many they are, and their entropy.
+
+        The entropy (nats) is that of responsibilities, 0 unless it is asked for.
+        """
+        chunks = as_chunks(X)
+        mixture = self if chunks is None else for_chunks(self, chunks)
+        totals = np.zeros(3)
+        for rows, given in survey.pieces(X, sample_weight):
+            rows = mixture._validate_rows(rows)
+            weight = mixture._weights_less_empty(rows, given)
+            log_density = mixture._score_rows(em.score_samples, rows)
+            totals[0] += weight @ log_density.astype(np.float64)
+            totals[1] += weight.sum()
+            if entropy:
+                resp = mixture._score_rows(em.predict_proba, rows).astype(np.float64)
+                totals[2] += weight @ entr(resp).sum(axis=1)
+        _refuse_empty(totals[1])
+        log_likelihood, n_rows, total_entropy = totals.tolist()
+        return log_likelihood, n_rows, total_entropy
 
     def _effective_weight(self, X, sample_weight) -> np.ndarray:
-        """Return weights of validated rows, 0 where a row is entirely missing."""
+        """Return weights of validated rows, 0 where a row is entirely missing, not all 0."""
+        weight = self._weights_less_empty(X, sample_weight)
+        _refuse_empty(weight.sum())
+        return weight
+
+    def _weights_less_empty(self, X, sample_weight) -> np.ndarray:
         weight = validation.check_sample_weight(sample_weight, X)
         weight = np.ones(len(X)) if weight is None else weight
         empty = self._are_empty(X)
-        if empty is None:
-            return weight
-        weight = np.where(empty, 0.0, weight)
-        if not weight.any():
-            raise ValueError(
-                "Every row of X of positive weight is entirely missing, which says nothing about "
-                "a mixture. Pass rows with observed cells."
-            )
-        return weight
+        return weight if empty is None else np.where(empty, 0.0, weight)
 
     def _are_empty(self, X) -> np.ndarray | None:
         """Return a mask of validated rows that are entirely missing; None where none is."""
@@ -319,3 +341,11 @@ class FittedMixture(
             return SCORES_OF_FEW[score](log_prob, X.dtype)
         with ArraySource(X) as source:
             return score(source, *self._fitted_family())
+
+
+def _refuse_empty(total_weight: float) -> None:
+    if total_weight == 0:
+        raise ValueError(
+            "Every row of X of positive weight is entirely missing, which says nothing about "
+            "a mixture. Pass rows with observed cells."
+        )

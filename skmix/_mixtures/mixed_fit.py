@@ -72,7 +72,7 @@ class MixedFit(BaseMixture):
         weight, X = validation.drop_unweighted(sample_weight, rows)
         if validation.has_missing(X):
             weight, X = validation.drop_empty_rows(self, weight, X)
-        self._check_fit_parameters(X, weight)
+        self._check_fit_parameters(X.shape, weight is not None)
         return rows, sample_weight, self._laid_out(X, weight)
 
     def _encoded(self, X, sample_weight):
@@ -109,11 +109,11 @@ class MixedFit(BaseMixture):
                 f"{n_features} columns. Set warm_start=False to start afresh."
             )
 
-    def _check_fit_parameters(self, X, sample_weight):
-        super()._check_fit_parameters(X, sample_weight)
+    def _check_fit_parameters(self, shape, weighted):
+        super()._check_fit_parameters(shape, weighted)
         numbers = self._places("gaussian")
         if len(numbers):
-            self._numbers()._check_fit_parameters(X[:, numbers], sample_weight)
+            self._numbers()._check_fit_parameters((shape[0], len(numbers)), weighted)
 
     def _laid_out(
         self, rows: np.ndarray, sample_weight: np.ndarray | None = None, *, in_order: bool = False
