@@ -13,6 +13,7 @@ from ._missing.imputer import MixtureImputer
 from ._missing.inpainter import ConditionalGMMInpainter
 from ._mixtures.categorical import CategoricalMixture
 from ._mixtures.diagonal import DiagonalGMM
+from ._mixtures.divergence import kl_divergence
 from ._mixtures.gaussian import GaussianMixture
 from ._mixtures.mixed import MixedMixture
 from ._mixtures.mixture import Mixture
@@ -53,6 +54,7 @@ __all__ = [
     "SelectionDisplay",
     "TransformedDensity",
     "bootstrap_lrt",
+    "kl_divergence",
     "select_mixture",
 ]
 

@@ -1,4 +1,4 @@
-"""What a mixture knows of the missing cells (NaN) of rows: expectations, errors, draws."""
+"""What a mixture knows of the missing cells (NaN) of rows: expectations, errors, draws, slopes."""
 
 from __future__ import annotations
 
@@ -86,6 +86,22 @@ def sample_missing(
 
     visit_rows(source, family, params, visit)
     return draws
+
+
+def score_gradient(
+    source: ArraySource, family: GaussianFamily, params: GaussianParams
+) -> np.ndarray:
+    """Return the gradient of the log density at every row, 0 where cells are missing."""
+    gradients = np.empty((source.n_samples, source.n_features), dtype=source.dtype)
+
+    def visit(form: Any, chunk: Chunk, scratch: Scratch) -> None:
+        form, features, resp = responsibilities(form, chunk, scratch)
+        gradient = form.score_gradient(chunk.X, features, resp).T / family.frame.scale
+        with np.errstate(over="ignore"):  # float32 may not hold it
+            np.copyto(gradients[chunk.rows], gradient, casting="same_kind")
+
+    visit_rows(source, family, params, visit)
+    return gradients
 
 
 def draw_labels(resp: Any, n_draws: int, rng: np.random.RandomState) -> np.ndarray:

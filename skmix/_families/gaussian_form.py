@@ -224,6 +224,17 @@ class GaussianForm:
         second = self.family.second_moments(moments[:, 1 + d :], self.centred, centred_totals)
         return GaussianStatistics(moments[:, 0], moments[:, 1 : 1 + d], second, self.about)
 
+    def score_gradient(self, X: np.ndarray, features: Any, resp: np.ndarray) -> np.ndarray:
+        """Return the gradient of the log density (n_features, n), 0 where cells are missing."""
+        z = np.empty(X.shape[::-1])
+        self.family.frame.enter(X, out=z)
+        gradient = np.zeros(z.shape)
+        for k in range(self.n_components):
+            diff = self.params.means[k][:, None] - z
+            gradient += resp[k] * self.family.by_precision(self.params, k, diff)
+        gradient[np.isnan(z)] = 0.0  # where features are independent
+        return gradient
+
     def _diff(
         self, features: np.ndarray, origin: np.ndarray, scratch: Scratch, *, fine: bool = False
     ) -> np.ndarray:

@@ -225,6 +225,14 @@ class ConditionalForm(GaussianForm):
             variance[:, columns] += resp[k, columns] * spread
         return mean[:, back], variance[:, back]
 
+    def score_gradient(self, X: np.ndarray, features: Conditioned, resp: np.ndarray) -> np.ndarray:
+        """Return the gradient of the log density (n_features, n), 0 where cells are missing."""
+        gradient = np.zeros(features.rows.z.shape)
+        resp = resp[:, features.rows.order]
+        for k in range(self.n_components):
+            gradient -= resp[k] * features.by_precision(k)
+        return gradient[:, np.argsort(features.rows.order)]
+
     def draw(self, k: int, z: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
         """Draw the missing cells of rows z (n_features, n) from the k-th component.
 

@@ -53,6 +53,10 @@ class Structure(ABC):
         """Squared Mahalanobis distance of z - mean_k; `diff` (n_features, n) may be lost."""
 
     @abstractmethod
+    def by_precision(self, params: GaussianParams, k: int, diff: np.ndarray) -> np.ndarray:
+        """Return the k-th precision times deviations (n_features, n)."""
+
+    @abstractmethod
     def add_to_variances(self, covariances: np.ndarray, variances: np.ndarray) -> np.ndarray:
         """Add `variances` (n_features,) to the diagonals, in place."""
 

@@ -30,6 +30,9 @@ class OwnVariances(Structure):
         np.multiply(diff, diff, out=diff)
         return diff.sum(axis=0)
 
+    def by_precision(self, params: GaussianParams, k: int, diff: np.ndarray) -> np.ndarray:
+        return (params.precisions_cholesky[k] ** 2)[..., None] * diff
+
     def add_to_variances(self, covariances: np.ndarray, variances: np.ndarray) -> np.ndarray:
         return covariances + variances
 
@@ -217,6 +220,10 @@ class OwnMatrices(Structure):
     ) -> np.ndarray:
         return matrices.squared_norms(params.precisions_cholesky[k], diff, scratch)
 
+    def by_precision(self, params: GaussianParams, k: int, diff: np.ndarray) -> np.ndarray:
+        factor = params.precisions_cholesky[k]
+        return factor @ (factor.T @ diff)
+
     def add_to_variances(self, covariances: np.ndarray, variances: np.ndarray) -> np.ndarray:
         diagonals = np.einsum("...ii->...i", covariances)  # a view
         diagonals += variances
@@ -317,6 +324,9 @@ class OneMatrix(OwnMatrices):
         self, params: GaussianParams, k: int, diff: np.ndarray, scratch: Scratch
     ) -> np.ndarray:
         return matrices.squared_norms(params.precisions_cholesky, diff, scratch)
+
+    def by_precision(self, params: GaussianParams, k: int, diff: np.ndarray) -> np.ndarray:
+        return params.precisions_cholesky @ (params.precisions_cholesky.T @ diff)
 
     @staticmethod
     def covariance_shape(n_components: int, n_features: int) -> tuple[int, ...]:

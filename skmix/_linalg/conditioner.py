@@ -372,3 +372,18 @@ class Conditioned(NamedTuple):
                 exact = self.rows.z[:, columns][:, first:] - mover.means[k][:, None]
                 np.copyto(deviation[:, first:], exact, where=known)
         return deviation
+
+    def by_precision(self, k: int) -> np.ndarray:
+        """Deviations of the observed cells times the inverse of their covariance, 0 elsewhere.
+
+        Shape (n_features, n): where the missing block was solved, the precision of all cells
+        times the filled-in row is that.
+        """
+        solved = self.solved[k]
+        filled = np.arange(solved.shape[1]) < self.rows.split
+        if self.expected is not None:
+            filled |= self.expected[k]
+        factor = self.conditioner.factors[self.conditioner.shared(k)]
+        moved = solved.copy()
+        moved[:, filled] = factor @ (factor.T @ solved[:, filled])
+        return np.where(self.rows.observed, moved, 0.0)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import entr
+from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
@@ -52,6 +53,19 @@ def rows_of_last_step(estimator: Any, X: Any) -> Any:
             X = estimator[:-1].transform(X)
         estimator = estimator.steps[-1][1]
     return X
+
+
+def names_of_last_step(estimator: Any, fitted: Any) -> list[str]:
+    """Return what a mixture in an estimator calls its columns, or what comes before it does."""
+    names = getattr(fitted, "feature_names_in_", None)
+    if names is None and isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
+        try:
+            names = estimator[:-1].get_feature_names_out()
+        except (AttributeError, NotFittedError):  # of a step that cannot tell
+            names = None
+    if names is None or len(names) != fitted.n_features_in_:
+        return [f"feature {j}" for j in range(fitted.n_features_in_)]
+    return [str(name) for name in names]
 
 
 class ClassificationCriteria(FittedMixture):

@@ -13,11 +13,12 @@ from . import regularisation, shrinking
 from .conditioning import ConditioningMixin
 from .covariance_types import FAMILIES, family_in_units
 from .criteria import ClassificationCriteria
+from .density import GaussianDensity
 from .gaussian_fit import GaussianFit
 from .report import Line, column_names, show
 
 
-class GaussianMixture(GaussianFit, ConditioningMixin, ClassificationCriteria):
+class GaussianMixture(GaussianFit, ConditioningMixin, GaussianDensity, ClassificationCriteria):
     r"""Gaussian mixture, a faster drop-in for scikit-learn's.
 
     The density is :math:`p(x) = \sum_k \pi_k\, N(x; \mu_k, \Sigma_k)`. It is fitted by
