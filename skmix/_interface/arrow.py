@@ -32,20 +32,24 @@ def dataset_of(path: Path) -> Any:
     return dataset.dataset(path, format="parquet", partitioning="hive")
 
 
-def fragments(dataset: Any) -> list[tuple[Any, Any, str]]:
-    """Return the row groups of a data set, or other parts of it, its schema, and their names."""
+def fragments(dataset: Any) -> list[tuple[Any, Any, int, str]]:
+    """Return the row groups of a data set, or other parts of it.
+
+    For each there are its schema, its number of rows and its name, too.
+    """
     if not hasattr(dataset, "get_fragments"):
         raise TypeError(f"A {type(dataset).__name__} cannot be read again and again.")
     parts = []
     for fragment in dataset.get_fragments():
         path = getattr(fragment, "path", "in memory")
         if not hasattr(fragment, "split_by_row_group"):
-            parts.append((fragment, dataset.schema, repr(path)))
+            parts.append((fragment, dataset.schema, fragment.count_rows(), repr(path)))
             continue
         groups = fragment.split_by_row_group()
         for i, group in enumerate(groups):
             place = f", row group {i}" if len(groups) > 1 else ""
-            parts.append((group, dataset.schema, f"{path!r}{place}"))
+            n_rows = sum(part.num_rows for part in group.row_groups)
+            parts.append((group, dataset.schema, n_rows, f"{path!r}{place}"))
     return parts
 
 

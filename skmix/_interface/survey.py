@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,9 +47,14 @@ def refuse_weights(sample_weight: Any) -> None:
         )
 
 
+# Returns rows of a chunk, whose name is given for messages, as floats.
+Convert = Callable[[Any, np.ndarray | None, str], np.ndarray]
+
+
 class Piece(NamedTuple):
     """Some consecutive rows of a chunk."""
 
+    number: int  # of the chunk
     place: slice
     rows: Any
     weight: np.ndarray | None
@@ -69,13 +74,14 @@ def _pieces_of(chunks: Chunks, number: int) -> Iterator[Piece]:
     if weight is not None:
         weight = _check_weights(weight, n_rows, name)
     if not chunks.sliceable(number):
-        yield Piece(slice(0, n_rows), rows, weight, name)
+        yield Piece(number, slice(0, n_rows), rows, weight, name)
         return
     itemsize = 4 if rows.dtype == np.float32 else 8  # as floats
     step = max(1, PIECE_BYTES // max(1, rows.shape[1] * itemsize))
     for start in range(0, n_rows, step):
         place = slice(start, min(start + step, n_rows))
-        yield Piece(place, rows[place], None if weight is None else weight[place], name)
+        own = None if weight is None else weight[place]
+        yield Piece(number, place, rows[place], own, name)
 
 
 def _check_weights(weight: np.ndarray, n_rows: int, name: str) -> np.ndarray:
@@ -135,7 +141,7 @@ def _names_of(rows: Any) -> list[Any] | None:
     return frames.names_of(rows) if frames.is_frame(rows) else None
 
 
-def as_floats(rows: Any, name: str) -> np.ndarray:
+def as_floats(rows: Any, weight: Any, name: str) -> np.ndarray:
     """Return rows of a chunk in float64 or float32, NaN where a cell is missing."""
     try:
         if frames.is_frame(rows):
@@ -156,17 +162,24 @@ def as_floats(rows: Any, name: str) -> np.ndarray:
         raise type(error)(f"{name}: {error}") from error
 
 
-class NumberReader:
+class RowReader:
     """Reads the rows of chunks as floats, without those that say nothing.
 
     Parameters
     ----------
     chunks : Chunks
         The rows.
+
+    convert : callable
+        ``convert(rows, weight, name)`` returns rows of a chunk as floats, NaN where a cell is
+        missing.
+
+    arrange : callable, default=None
+        Returns what a fit sees of such rows; None for themselves.
     """
 
-    def __init__(self, chunks: Chunks) -> None:
-        self.chunks = chunks
+    def __init__(self, chunks: Chunks, convert: Convert, arrange: Any = None) -> None:
+        self.chunks, self.convert, self.arrange = chunks, convert, arrange
 
     def __call__(self, block: Block, rows: Any) -> tuple[np.ndarray, np.ndarray | None]:
         """Return visited rows of a block, and their weights."""
@@ -178,8 +191,8 @@ class NumberReader:
         name = self.chunks.name(block.place)
         if isinstance(chunk, np.ndarray):
             chunk = chunk[block.rows]
-        X = as_floats(chunk, name)
         weight = None if weight is None else weight[block.rows].astype(np.float64)
+        X = self.convert(chunk, weight, name)
         kept = said(X, weight)
         if kept is not None:
             X, weight = X[kept], None if weight is None else weight[kept]
@@ -188,7 +201,7 @@ class NumberReader:
                 f"{name} has changed since the fit began: {len(X)} of its rows say something now, "
                 f"and {block.n_rows} did before. A chunk must be the same in every pass."
             )
-        return X, weight
+        return X if self.arrange is None else self.arrange(X), weight
 
 
 def _shifted(rows: Any, start: int) -> Any:
@@ -205,58 +218,93 @@ def said(X: np.ndarray, weight: np.ndarray | None) -> np.ndarray | None:
     return None if kept.all() else kept
 
 
-def numbers_source(estimator: Any, X: Chunks) -> ChunkedSource:
-    """Check chunks of numbers in one pass; return a source of the rows that a fit visits.
+class Found(NamedTuple):
+    """What a pass over the chunks found out about the rows that a fit visits."""
 
-    Sets what the estimator learns of their columns.
-    """
-    found = None
+    blocks: list[Block]
+    n_features: int
+    dtype: np.dtype
+    missing: np.ndarray  # (n_features,), whether cells of a column are missing
+    holes: bool  # whether any cell is missing, in rows that a fit leaves out too
+
+    @property
+    def n_samples(self) -> int:
+        """Number of rows that a fit visits."""
+        return sum(block.n_rows for block in self.blocks)
+
+    def numbers_of(self, X: Chunks) -> ChunkedSource:
+        """Return a source of the rows as numbers."""
+        return ChunkedSource(
+            RowReader(X, as_floats),
+            merged(self.blocks),
+            self.n_features,
+            self.dtype,
+            weighted=X.weighted,
+            incomplete=bool(self.missing.any()),
+        )
+
+
+def find(estimator: Any, X: Chunks, convert: Convert) -> Found:
+    """Check chunks in one pass, as rows in one array are checked."""
+    found: Columns | None = None
     blocks: list[Block] = []
-    incomplete = False
-    for number in range(len(X)):
-        for piece in _pieces_of(X, number):
-            rows = as_floats(piece.rows, piece.name)
-            columns = Columns.of(piece)
-            if found is None:
-                columns.learn(estimator)
-                found, dtype = columns, rows.dtype
-                extremes = np.full((2, columns.n_features), np.nan, dtype)
-                observed = np.zeros(columns.n_features, dtype=bool)
-            found.check(piece)
-            if rows.dtype != dtype:
-                raise ValueError(
-                    f"{piece.name} has numbers of type {piece.rows.dtype}, but {found.name} has "
-                    f"others, which are computed with in {dtype}. Convert them to one type."
-                )
-            low, high = _extremes(rows)
-            extremes = np.array([np.fmin(extremes[0], low), np.fmax(extremes[1], high)])
-            kept = said(rows, piece.weight)
-            seen = rows if kept is None else rows[kept]
-            holes = np.isnan(seen) if validation.has_missing(seen) else None
-            incomplete |= holes is not None
-            observed |= len(seen) > 0 if holes is None else ~holes.all(axis=0)
-            direct = X.sliceable(number) and rows.dtype == piece.rows.dtype and kept is None
-            weight = float(len(seen))
-            if piece.weight is not None:
-                weight = float(piece.weight.sum() if kept is None else piece.weight[kept].sum())
-            blocks.append(Block(number, piece.place, len(seen), weight, not direct))
+    for piece in checked_pieces(estimator, X):
+        rows = convert(piece.rows, piece.weight, piece.name)
+        if found is None:
+            found, dtype = Columns.of(piece), rows.dtype
+            extremes = np.full((2, found.n_features), np.nan, dtype)
+            observed = np.zeros(found.n_features, dtype=bool)
+            missing, holes = observed.copy(), False
+        if rows.dtype != dtype:
+            raise ValueError(
+                f"{piece.name} has numbers that are computed with in {rows.dtype}, but those of "
+                f"{found.name} are computed with in {dtype}. Convert them to one type."
+            )
+        low, high = _extremes(rows)
+        extremes = np.array([np.fmin(extremes[0], low), np.fmax(extremes[1], high)])
+        holes = holes or validation.has_missing(rows)
+        kept = said(rows, piece.weight)
+        seen = rows if kept is None else rows[kept]
+        if validation.has_missing(seen):
+            unknown = np.isnan(seen)
+            missing |= unknown.any(axis=0)
+            observed |= ~unknown.all(axis=0)
+        elif len(seen):
+            observed[:] = True
+        weight = float(len(seen))
+        if piece.weight is not None:
+            weight = float(piece.weight.sum() if kept is None else piece.weight[kept].sum())
+        same = isinstance(piece.rows, np.ndarray) and rows.dtype == piece.rows.dtype
+        direct = convert is as_floats and X.sliceable(piece.number) and same and kept is None
+        blocks.append(Block(piece.number, piece.place, len(seen), weight, not direct))
     assert found is not None  # there is a chunk
-    n_rows = sum(block.rows.stop - block.rows.start for block in blocks)
-    if n_rows < 2:  # scikit-learn words the error
-        check_array(np.empty((n_rows, found.n_features)), ensure_min_samples=2)
     check_magnitudes(estimator, extremes, in_fit=True)
-    if X.weighted and not any(block.weight for block in blocks):
-        validation.check_sample_weight(np.zeros(1), extremes)  # which raises
     if not observed.all():
         validation.drop_empty_rows(estimator, None, np.where(observed, 0.0, np.nan)[None])
-    return ChunkedSource(
-        NumberReader(X),
-        merged(blocks),
-        found.n_features,
-        dtype,
-        weighted=X.weighted,
-        incomplete=incomplete,
-    )
+    return Found(blocks, found.n_features, dtype, missing, holes)
+
+
+def checked_pieces(estimator: Any, X: Chunks) -> Iterator[Piece]:
+    """Yield the pieces of all chunks; the columns of the first are learned, others the same.
+
+    Raises an error at the end where there are too few rows, or none has weight.
+    """
+    first: Columns | None = None
+    n_rows, weighs = 0, not X.weighted
+    for number in range(len(X)):
+        for piece in _pieces_of(X, number):
+            if first is None:
+                first = Columns.of(piece)
+                first.learn(estimator)
+            first.check(piece)
+            n_rows += piece.rows.shape[0]
+            weighs = weighs or bool(np.any(piece.weight))
+            yield piece
+    assert first is not None
+    if n_rows < 2:  # scikit-learn words the error
+        check_array(np.empty((n_rows, first.n_features)), ensure_min_samples=2)
+    if not weighs:
+        validation.check_sample_weight(np.zeros(1), np.empty((1, 0)))  # which raises
 
 
 def _extremes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

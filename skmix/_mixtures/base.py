@@ -82,10 +82,10 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
 
     def _fit_chunks(self, chunks: Chunks) -> Source:
         """Return a source of what a fit visits of rows in chunks."""
-        source = survey.numbers_source(self, chunks)
-        some = np.full((1, source.n_features), np.nan if source.incomplete else 0.0)
+        found = survey.find(self, chunks, survey.as_floats)
+        some = np.full((1, found.n_features), np.nan if found.holes else 0.0)
         self._check_rows(some, reset=True)  # for what is missing
-        return source
+        return found.numbers_of(chunks)
 
     def _check_fit_parameters(self, shape: tuple[int, ...], weighted: bool) -> None:
         """Refuse parameters that do not suit rows of this shape, less those without weight."""
@@ -130,16 +130,17 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows, NaN where a cell is missing. They are not copied, unless some are entirely
-            missing: those are left out of the fit and of `lower_bound_`.
+            missing: those are left out of the fit and of `lower_bound_`. :class:`Chunks` or a
+            data set of pyarrow may be larger than memory: they are read again in every pass.
 
         y : Ignored
             Not used, present for API consistency by convention.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights: a row of weight w counts as w rows. Rows of weight 0 are left
-            out.
+            out. None with Chunks, which have their own.
 
         Returns
         -------
@@ -179,7 +180,7 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows, NaN where a cell is missing.
 
         y : Ignored
@@ -229,6 +230,9 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
     def _remember_columns(self, X: Any) -> None:
         """Keep what frames are made of: the columns of X, or of the rows that it was made of."""
         template, names = self._known.template, self._known.feature_names
+        chunks = as_chunks(X)
+        if chunks is not None and template is None and chunks.framed():
+            X = chunks[0]
         self._template = frames.template_of(X) if template is None else template
         if names is not None:
             self.feature_names_in_ = names

@@ -10,11 +10,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._engine import em, short_runs
 from .._families import Categorical, CategoricalParams, Packing
-from .._interface import encoding, frames, validation
+from .._interface import chunked_columns, encoding, frames, survey, validation
+from .._interface.chunks import as_chunks
 from .._rows.merge import merge_rows
 from .._rows.sources import ArraySource
 from .._starts.categorical import categorical_starts, random_probabilities
 from .base import BaseMixture
+from .chunkwise import lazily_by_chunks
 from .criteria import ClassificationCriteria
 from .latent_classes import LatentClassReports
 
@@ -255,6 +257,10 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
     # Fitting ----------------------------------------------------------------------------------
 
     def _fit_source(self, X, sample_weight):
+        chunks = as_chunks(X)
+        if chunks is not None:
+            survey.refuse_weights(sample_weight)
+            return chunks, None, self._fit_chunks(chunks)
         columns = encoding.read_columns(self, X, reset=True, categories=self.categories)
         n_samples = len(columns[0].positions)
         sample_weight = validation.check_sample_weight(sample_weight, columns[0].positions)
@@ -272,10 +278,25 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
         self._check_fit_parameters(kept_codes.shape, weight is not None)
         encoding.warn_of_identifiers(columns, kept_codes)
         self.categories_ = categories
-        packing = _packing(kept_codes, categories)
-        states, weight = merge_rows(packing.pack(kept_codes), weight, packing.n_states)
+        return codes, sample_weight, self._distinct(kept_codes, weight)
+
+    def _fit_chunks(self, chunks):
+        """Return a source of the distinct rows of all chunks."""
+        if self._continues():
+            categories = self._check_continues(chunks.shape[1])
+        else:
+            categories = chunked_columns.answer_categories(self, chunks)
+        codes, weight, n_rows = chunked_columns.distinct_codes(self, chunks, categories)
+        self._check_fit_parameters((n_rows, codes.shape[1]), chunks.weighted)
+        self.categories_ = categories
+        return self._distinct(codes, weight)
+
+    def _distinct(self, codes, weight):
+        """Return a source of the distinct rows of codes, packed."""
+        packing = _packing(codes, self.categories_)
+        states, weight = merge_rows(packing.pack(codes), weight, packing.n_states)
         distinct = None if np.all(weight == 1.0) else weight  # a pass is faster without
-        return codes, sample_weight, StateSource(states, distinct, packing=packing)
+        return StateSource(states, distinct, packing=packing)
 
     def _check_continues(self, n_features):
         if len(self.weights_) != self.n_components or len(self.categories_) != n_features:
@@ -369,6 +390,7 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
         columns = [np.array(cells.tolist()) for cells in X.T]
         return frames.make_frame(self._template, columns)
 
+    @lazily_by_chunks(lambda self: (self.n_features_in_,), "given")
     def impute(self, X):
         """Fill in missing answers by the most probable ones.
 

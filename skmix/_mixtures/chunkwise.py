@@ -21,8 +21,8 @@ def lazily_by_chunks(shape_of_row: Callable[[Any], tuple[int, ...]], dtype: Any 
     shape_of_row : callable
         Returns, for a mixture, the shape of what it says of one row.
 
-    dtype : dtype, default=None
-        Type of what it says; None stands for that of the rows as floats.
+    dtype : dtype or 'given', default=None
+        Type of what it says: 'given' is that of the rows, None that of the rows as floats.
     """
 
     def decorate(method: Callable) -> Callable:
@@ -33,7 +33,7 @@ def lazily_by_chunks(shape_of_row: Callable[[Any], tuple[int, ...]], dtype: Any 
                 return method(self, X, **options)
             frozen = for_chunks(self, chunks)
             answer = functools.partial(_answer, frozen, method.__name__, options)
-            kind = _float_type(chunks) if dtype is None else np.dtype(dtype)
+            kind = _type_of_answers(chunks, dtype)
             tail = shape_of_row(self)
             if not options.get("return_std"):
                 return chunks.map(answer, tail, kind)
@@ -73,5 +73,9 @@ def for_chunks(mixture: Any, chunks: Chunks) -> Any:
     return frozen
 
 
-def _float_type(chunks: Chunks) -> np.dtype:
+def _type_of_answers(chunks: Chunks, dtype: Any) -> np.dtype:
+    if isinstance(dtype, str):  # text that is filled in may be longer
+        return np.dtype(object) if chunks.dtype.kind in "US" else chunks.dtype
+    if dtype is not None:
+        return np.dtype(dtype)
     return chunks.dtype if chunks.dtype == np.float32 else np.dtype(np.float64)

@@ -116,7 +116,7 @@ class ConditioningMixin(FittedMixture):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows, NaN where a cell is missing.
 
         return_std : bool, default=False

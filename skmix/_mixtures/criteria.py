@@ -89,7 +89,7 @@ class ClassificationCriteria(FittedMixture):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows. Those that are entirely missing count nowhere.
 
         sample_weight : array-like of shape (n_samples,), default=None
@@ -129,7 +129,7 @@ class ClassificationCriteria(FittedMixture):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows. Those that are entirely missing count nowhere.
 
         sample_weight : array-like of shape (n_samples,), default=None
@@ -160,7 +160,7 @@ class ClassificationCriteria(FittedMixture):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows. Those that are entirely missing count nowhere.
 
         sample_weight : array-like of shape (n_samples,), default=None

@@ -60,13 +60,14 @@ class FittedMixture(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows, NaN where a cell is missing.
 
         Returns
         -------
-        labels : ndarray of shape (n_samples,)
-            Component indices.
+        labels : ndarray of shape (n_samples,), or Chunks
+            Component indices. Those of :class:`Chunks` are computed when they are read, here as
+            in `predict_proba`, `score_samples` and `impute`, by the mixture as it is now.
 
         Examples
         --------
@@ -83,12 +84,12 @@ class FittedMixture(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows, NaN where a cell is missing.
 
         Returns
         -------
-        resp : ndarray of shape (n_samples, n_components)
+        resp : ndarray of shape (n_samples, n_components), or Chunks
             Posterior probabilities of the components; rows sum to 1.
 
         Examples
@@ -106,12 +107,12 @@ class FittedMixture(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows, NaN where a cell is missing.
 
         Returns
         -------
-        log_prob : ndarray of shape (n_samples,)
+        log_prob : ndarray of shape (n_samples,), or Chunks
             Natural logarithms of the density (nats); of the observed cells, where cells are
             missing, and 0 for a row that is entirely missing.
 
@@ -136,7 +137,7 @@ class FittedMixture(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows, NaN where a cell is missing. Rows that are entirely missing count nowhere.
 
         y : Ignored
@@ -224,7 +225,7 @@ class FittedMixture(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows, NaN where a cell is missing. Rows that are entirely missing count nowhere.
 
         sample_weight : array-like of shape (n_samples,), default=None
@@ -250,7 +251,7 @@ class FittedMixture(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows, NaN where a cell is missing. Rows that are entirely missing count nowhere.
 
         sample_weight : array-like of shape (n_samples,), default=None
