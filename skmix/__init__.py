@@ -7,7 +7,13 @@ from ._denoisers.gmm import GMMDenoiser
 from ._denoisers.gsm import GSMDenoiser
 from ._denoisers.ica import ICADenoiser
 from ._denoisers.mvn import MVNDenoiser
-from ._displays import ComponentsDisplay, ConvergenceDisplay, ProfileDisplay, SelectionDisplay
+from ._displays import (
+    ComponentsDisplay,
+    ConvergenceDisplay,
+    MergingDisplay,
+    ProfileDisplay,
+    SelectionDisplay,
+)
 from ._interface.chunks import Chunks
 from ._missing.imputer import MixtureImputer
 from ._missing.inpainter import ConditionalGMMInpainter
@@ -19,6 +25,7 @@ from ._mixtures.mixed import MixedMixture
 from ._mixtures.mixture import Mixture
 from ._outliers.detector import MixtureOutlierDetector
 from ._selection.bootstrap import bootstrap_lrt
+from ._selection.merging import merge_components
 from ._selection.selection import select_mixture
 from ._supervised.categorical import CategoricalBayesClassifier
 from ._supervised.gaussian import GMMBayesClassifier
@@ -45,6 +52,7 @@ __all__ = [
     "ICADenoiser",
     "KMeansQuantizer",
     "MVNDenoiser",
+    "MergingDisplay",
     "MixedBayesClassifier",
     "MixedMixture",
     "Mixture",
@@ -55,6 +63,7 @@ __all__ = [
     "TransformedDensity",
     "bootstrap_lrt",
     "kl_divergence",
+    "merge_components",
     "select_mixture",
 ]
 

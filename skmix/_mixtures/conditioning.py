@@ -58,6 +58,7 @@ class ConditioningMixin(FittedMixture):
         array([[[2.]]])
         """
         check_is_fitted(self)
+        self._refuse_noise("marginal")
         features = validation.check_features(self, features)
         family, _ = self._fitted_family()
         covariances = family.marginal_covariances(self.covariances_, features)
@@ -95,6 +96,7 @@ class ConditioningMixin(FittedMixture):
         (array([[6.]]), array([[[1.75]]]))
         """
         X = self._validate_rows(X)
+        self._refuse_noise("condition")
         missing = np.isnan(X)
         complete = np.flatnonzero(~missing.any(axis=1))
         if len(complete):

@@ -192,7 +192,7 @@ class ClassificationCriteria(FittedMixture):
         _, n_rows, total = self._totals(X, sample_weight, entropy=True)
         if not relative:
             return total
-        n_components = len(self.weights_)
+        n_components = self._n_responsibilities()
         if n_components == 1:
             return 1.0
         return 1.0 - total / float(n_rows * np.log(n_components))

@@ -74,10 +74,21 @@ class DiagonalGMM(GaussianMixture):
         - None: nothing; the fit has the maximum likelihood.
         - 'data': the conjugate prior that the rows suggest. Not together with `shrinkage`.
 
+    noise : bool, default=False
+        Whether one more component is uniform over a box around the rows, for those that belong
+        to no Gaussian, as in :class:`GaussianMixture`.
+
     Attributes
     ----------
     weights_ : ndarray of shape (n_components,)
-        The weights of the components; they sum to 1.
+        The weights of the components; with `noise_weight_` they sum to 1.
+
+    noise_weight_ : float
+        The weight of the noise, 0 without.
+
+    noise_box_ : ndarray of shape (n_features + 1, n_features) or None
+        The box of the noise, in units of `X`: a corner, and the edges that begin there. None
+        without noise.
 
     means_ : ndarray of shape (n_components, n_features)
         The means of the components, in units of `X`.
@@ -174,6 +185,7 @@ class DiagonalGMM(GaussianMixture):
         shrinkage=0.0,
         assignment="soft",
         prior=None,
+        noise=False,
     ):
         self.n_components = n_components
         self.tol = tol
@@ -191,6 +203,7 @@ class DiagonalGMM(GaussianMixture):
         self.shrinkage = shrinkage
         self.assignment = assignment
         self.prior = prior
+        self.noise = noise
 
     @classmethod
     def from_parameters(cls, weights, means, covariances):

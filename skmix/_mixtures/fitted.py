@@ -42,6 +42,9 @@ class FittedMixture(
     def _check_rows(self, X: np.ndarray, *, reset: bool) -> None:
         """Refuse rows that components cannot take, those of a fit if `reset`; NaN passed."""
 
+    def _refuse_noise(self, method: str) -> None:
+        """Refuse what is for Gaussian components alone, where there is a component of noise."""
+
     # A frame without rows that has the columns of the fit, where that was to a frame.
     _template: Any = None
 
@@ -78,7 +81,7 @@ class FittedMixture(
         """
         return self._score_rows(em.predict, self._validate_rows(X))
 
-    @lazily_by_chunks(lambda self: (len(self.weights_),))
+    @lazily_by_chunks(lambda self: (self._n_responsibilities(),))
     def predict_proba(self, X):
         """Return the responsibilities of the components for every row.
 
@@ -315,6 +318,10 @@ class FittedMixture(
     def _are_empty(self, X) -> np.ndarray | None:
         """Return a mask of validated rows that are entirely missing; None where none is."""
         return np.isnan(X).all(axis=1) if validation.has_missing(X) else None
+
+    def _n_responsibilities(self):
+        family, params = self._fitted_family()
+        return family.n_components(params)
 
     def _n_parameters(self):
         family, params = self._fitted_family()

@@ -268,3 +268,18 @@ class GaussianFit(BaseMixture):
         )
         family = type(in_units)(frame)
         return family, family.to_frame(params)
+
+    def _new_mixture(self, weights, means, covariances, features):
+        """Make a fitted mixture of some features, with this one's other settings."""
+        settings = {
+            name: value
+            for name, value in self.get_params(deep=False).items()
+            if name in ("covariance_type", "random_state")
+        }
+        family_type = FAMILIES[self.covariance_type]
+        if family_type.margin_type != family_type.covariance_type:
+            settings["covariance_type"] = family_type.margin_type
+        mixture = type(self)(len(weights), **settings)
+        mixture._set_parameters(weights, means, covariances)
+        mixture._take_columns_of(self, features)
+        return mixture

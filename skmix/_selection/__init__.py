@@ -1,7 +1,7 @@
 """How many components, and which kind.
 
-`selection.py` compares candidates (open it first; `candidates.py` fits one, `neighbours.py`
-starts one from the next larger or smaller, `ranking.py` orders them, `outcome.py` is what comes
-back), `scoring.py` has the criteria as scores of a search, `bootstrap.py` tests one against
-another. Imports `_mixtures`, `_transforms` and `_interface`.
+`selection.py` compares candidates (open it first; `candidates.py` fits one, `neighbours.py` starts
+one from the next larger or smaller, `ranking.py` orders them, `outcome.py` is what comes back),
+`scoring.py` has the criteria as scores of a search, `bootstrap.py` tests one against another,
+`merging.py` merges components to clusters. Imports `_mixtures`, `_transforms` and `_interface`.
 """

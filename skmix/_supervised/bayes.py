@@ -104,42 +104,59 @@ class MixtureBayesClassifier(
             classes, codes = np.unique(kept_labels, return_inverse=True)
             totals = np.bincount(codes, weights=weight, minlength=len(classes))
             prior = self._check_priors(totals / totals.sum())
-            sizes = self._check_n_components(classes)
-            task = Task.root(self, len(classes), rows, labels, sample_weight)
-            mixtures = self._fit_mixtures(kept_rows, codes, weight, classes, sizes, task)
+            names = classes.tolist()
+            sizes = self._check_classes(kept_rows, codes, names)
+            task = Task.root(self, self._n_fits(sizes), rows, labels, sample_weight)
+            known = self._known_of_rows(kept_rows, weight, sizes)
+            unfitted = self._unfitted(sizes)
+            mixtures = self._fit_mixtures(kept_rows, codes, weight, names, unfitted, known, task)
             self.classes_, self.class_prior_, self.mixtures_ = classes, prior, mixtures
             self.n_iter_ = np.array([mixture.n_iter_ for mixture in mixtures])
             task.end(dict)
         return self
 
-    def _fit_mixtures(self, X, codes, sample_weight, classes, sizes, task):
-        random_state = check_random_state(self.random_state)
-        parameters = self.get_params(deep=False)
-        for name in self._own_parameters:
-            parameters.pop(name)
-        labels = classes.tolist()
-        if validation.has_missing(X):
-            for code, label in enumerate(labels):
-                with _blaming(label):  # here, since mixtures see no names of columns
-                    validation.drop_empty_rows(self, None, X[codes == code])
-        sizes = [
-            _affordable(size, X[codes == code], labels[code]) for code, size in enumerate(sizes)
-        ]
-        known = self._known_of_rows(X, sample_weight, sizes)
+    def _fit_mixtures(self, X, codes, sample_weight, labels, mixtures, known, task):
+        """Return the mixtures of all classes, fitted to the rows of each."""
 
         def calls():
-            for code, label in enumerate(labels):
+            for code, (label, mixture) in enumerate(zip(labels, mixtures, strict=True)):
                 X_class = X[codes == code]
                 weight = None if sample_weight is None else sample_weight[codes == code]
-                parameters["n_components"] = sizes[code]
-                parameters["random_state"] = random_state.randint(np.iinfo(np.int32).max)
-                mixture = self._make_mixture(parameters)
                 class_task = task.subtask(f"class {label}")
                 yield delayed(_fit_class)(mixture, X_class, weight, label, class_task, known)
 
         mixtures, warned = zip(*Parallel(n_jobs=self.n_jobs)(calls()), strict=True)
         _warn_once(labels, warned)
         return list(mixtures)
+
+    def _unfitted(self, sizes: list[int]) -> list[BaseMixture]:
+        """Return the mixtures of all classes before their fit."""
+        random_state = check_random_state(self.random_state)
+        parameters = self.get_params(deep=False)
+        for name in self._own_parameters:
+            parameters.pop(name)
+        mixtures = []
+        for size in sizes:
+            parameters["n_components"] = size
+            parameters["random_state"] = random_state.randint(np.iinfo(np.int32).max)
+            mixtures.append(self._make_mixture(parameters))
+        return mixtures
+
+    def _check_classes(self, X: np.ndarray, codes: np.ndarray, labels: list) -> list[int]:
+        """Return the numbers of components of classes that have something in every column."""
+        sizes = self._check_n_components(labels)
+        if validation.has_missing(X):
+            for code, label in enumerate(labels):
+                with _blaming(label):  # here, since mixtures see no names of columns
+                    validation.drop_empty_rows(self, None, X[codes == code])
+        return [
+            _affordable(size, X[codes == code], label)
+            for code, (size, label) in enumerate(zip(sizes, labels, strict=True))
+        ]
+
+    def _n_fits(self, sizes: list[int]) -> int:
+        """Return how many fits `_fit_mixtures` makes."""
+        return len(sizes)
 
     def _known_of_rows(
         self, X: np.ndarray, sample_weight: np.ndarray | None, sizes: list[int]
@@ -169,10 +186,9 @@ class MixtureBayesClassifier(
             )
         return validation.normalised(priors)
 
-    def _check_n_components(self, classes):
+    def _check_n_components(self, labels):
         if not isinstance(self.n_components, dict):
-            return [self.n_components] * len(classes)
-        labels = classes.tolist()
+            return [self.n_components] * len(labels)
         missing = [label for label in labels if label not in self.n_components]
         unknown = [label for label in self.n_components if label not in labels]
         if missing or unknown:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._interface import validation
@@ -12,7 +14,9 @@ from .._mixtures import regularisation, shrinking
 from .._mixtures.covariance_types import FAMILIES
 from .._mixtures.gaussian import GaussianMixture
 from .._mixtures.known import Known
+from .._mixtures.labelled import Classes, LabelledMixture
 from .._starts.methods import INIT_PARAMS
+from ..exceptions import DegenerateComponentWarning
 from .bayes import MixtureBayesClassifier
 
 
@@ -22,7 +26,8 @@ class GMMBayesClassifier(MixtureBayesClassifier):
     The density of class c is a mixture :math:`p(x | c)`; rows are classified by
     :math:`p(c | x) \propto \pi_c\, p(x | c)` with class priors :math:`\pi_c`. With one full
     component per class this is quadratic discriminant analysis, with one diagonal component
-    Gaussian naive Bayes.
+    Gaussian naive Bayes; where classes share one full covariance it is linear discriminant
+    analysis.
 
     Parameters
     ----------
@@ -31,8 +36,15 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         with fewer distinct rows than that gets as many components as it has distinct rows.
 
     covariance_type : {'full', 'tied', 'diag', 'spherical'} or three letters, default='diag'
-        What the components' covariances look like, as in :class:`GaussianMixture`. What
-        components share they share within one class: classes have nothing in common.
+        What the components' covariances look like, as in :class:`GaussianMixture`.
+
+    share : {'components', 'classes'}, default='components'
+        Which components share what `covariance_type` says is shared:
+
+        - 'components': those of one class. Classes have nothing in common.
+        - 'classes': those of all classes, also with one component each (eigenvalue decomposition
+          discriminant analysis). 'tied' is then linear discriminant analysis, 'full' quadratic
+          (see Notes).
 
     priors : array-like of shape (n_classes,), default=None
         Prior probabilities of the classes, in the order of `classes_`. None takes the
@@ -40,11 +52,17 @@ class GMMBayesClassifier(MixtureBayesClassifier):
 
     shrinkage : float or 'auto', default=0.0
         Pseudo-observations per component with the covariance pooled over the components of its
-        class, as in :class:`GaussianMixture`; 'auto' chooses them for every class by its rows.
+        class, or of all classes that `share`, as in :class:`GaussianMixture`; 'auto' chooses
+        them by the rows of these.
+
+    prior : {'data', None}, default=None
+        What is known of means and covariances before the fit, as in :class:`GaussianMixture`:
+        'data' is the conjugate prior that the rows of the class, or of all classes that `share`,
+        suggest. No component can collapse onto a few rows. Not together with `shrinkage`.
 
     tol : float, default=1e-3
         EM stops when the mean log-likelihood per row of a class changes by less than this
-        (nats).
+        (nats); with ``share="classes"`` that of all rows with their classes.
 
     reg_covar : float or 'auto', default='auto'
         What is added to every variance: a number, in squared units of `X`, or 'auto', 1e-6 of
@@ -84,7 +102,7 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         The fitted mixture of each class, in the order of `classes_`.
 
     n_iter_ : ndarray of shape (n_classes,)
-        The number of EM iterations of each class.
+        The number of EM iterations of each class; the same for all with ``share="classes"``.
 
     reg_covar_ : ndarray of shape (n_features,)
         What was added to the variances of each column, in squared units of `X`.
@@ -101,16 +119,35 @@ class GMMBayesClassifier(MixtureBayesClassifier):
     See Also
     --------
     GaussianMixture : The mixture of one class.
+    sklearn.discriminant_analysis.LinearDiscriminantAnalysis : One covariance for all classes.
     sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis : One full component per class.
     sklearn.naive_bayes.GaussianNB : One diagonal component per class.
 
     Notes
     -----
     A fit costs as much as one mixture per class on the rows of that class; a prediction costs
-    as much as scoring all rows under every mixture.
+    as much as scoring all rows under every mixture. With ``share="classes"`` all classes are
+    fitted together, once more where some have several components; one component each of complete
+    rows is a single M-step for most structures.
+
+    With ``share="classes"``, one component per class, ``priors=None`` and ``reg_covar=0``:
+
+    - 'tied' is :class:`~sklearn.discriminant_analysis.LinearDiscriminantAnalysis` with
+      ``solver="lsqr"``: one covariance, that within classes divided by the number of rows.
+      Log-odds, and `decision_function` for two classes, are linear functions of the row.
+    - 'full' is quadratic discriminant analysis with covariances divided by the number of rows
+      of the class, 'diag' is :class:`~sklearn.naive_bayes.GaussianNB` with ``var_smoothing=0``.
+    - Other structures lie between (Bensmail and Celeux, 1996).
+
+    Several components per class with one covariance are mixture discriminant analysis (Hastie
+    and Tibshirani, 1996).
 
     References
     ----------
+    H. Bensmail, G. Celeux, "Regularized Gaussian discriminant analysis through eigenvalue
+    decomposition", Journal of the American Statistical Association 91(436), 1996.
+    :doi:`10.1080/01621459.1996.10476746`
+
     T. Hastie, R. Tibshirani, "Discriminant analysis by Gaussian mixtures", Journal of the Royal
     Statistical Society B 58(1), 1996. :doi:`10.1111/j.2517-6161.1996.tb02073.x`
 
@@ -127,8 +164,10 @@ class GMMBayesClassifier(MixtureBayesClassifier):
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left"), dict],
         "covariance_type": [StrOptions(set(FAMILIES))],
+        "share": [StrOptions({"components", "classes"})],
         "priors": ["array-like", None],
         "shrinkage": shrinking.CONSTRAINT,
+        "prior": GaussianMixture._parameter_constraints["prior"],
         "tol": [Interval(Real, 0.0, None, closed="left")],
         "reg_covar": regularisation.CONSTRAINT,
         "max_iter": [Interval(Integral, 0, None, closed="left")],
@@ -145,8 +184,10 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         n_components=1,
         *,
         covariance_type="diag",
+        share="components",
         priors=None,
         shrinkage=0.0,
+        prior=None,
         tol=1e-3,
         reg_covar="auto",
         max_iter=100,
@@ -159,8 +200,10 @@ class GMMBayesClassifier(MixtureBayesClassifier):
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
+        self.share = share
         self.priors = priors
         self.shrinkage = shrinkage
+        self.prior = prior
         self.tol = tol
         self.reg_covar = reg_covar
         self.max_iter = max_iter
@@ -170,6 +213,8 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         self.verbose = verbose
         self.verbose_interval = verbose_interval
         self.n_jobs = n_jobs
+
+    _own_parameters = ("priors", "n_jobs", "share")
 
     def _make_mixture(self, parameters):
         return GaussianMixture(**parameters)
@@ -182,11 +227,44 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         regularisation.warn_if_large(self, frame)
         return Known(reg_covar=reg_covar)
 
+    def _n_fits(self, sizes):
+        if self.share == "components":
+            return len(sizes)
+        return 1 if max(sizes) == 1 else len(sizes) + 1
+
     def _fit_mixtures(self, *args):
-        mixtures = super()._fit_mixtures(*args)
+        fit = self._fit_sharing if self.share == "classes" else super()._fit_mixtures
+        mixtures = fit(*args)
         self.reg_covar_ = mixtures[0].reg_covar_
         self.shrinkage_ = np.array([mixture.shrinkage_ for mixture in mixtures])
         return mixtures
+
+    def _fit_sharing(self, X, codes, sample_weight, labels, mixtures, known, task):
+        """Fit all classes together, from fits of each where some have several components."""
+        sizes = [mixture.n_components for mixture in mixtures]
+        several = max(sizes) > 1
+        if several:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                warnings.simplefilter("ignore", DegenerateComponentWarning)
+                mixtures = super()._fit_mixtures(
+                    X, codes, sample_weight, labels, mixtures, known, task
+                )
+        if validation.has_missing(X):
+            seen = ~np.isnan(X).all(axis=1)
+            sample_weight = None if sample_weight is None else sample_weight[seen]
+            X, codes = X[seen], codes[seen]
+        label_of = np.repeat(np.arange(len(sizes)), sizes)
+        resp = (codes[:, None] == label_of).astype(X.dtype)
+        if several:
+            for code, mixture in enumerate(mixtures):
+                of_class = np.ix_(codes == code, label_of == code)
+                resp[of_class] = mixture.predict_proba(X[codes == code])
+        parameters = mixtures[0].get_params(deep=False)
+        together = LabelledMixture(**{**parameters, "n_components": len(label_of), "n_init": 1})
+        with task.subtask("classes").fitting(together), together._knowing(known):
+            together.fit_classes(X, Classes(labels, codes, label_of, resp), sample_weight)
+        return [together.in_class(code, mixture) for code, mixture in enumerate(mixtures)]
 
     def decision_function(self, X):
         """Return the log-odds (two classes) or log prior + log density of every class.

@@ -24,9 +24,11 @@ from skmix import (
     DiagonalGMM,
     GaussianMixture,
     GMMRegressor,
+    MergingDisplay,
     MixedMixture,
     ProfileDisplay,
     SelectionDisplay,
+    merge_components,
     select_mixture,
 )
 
@@ -472,3 +474,35 @@ def test_profiles_are_probabilities_with_their_errors():
         np.testing.assert_allclose(heights, 2 * np.concatenate([e[k, 1:] for e in errors]))
     with pytest.raises(TypeError, match="with the attribute 'probabilities_'"):
         ProfileDisplay.from_estimator(GaussianMixture().fit(load_iris().data))
+
+
+# Mergers.
+
+
+def test_merging_draws_the_entropy_and_the_suggestion():
+    mixture = GaussianMixture(5, covariance_type="diag", random_state=0).fit(X)
+    merging = merge_components(mixture, X)
+    display = MergingDisplay.from_merging(merging)
+    assert display.figure_ is display.ax_.figure
+    np.testing.assert_array_equal(display.line_.get_xdata(), [1, 2, 3, 4, 5])
+    np.testing.assert_array_equal(display.line_.get_ydata(), merging.entropies)
+    assert display.suggested_.get_xdata()[0] == merging.n_clusters
+    assert f"suggested: {merging.n_clusters} clusters" in legend(display.ax_)
+    left, right = display.fits_
+    assert left.get_xdata()[1] == right.get_xdata()[0]  # where they meet
+    other = MergingDisplay.from_estimator(mixture, X, x="merged_rows", color="red")
+    rows = other.line_.get_xdata()
+    assert other.line_.get_color() == "red" and rows[-1] == 0 and np.all(np.diff(rows) < 0)
+    assert rows[-2] == pytest.approx(merging.merged_rows[-2])
+    assert [text.get_text() for text in other.ax_.texts] == ["1", "2", "3", "4", "5"]
+    heavy = MergingDisplay.from_estimator(mixture, X, sample_weight=np.full(150, 2.0))
+    np.testing.assert_allclose(heavy.line_.get_ydata(), 2 * merging.entropies)
+
+
+def test_merging_of_few_components_and_what_is_refused():
+    one = MergingDisplay.from_estimator(GaussianMixture().fit(X), X)
+    assert one.fits_ == [] and legend(one.ax_) == ["entropy", "suggested: 1 cluster"]
+    with pytest.raises(TypeError, match="merging must be what merge_components returns"):
+        MergingDisplay.from_merging(GaussianMixture().fit(X))
+    with pytest.raises(ValueError, match="x must be one of"):
+        MergingDisplay(one.merging, x="clusters")

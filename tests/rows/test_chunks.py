@@ -154,6 +154,7 @@ def test_every_start_takes_chunks(init_params, incomplete):
         {"shrinkage": 5.0},
         {"n_init": 2},
         {"reg_covar": 1e-3},
+        {"noise": True},
     ],
 )
 def test_every_option_takes_chunks(options):
@@ -161,6 +162,9 @@ def test_every_option_takes_chunks(options):
     mixture = GaussianMixture(2, random_state=0, max_iter=5, **options)
     whole, parts = fit(clone(mixture), X), fit(clone(mixture), Chunks(cut(X, 5)))
     np.testing.assert_allclose(parts.covariances_, whole.covariances_, **EXACT)
+    lazy, expected = parts.predict_proba(Chunks(cut(X, 5))), whole.predict_proba(X)
+    assert lazy.shape == expected.shape
+    np.testing.assert_allclose(gather(lazy), expected, rtol=1e-6, atol=1e-9)
 
 
 def test_samples_of_many_rows_are_those_of_one_array(monkeypatch):
