@@ -25,6 +25,7 @@ from ._mixtures.mixed import MixedMixture
 from ._mixtures.mixture import Mixture
 from ._outliers.detector import MixtureOutlierDetector
 from ._selection.bootstrap import bootstrap_lrt
+from ._selection.intervals import bootstrap
 from ._selection.merging import merge_components
 from ._selection.selection import select_mixture
 from ._supervised.categorical import CategoricalBayesClassifier
@@ -61,6 +62,7 @@ __all__ = [
     "ProfileDisplay",
     "SelectionDisplay",
     "TransformedDensity",
+    "bootstrap",
     "bootstrap_lrt",
     "kl_divergence",
     "merge_components",

@@ -67,12 +67,12 @@ class Chunks:
     Notes
     -----
     ``len(chunks)`` is their number, ``chunks[i]`` reads one, and iteration reads one after the
-    other: ``numpy.concatenate(list(chunks))`` gathers them. A fit reads all rows eight times before
-    the first iteration of EM, to check them and to find a start, and once in each iteration. It
-    holds, beside the chunks that are read, what a fit to one array holds: sums over rows, and
-    samples of rows, of at most some 150 MB, for the start. Integers become floats, and categories
-    codes, chunk by chunk, again in every pass. A fit by `CategoricalMixture` holds the distinct
-    rows instead, and reads all rows twice.
+    other: ``numpy.concatenate(list(chunks))`` gathers them. A fit reads all rows eight times
+    before the first iteration of EM, to check them and to find a start, and once in each
+    iteration. It holds, beside the chunks that are read, what a fit to one array holds: sums over
+    rows, and samples of rows, of at most some 150 MB, for the start. Integers become floats, and
+    categories codes, chunk by chunk, again in every pass. A fit by `CategoricalMixture` holds the
+    distinct rows instead, and reads all rows twice.
 
     Where a chunk cannot be read any more, or has become another, the error names its number and
     its path, and an earlier fit is kept.

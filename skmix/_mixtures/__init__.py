@@ -8,6 +8,7 @@ tells the fit of Gaussians, `mixed_fit.py` that of several kinds of columns
 (`mixed_conditioning.py` what it says of some given others), `covariance_types.py` resolves
 `covariance_type`, `regularisation.py` `reg_covar`, `shrinking.py` `shrinkage`. `wrapping.py` is
 for estimators that hold a mixture inside, and `known.py` what they tell it of the rows;
-`report.py` prints components, `expected.py` is what a mixture expects of cells. Imports everything
-below: `_interface`, `_starts`, `_engine`, `_families`, `_linalg` and `_rows`.
+`report.py` prints components, `estimates.py` lists their parameters, `expected.py` is what a
+mixture expects of cells. Imports everything below: `_interface`, `_starts`, `_engine`,
+`_families`, `_linalg` and `_rows`.
 """

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.base import _fit_context
+from sklearn.base import _fit_context, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
@@ -22,7 +22,7 @@ from .._interface.convergence import warn_of_fall
 from .._rows.sources import ArraySource, Source
 from ..exceptions import DegenerateComponentWarning, user_level
 from .fitted import FittedMixture
-from .known import KnowsRows
+from .known import Known, KnowsRows
 
 
 class Run(NamedTuple):
@@ -236,6 +236,20 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         self._template = frames.template_of(X) if template is None else template
         if names is not None:
             self.feature_names_in_ = names
+
+    def _known_of_fit(self) -> Known:
+        """Return what was resolved of the rows of this fit, for others of its kind."""
+        return Known()
+
+    def _fit_again(self, X: Any, sample_weight: Any = None, **settings: Any) -> Any:
+        """Return a fit to other rows, or with other weights, that starts where this one ended."""
+        again: Any = clone(self).set_params(warm_start=True, n_init=1, verbose=0, **settings)
+        learned = {name: value for name, value in vars(self).items() if name.endswith("_")}
+        vars(again).update(learned)
+        again.lower_bound_ = -np.inf  # that of these rows is not known
+        with again._knowing(self._known_of_fit()):
+            again.fit(X, sample_weight=sample_weight)
+        return again
 
     def _continues(self) -> bool:
         return self.warm_start and hasattr(self, "weights_")

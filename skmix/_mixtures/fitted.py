@@ -18,7 +18,9 @@ from .._interface.html import FittedFactsMixin
 from .._interface.versions import VersionedMixin
 from .._rows.sources import ArraySource
 from .._rows.threads import one_blas_thread
+from . import estimates
 from .chunkwise import for_chunks, lazily_by_chunks
+from .estimates import Estimate
 
 # What takes the place of the engine's row-wise functions where rows are few.
 SCORES_OF_FEW = {
@@ -41,6 +43,10 @@ class FittedMixture(
 
     def _check_rows(self, X: np.ndarray, *, reset: bool) -> None:
         """Refuse rows that components cannot take, those of a fit if `reset`; NaN passed."""
+
+    def _estimates(self) -> list[Estimate]:
+        """Return the learned parameters, in units of the rows."""
+        return estimates.of_params(self._fitted_family()[1])
 
     def _refuse_noise(self, method: str) -> None:
         """Refuse what is for Gaussian components alone, where there is a component of noise."""

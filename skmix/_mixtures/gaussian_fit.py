@@ -13,9 +13,11 @@ from .._interface import validation
 from .._rows.threads import one_blas_thread
 from .._starts import methods
 from .._starts.gaussian import GaussianStarts
-from . import regularisation, shrinking
+from . import estimates, regularisation, shrinking
 from .base import BaseMixture, names
 from .covariance_types import FAMILIES, family_in_units
+from .known import Known
+from .report import column_names
 
 # BLAS leaves products of no more than twice this many numbers on one thread anyway.
 SMALL_PRODUCT = 2**17
@@ -239,6 +241,20 @@ class GaussianFit(BaseMixture):
             "reg_covar_": family.reg_covar.copy(),
             "shrinkage_": float(max(family.shrinkage, family.diagonal_shrinkage)),
         }
+
+    def _estimates(self):
+        family, params = family_in_units(self)
+        names = column_names(self, params.means.shape[1])
+        return [
+            estimates.of_weights(params.weights),
+            estimates.of_columns("means", "mean", params.means, names),
+            estimates.of_columns("variances", "variance", family.variances(params), names),
+        ]
+
+    def _known_of_fit(self):
+        if not hasattr(self, "reg_covar_"):  # made of parameters, not of rows
+            return super()._known_of_fit()
+        return Known(reg_covar=self.reg_covar_, shrinkage=self._resolved_shrinkage())
 
     def _dense_family(self):
         """Return the fit as a family of full or tied covariances, and its parameters."""

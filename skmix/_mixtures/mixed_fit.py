@@ -297,6 +297,12 @@ class MixedFit(BaseMixture):
     def _rank(self, source, family, result):
         return self._starts().rank(source, family, result.params, result.lower_bound)
 
+    def _known_of_fit(self):
+        names = ("reg_covar_", "shrinkage_")
+        if not len(self._places("gaussian")) or not hasattr(self, names[0]):
+            return super()._known_of_fit()
+        return self._numbers({name: getattr(self, name) for name in names})._known_of_fit()
+
     def _is_flattered(self, X, sample_weight):
         source = self._fit_source(X, sample_weight)[2]
         with source, self._knowing(Known(reg_covar=self.reg_covar_)):
