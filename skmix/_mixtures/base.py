@@ -5,6 +5,8 @@ from __future__ import annotations
 import operator
 import warnings
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -59,13 +61,36 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         "or raise reg_covar."
     )
 
+    _part_name = ""  # of the family, unless it is a product, beside labels
+
+    # The labels of the rows of this fit, where it was given some; `_labelled` sets them.
+    _labelling: Any = None
+
+    @contextmanager
+    def _labelled(self, partial_labels: Any) -> Iterator[None]:
+        """Context of a fit in which some rows have labels; None for none."""
+        if partial_labels is not None:
+            raise ValueError(
+                f"{type(self).__name__} takes no partial_labels. Leave them out, or use "
+                "GaussianMixture, CategoricalMixture or MixedMixture."
+            )
+        yield
+
+    def _labels_of(
+        self, source: Any, rows: np.ndarray, sample_weight: Any, labels: np.ndarray
+    ) -> tuple[Any, np.ndarray]:
+        """Return a source of the rows that are not left out, and their labels."""
+        kept = ~np.isnan(rows).all(axis=1)
+        if sample_weight is not None:
+            kept &= sample_weight > 0
+        return source, labels[kept]
+
     _accelerate = False  # whether EM extrapolates; the family must be able to
 
     def _fit_source(self, X: Any, sample_weight: Any) -> tuple[Any, Any, Source]:
         """Return the checked rows and weights, and a source of what a fit visits."""
-        chunks = as_chunks(X)
+        chunks = self._chunks_of(X, sample_weight)
         if chunks is not None:
-            survey.refuse_weights(sample_weight)
             source = self._fit_chunks(chunks)
             self._check_fit_parameters((source.n_samples, source.n_features), chunks.weighted)
             return chunks, None, source
@@ -79,6 +104,18 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
             incomplete = validation.has_missing(X)
         self._check_fit_parameters(X.shape, weight is not None)
         return rows, sample_weight, ArraySource(X, weight, incomplete=incomplete)
+
+    def _chunks_of(self, X: Any, sample_weight: Any) -> Chunks | None:
+        """Return X where it comes in chunks, and refuse what is not for them."""
+        chunks = as_chunks(X)
+        if chunks is not None:
+            survey.refuse_weights(sample_weight)
+            if self._labelling is not None:
+                raise ValueError(
+                    "partial_labels is not available where X are Chunks. Leave it out, or pass "
+                    "the rows as one array."
+                )
+        return chunks
 
     def _fit_chunks(self, chunks: Chunks) -> Source:
         """Return a source of what a fit visits of rows in chunks."""
@@ -125,7 +162,7 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
     # Fitting ----------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X, y=None, sample_weight=None, partial_labels=None):
         """Fit the mixture by EM.
 
         Parameters
@@ -141,6 +178,12 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights: a row of weight w counts as w rows. Rows of weight 0 are left
             out. None with Chunks, which have their own.
+
+        partial_labels : array-like of int of shape (n_samples,), default=None
+            The component that each row comes from, -1 where it is not known. A labelled row
+            counts for its component alone, from the start on, and components start from their
+            labelled rows; those without any are found among the rest. Components keep the order
+            of the labels, and the rows are copied. Not for :class:`Mixture`, nor with noise.
 
         Returns
         -------
@@ -171,7 +214,7 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         >>> GaussianMixture().fit(X, sample_weight=[1, 1, 2]).means_
         array([[2.75]])
         """
-        self._fit(X, y, sample_weight)
+        self._fit(X, y, sample_weight, partial_labels)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -205,9 +248,9 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
             self.predict(rows) if isinstance(rows, Chunks) else self._score_rows(em.predict, rows)
         )
 
-    def _fit(self, X, y, sample_weight):
+    def _fit(self, X, y, sample_weight, partial_labels=None):
         """Fit and return the validated rows."""
-        with validation.earlier_fit_kept(self):
+        with validation.earlier_fit_kept(self), self._labelled(partial_labels):
             rows, sample_weight, source = self._fit_source(X, sample_weight)
             n_init = 1 if self._continues() else self.n_init
             max_subtasks = n_init if n_init > 1 else self.max_iter

@@ -13,11 +13,17 @@ from .covariance_types import FAMILIES
 from .criteria import ClassificationCriteria
 from .modes import GaussianModes
 from .noise import NoiseFit
+from .partial import PartialLabels
 from .report import GaussianReport
 
 
 class GaussianMixture(
-    NoiseFit, ConditioningMixin, GaussianReport, GaussianModes, ClassificationCriteria
+    PartialLabels,
+    NoiseFit,
+    ConditioningMixin,
+    GaussianReport,
+    GaussianModes,
+    ClassificationCriteria,
 ):
     r"""Gaussian mixture, a faster drop-in for scikit-learn's.
 
@@ -174,7 +180,7 @@ class GaussianMixture(
     n_features_in_ : int
         Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during `fit`, where `X` has names that are all strings.
 
     See Also

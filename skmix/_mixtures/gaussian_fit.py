@@ -26,6 +26,7 @@ SMALL_PRODUCT = 2**17
 class GaussianFit(BaseMixture):
     """What :class:`GaussianMixture` tells the fit that all mixtures share."""
 
+    _part_name = "gaussian"
     # One of `PRIORS`; estimators that offer none have none.
     prior: str | None = None
 

@@ -55,6 +55,7 @@ class LabelledMixture(GaussianMixture):
         mixture.reg_covar_, mixture.shrinkage_ = self.reg_covar_.copy(), self.shrinkage_
         mixture.converged_, mixture.n_iter_ = self.converged_, self.n_iter_
         mixture.lower_bound_, mixture.lower_bounds_ = self.lower_bound_, self.lower_bounds_
+        mixture.noise_weight_, mixture.noise_box_ = self.noise_weight_, self.noise_box_
         mixture.n_features_in_ = self.means_.shape[1]
         return mixture
 

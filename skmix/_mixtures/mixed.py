@@ -15,10 +15,11 @@ from .criteria import ClassificationCriteria
 from .estimates import Estimate
 from .mixed_conditioning import MixedConditioning
 from .mixed_fit import ORDER
+from .partial import PartialLabels
 from .report import Line, column_names, show
 
 
-class MixedMixture(MixedConditioning, ClassificationCriteria):
+class MixedMixture(PartialLabels, MixedConditioning, ClassificationCriteria):
     r"""Mixture for tables with columns of several kinds: numbers, counts and categories.
 
     Within a component the numbers follow a normal distribution, with any structure of the
@@ -156,7 +157,7 @@ class MixedMixture(MixedConditioning, ClassificationCriteria):
     n_features_in_ : int
         Number of columns seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of columns seen during `fit`, where `X` has names that are all strings.
 
     See Also
