@@ -284,14 +284,16 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         """Return what was resolved of the rows of this fit, for others of its kind."""
         return Known()
 
-    def _fit_again(self, X: Any, sample_weight: Any = None, **settings: Any) -> Any:
+    def _fit_again(
+        self, X: Any, sample_weight: Any = None, partial_labels: Any = None, **settings: Any
+    ) -> Any:
         """Return a fit to other rows, or with other weights, that starts where this one ended."""
         again: Any = clone(self).set_params(warm_start=True, n_init=1, verbose=0, **settings)
         learned = {name: value for name, value in vars(self).items() if name.endswith("_")}
         vars(again).update(learned)
         again.lower_bound_ = -np.inf  # that of these rows is not known
         with again._knowing(self._known_of_fit()):
-            again.fit(X, sample_weight=sample_weight)
+            again.fit(X, sample_weight=sample_weight, partial_labels=partial_labels)
         return again
 
     def _continues(self) -> bool:
