@@ -8,6 +8,7 @@ so a sum over rows is the same to the bit on one thread and on sixteen.
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
 from abc import ABC, abstractmethod
@@ -146,9 +147,10 @@ class Source(ABC):
 
     # What it does with them ---------------------------------------------------------------
 
-    def all_rows(self) -> np.ndarray:
-        """Return all rows as one array, for what cannot do with chunks."""
-        return self.take(slice(0, self.n_samples)).X
+    @property
+    def weighted(self) -> bool:
+        """Whether rows have weights."""
+        return self.sample_weight is not None
 
     @functools.cached_property
     def total_weight(self) -> float:
@@ -156,6 +158,25 @@ class Source(ABC):
         if self.sample_weight is None:
             return float(self.n_samples)
         return float(self.sample_weight.sum(dtype=np.float64))
+
+    def even_rows(self, n_rows: int) -> np.ndarray:
+        """Return indices of rows at even steps of weight, or of rows where they have none."""
+        if self.sample_weight is None:
+            return np.linspace(0, self.n_samples - 1, n_rows).astype(int)
+        edges = np.cumsum(self.sample_weight)
+        rows = np.searchsorted(edges, (np.arange(n_rows) + 0.5) / n_rows * edges[-1])
+        return np.minimum(rows, len(edges) - 1)
+
+    def sample(self, indices: np.ndarray, sample_weight: np.ndarray) -> Source:
+        """Return a source of some of the rows, with weights of their own."""
+        return SampledSource(self, indices, sample_weight)
+
+    def ordered(self) -> Self:
+        """Return a source of the same rows that visits them from first to last."""
+        other = copy.copy(self)
+        other.in_order, other.scratch = True, Scratch()
+        other._stack, other._pool = ExitStack(), None
+        return other
 
     def __enter__(self) -> Self:
         n_threads = self._stack.enter_context(blas_threads)
@@ -289,10 +310,6 @@ class ArraySource(Source):
         weight = None if self.sample_weight is None else self.sample_weight[rows]
         return Chunk(rows, self.X[rows], weight)
 
-    def all_rows(self) -> np.ndarray:
-        """Return the array itself."""
-        return self.X
-
 
 class ColumnsSource(Source):
     """Some columns of another source, visited by its threads while it is open.
@@ -310,6 +327,7 @@ class ColumnsSource(Source):
         super().__init__(source.sample_weight, in_order=source.in_order)
         self._source, self._columns = source, columns
         self._pool = source._pool
+        self.total_weight = source.total_weight
         self.incomplete = source.incomplete and self._has_missing()
 
     @property
@@ -326,6 +344,15 @@ class ColumnsSource(Source):
     def dtype(self) -> np.dtype:
         """Floating-point type of the rows."""
         return self._source.dtype
+
+    @property
+    def weighted(self) -> bool:
+        """Whether rows have weights."""
+        return self._source.weighted
+
+    def even_rows(self, n_rows: int) -> np.ndarray:
+        """Return indices of rows at even steps of weight, or of rows where they have none."""
+        return self._source.even_rows(n_rows)
 
     def take(self, rows: Any) -> Chunk:
         """Return the rows at these indices, or of this slice, with their weights."""
