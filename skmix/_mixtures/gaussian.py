@@ -134,6 +134,13 @@ class GaussianMixture(
         to no Gaussian: `predict` gives them -1, and the last column of `predict_proba` is their
         probability. Its start needs no guess (see Notes).
 
+    fixed : dict, default=None
+        What EM holds at its start: "weights", "means" and "precisions" with a list of components,
+        or True for all, such as ``{"means": [0], "weights": True}``. The values are those of
+        `weights_init`, `means_init` and `precisions_init`; the criteria do not count them. Not
+        together with `prior`, `shrinkage`, `noise`, `warm_start` or `partial_labels`, and
+        precisions only where components share nothing.
+
     Attributes
     ----------
     weights_ : ndarray of shape (n_components,)
@@ -343,6 +350,7 @@ class GaussianMixture(
         "assignment": [StrOptions({"soft", "hard"})],
         "prior": [StrOptions({"data"}), None],
         "noise": ["boolean"],
+        "fixed": [dict, None],
     }
 
     def __init__(
@@ -366,6 +374,7 @@ class GaussianMixture(
         assignment="soft",
         prior=None,
         noise=False,
+        fixed=None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -385,6 +394,7 @@ class GaussianMixture(
         self.assignment = assignment
         self.prior = prior
         self.noise = noise
+        self.fixed = fixed
 
     @classmethod
     def from_parameters(cls, weights, means, covariances, *, covariance_type="full"):
