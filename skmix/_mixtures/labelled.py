@@ -77,7 +77,7 @@ class LabelledMixture(GaussianMixture):
     # What a fit asks --------------------------------------------------------------------------
 
     def _fit_source(self, X, sample_weight):
-        self._check_fit_parameters(X[:, :-1], sample_weight)
+        self._check_fit_parameters((len(X), X.shape[1] - 1), sample_weight is not None)
         incomplete = validation.has_missing(X)
         return X, sample_weight, ArraySource(X, sample_weight, incomplete=incomplete)
 
@@ -92,7 +92,7 @@ class LabelledMixture(GaussianMixture):
         return {}
 
     def _start(self, source, family, given, random_state):
-        X = source.all_rows()[:, :-1]
+        X = source.X[:, :-1]
         labels, label_of = self._classes.labels, self._classes.label_of
         centres = np.array(
             [
@@ -106,9 +106,8 @@ class LabelledMixture(GaussianMixture):
         def resp_of(rows, out):
             out[:] = self._classes.resp[rows].T
 
-        start = methods.Start(
-            X, source.sample_weight, resp_of, centres[label_of], source.total_weight
-        )
+        rows = ArraySource(X, source.sample_weight)
+        start = methods.Start(rows, resp_of, centres[label_of], source.total_weight)
         own = methods.start_params(start, family.part("numbers").family)
         return ProductParams(own.weights, (own, LabelParams(own.weights))), []
 
