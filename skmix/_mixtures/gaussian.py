@@ -184,7 +184,8 @@ class GaussianMixture(
         `sample_weight`; the mean classification log-likelihood if `assignment` is 'hard'.
 
     lower_bounds_ : list of float
-        `lower_bound_` at each iteration of the best run.
+        `lower_bound_` at each iteration of the best run; with many components a lower bound of it
+        at most of them (see Notes).
 
     n_features_in_ : int
         Number of features seen during `fit`.
@@ -205,6 +206,15 @@ class GaussianMixture(
     `X` once. Rows are visited in chunks on as many threads as BLAS may use in this process:
     `threadpoolctl.threadpool_limits`, `OMP_NUM_THREADS` and joblib's workers limit them. The
     fit is the same to the bit for any number of threads.
+
+    From 64 components and 2²³ pairs of rows and components on, most iterations visit for each row
+    only the components that may matter to it (after Forster and Lücke, 2018): those that carried
+    all but 1e-4 or less of the responsibilities of rows with the same most probable component,
+    when last all were visited. They climb a lower bound of the likelihood. Iterations that visit
+    all begin and end every run, so that `lower_bound_` and convergence are exact, and say in
+    between what is left out: over 1e-3, and candidates become more. Fits to rows with missing
+    cells and correlated features, with noise, of more than 4096 components, or of full covariances
+    of more than 96 features visit all.
 
     The three letters say of the volume :math:`\lambda_k`, the shape :math:`A_k` and the axes
     :math:`D_k` of :math:`\Sigma_k = \lambda_k D_k A_k D_k'` (A_k diagonal, of determinant 1)
@@ -301,6 +311,9 @@ class GaussianMixture(
     G. Celeux, G. Govaert, "A classification EM algorithm for clustering and two stochastic
     versions", Computational Statistics & Data Analysis 14(3), 1992.
     :doi:`10.1016/0167-9473(92)90042-E`
+
+    D. Forster, J. Lücke, "Can clustering scale sublinearly with its clusters? A variational EM
+    acceleration of GMMs and k-means", AISTATS 2018, PMLR 84.
 
     C. Fraley, A. E. Raftery, "Bayesian regularization for normal mixture estimation and
     model-based clustering", Journal of Classification 24(2), 2007.
