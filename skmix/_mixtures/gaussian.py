@@ -130,16 +130,13 @@ class GaussianMixture(
           onto a few rows. Not together with `shrinkage`.
 
     noise : bool, default=False
-        Whether one more component is uniform over a box around the rows, for those that belong
-        to no Gaussian: `predict` gives them -1, and the last column of `predict_proba` is their
-        probability. Its start needs no guess (see Notes).
+        Whether one more component is uniform over a box around the rows, for those of no Gaussian:
+        `predict` gives them -1, the last column of `predict_proba` their probability (see Notes).
 
     fixed : dict, default=None
-        What EM holds at its start: "weights", "means" and "precisions" with a list of components,
-        or True for all, such as ``{"means": [0], "weights": True}``. The values are those of
-        `weights_init`, `means_init` and `precisions_init`; the criteria do not count them. Not
-        together with `prior`, `shrinkage`, `noise`, `warm_start` or `partial_labels`, and
-        precisions only where components share nothing.
+        What EM holds at `weights_init`, `means_init` and `precisions_init`: "weights", "means" and
+        "precisions" of a list of components, or True for all. Criteria do not count it. Not with
+        `prior`, `shrinkage`, `noise`, `warm_start` or `partial_labels`.
 
     Attributes
     ----------
@@ -283,8 +280,8 @@ class GaussianMixture(
     box have the same noise density, so that a row far from everything is noise. Parameters are
     counted as in mclust: the weight and the volume of the noise are two more. Starts take
     distances to near neighbours for those of two Poisson processes (Byers and Raftery, 1998) and
-    begin with the rows of the denser one; guesses from several numbers of neighbours and that of
-    little noise compete. `marginal`, `condition`, `modes`, `cdf` and `quantile` are refused.
+    begin with the rows of the denser one; guesses from several numbers of neighbours compete.
+    `marginal`, `condition`, `modes`, `cdf` and `quantile` are refused.
 
     A component whose rows coincide, or lie in a plane, has no maximum-likelihood covariance;
     `reg_covar` then stands in for its variance, and a
