@@ -7,7 +7,14 @@ from ._denoisers.gmm import GMMDenoiser
 from ._denoisers.gsm import GSMDenoiser
 from ._denoisers.ica import ICADenoiser
 from ._denoisers.mvn import MVNDenoiser
-from ._displays import ComponentsDisplay, ConvergenceDisplay, ProfileDisplay, SelectionDisplay
+from ._displays import (
+    ComponentsDisplay,
+    ConvergenceDisplay,
+    MergingDisplay,
+    ProfileDisplay,
+    SelectionDisplay,
+)
+from ._interface.chunks import Chunks
 from ._missing.imputer import MixtureImputer
 from ._missing.inpainter import ConditionalGMMInpainter
 from ._mixtures.categorical import CategoricalMixture
@@ -18,6 +25,8 @@ from ._mixtures.mixed import MixedMixture
 from ._mixtures.mixture import Mixture
 from ._outliers.detector import MixtureOutlierDetector
 from ._selection.bootstrap import bootstrap_lrt
+from ._selection.intervals import bootstrap
+from ._selection.merging import merge_components
 from ._selection.selection import select_mixture
 from ._supervised.categorical import CategoricalBayesClassifier
 from ._supervised.gaussian import GMMBayesClassifier
@@ -31,6 +40,7 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "CategoricalBayesClassifier",
     "CategoricalMixture",
+    "Chunks",
     "ComponentsDisplay",
     "ConditionalGMMInpainter",
     "ConvergenceDisplay",
@@ -43,6 +53,7 @@ __all__ = [
     "ICADenoiser",
     "KMeansQuantizer",
     "MVNDenoiser",
+    "MergingDisplay",
     "MixedBayesClassifier",
     "MixedMixture",
     "Mixture",
@@ -51,8 +62,10 @@ __all__ = [
     "ProfileDisplay",
     "SelectionDisplay",
     "TransformedDensity",
+    "bootstrap",
     "bootstrap_lrt",
     "kl_divergence",
+    "merge_components",
     "select_mixture",
 ]
 

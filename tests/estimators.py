@@ -97,7 +97,8 @@ TABLE = {
         + [GaussianMixture(2, covariance_type=kind, random_state=0) for kind in ("EVI", "VVE")]
         + [GaussianMixture(2, shrinkage=5.0, random_state=0)]
         + [GaussianMixture(2, assignment="hard", random_state=0)]
-        + [GaussianMixture(2, covariance_type="diag", prior="data", random_state=0)],
+        + [GaussianMixture(2, covariance_type="diag", prior="data", random_state=0)]
+        + [GaussianMixture(2, noise=True, random_state=0)],
         "density_estimator",
         {
             **EM_CHANGES,
@@ -105,6 +106,7 @@ TABLE = {
             "covariance_type": "spherical",
             "assignment": "hard",
             "prior": "data",
+            "noise": True,
         },
     ),
     DiagonalGMM: Row(
@@ -112,16 +114,33 @@ TABLE = {
         + [DiagonalGMM(2, shrinkage=5.0, random_state=0)]
         + [DiagonalGMM(2, assignment="hard", random_state=0)],
         "density_estimator",
-        {**EM_CHANGES, **START_CHANGES, "assignment": "hard", "prior": "data"},
+        {
+            **EM_CHANGES,
+            **START_CHANGES,
+            "assignment": "hard",
+            "prior": "data",
+            "noise": True,
+        },
     ),
     GMMBayesClassifier: Row(
         [
             GMMBayesClassifier(k, covariance_type=covariance_type, random_state=0)
             for k, covariance_type in [*product(N_COMPONENTS, ["diag"]), *product([2], OTHERS)]
         ]
-        + [GMMBayesClassifier(1, covariance_type="full", shrinkage=5.0, random_state=0)],
+        + [GMMBayesClassifier(1, covariance_type="full", shrinkage=5.0, random_state=0)]
+        + [
+            GMMBayesClassifier(k, covariance_type=kind, share="classes", random_state=0)
+            for k, kind in [(1, "tied"), (2, "VEI")]
+        ],
         "classifier",
-        {**EM_CHANGES, "covariance_type": "spherical", "priors": [0.2, 0.3, 0.5]},
+        {
+            **EM_CHANGES,
+            "covariance_type": "spherical",
+            "share": "classes",
+            "priors": [0.2, 0.3, 0.5],
+            "unlabeled": 2,
+            "prior": "data",
+        },
     ),
     ConditionalGMMInpainter: Row(
         [
@@ -199,7 +218,7 @@ TABLE = {
             CategoricalBayesClassifier(2, init_params="random", random_state=0),
         ],
         "classifier",
-        {**LATENT_CLASS_CHANGES, "priors": [0.2, 0.3, 0.5]},
+        {**LATENT_CLASS_CHANGES, "priors": [0.2, 0.3, 0.5], "unlabeled": 2},
     ),
     Mixture: Row(
         [Mixture(k, family_factory=Normal, random_state=0) for k in (1, 2)]
@@ -265,6 +284,7 @@ TABLE = {
             **EM_CHANGES,
             "covariance_type": "tied",
             "priors": [0.2, 0.3, 0.5],
+            "unlabeled": 2,
             "families": {0: "poisson"},
             "categorical_features": [0],
             "categories": [list(range(20))],

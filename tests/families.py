@@ -16,6 +16,7 @@ from scipy.stats import multivariate_normal, norm, poisson
 
 from skmix._engine.em import em, predict_proba, score_samples
 from skmix._families import (
+    Box,
     Categorical,
     CategoricalParams,
     DiagonalGaussian,
@@ -23,6 +24,8 @@ from skmix._families import (
     FullGaussian,
     GaussianFamily,
     GaussianParams,
+    LabelParams,
+    Labels,
     Packing,
     Part,
     Product,
@@ -31,10 +34,12 @@ from skmix._families import (
     ScaleParams,
     SphericalGaussian,
     TiedGaussian,
+    WithUniform,
+    WithUniformParams,
 )
 from skmix._families import Poisson as CountsFamily
 from skmix._families import PoissonParams as Counts
-from skmix._mixtures.categorical import StateSource
+from skmix._mixtures.categorical_fit import StateSource
 from skmix._rows.sources import ArraySource
 
 
@@ -344,6 +349,72 @@ class ProductCase(OtherCase):
         return Product(parts), source
 
 
+class WithUniformCase(OtherCase):
+    """Gaussians of one covariance, and rows that are uniform over a slanted box."""
+
+    name = "with uniform"
+    numbers = FAMILIES[1]
+    box = Box(np.array([-9.0, -8.0, -7.0]), np.diag([16.0, 20.0, 18.0]) + np.eye(3, k=1))
+
+    def random_params(self, rng):
+        own = self.numbers.random_params(rng, 3, 3)
+        weights = np.append(0.75 * own.weights, 0.25)
+        return WithUniformParams(weights, own._replace(weights=weights[:3]))
+
+    def draw_component(self, rng, params, component, n_samples):
+        if component == 3:
+            return self.box.corner + rng.random((n_samples, 3)) @ self.box.edges
+        return self.numbers.draw_component(rng, params.gaussians, component, n_samples)
+
+    def log_joint(self, params, X):
+        volume = abs(np.linalg.det(self.box.edges))
+        constant = np.full((1, 1, len(X)), np.log(params.weights[3] / volume))
+        return np.concatenate([self.numbers.log_joint(params.gaussians, X), constant])
+
+    def family_and_source(self, X, sample_weight):
+        source = ArraySource(X, sample_weight)
+        numbers = self.numbers.family(Frame.identity(3)).bound_to(source)
+        return WithUniform(numbers, self.box), source
+
+
+class LabelledCase(OtherCase):
+    """Numbers beside labels, of which the last two components have the same."""
+
+    name = "labelled"
+    numbers, label_of = FAMILIES[0], np.array([0, 1, 1])
+
+    def random_params(self, rng):
+        own = self.numbers.random_params(rng, 3, 2)
+        return ProductParams(own.weights, (own, LabelParams(own.weights)))
+
+    def draw_component(self, rng, params, component, n_samples):
+        numbers = params.parts[0]
+        factor = np.linalg.cholesky(numbers.covariances[component])
+        drawn = numbers.means[component] + rng.standard_normal((n_samples, 2)) @ factor.T
+        return np.column_stack([drawn, np.full(n_samples, self.label_of[component])])
+
+    def log_joint(self, params, X):
+        numbers = params.parts[0]
+        joint = np.full((3, 1, len(X)), -np.inf)
+        for k, (weight, mean, covariance) in enumerate(
+            zip(params.weights, numbers.means, numbers.covariances, strict=True)
+        ):
+            own = X[:, 2] == self.label_of[k]
+            density = multivariate_normal(mean, covariance).logpdf(X[own, :2])
+            joint[k, 0, own] = np.log(weight) + density
+        return joint
+
+    def family_and_source(self, X, sample_weight):
+        source = ArraySource(X, sample_weight)
+        block = source.block(slice(0, 2))
+        numbers = self.numbers.family(Frame.of_source(block)).bound_to(block)
+        parts = [
+            Part("numbers", numbers, slice(0, 2)),
+            Part("labels", Labels(self.label_of), slice(2, 3)),
+        ]
+        return Product(parts), source
+
+
 # All families, for the tests of what EM asks of each.
 MEMBERS = [
     *FAMILIES,
@@ -353,6 +424,8 @@ MEMBERS = [
     PoissonCase(),
     CountsCase(),
     ProductCase(),
+    WithUniformCase(),
+    LabelledCase(),
 ]
 
 every_member = pytest.mark.parametrize("case", MEMBERS, ids=lambda case: case.name)

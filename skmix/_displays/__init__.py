@@ -6,7 +6,14 @@ and `_interface`.
 
 from .components import ComponentsDisplay
 from .convergence import ConvergenceDisplay
+from .merging import MergingDisplay
 from .profile import ProfileDisplay
 from .selection import SelectionDisplay
 
-__all__ = ["ComponentsDisplay", "ConvergenceDisplay", "ProfileDisplay", "SelectionDisplay"]
+__all__ = [
+    "ComponentsDisplay",
+    "ConvergenceDisplay",
+    "MergingDisplay",
+    "ProfileDisplay",
+    "SelectionDisplay",
+]

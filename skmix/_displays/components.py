@@ -10,7 +10,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from .._interface import frames, validation
 from .._mixtures.covariance_types import family_in_units
-from .._mixtures.criteria import rows_of_last_step
+from .._mixtures.criteria import names_of_last_step, rows_of_last_step
 from .._mixtures.mixed import MixedMixture
 from .axes import fitted_mixture, get_ax
 
@@ -48,6 +48,10 @@ class ComponentsDisplay:
 
     rows : array-like of shape (n_samples, n_features), default=None
         Rows to draw below ellipses and curves, of the same features.
+
+    row_labels : array-like of shape (n_samples,), default=None
+        Which of these components, counted from 0, a row belongs to and takes its colour from; -1
+        for none of them, gray. None draws all rows in gray.
 
     Attributes
     ----------
@@ -98,6 +102,7 @@ class ComponentsDisplay:
         image_shape: Any = None,
         feature_names: Any = None,
         rows: Any = None,
+        row_labels: Any = None,
     ) -> None:
         self.weights = np.asarray(weights)
         self.means = np.asarray(means)
@@ -107,6 +112,7 @@ class ComponentsDisplay:
         self.image_shape = image_shape
         self.feature_names = feature_names
         self.rows = rows
+        self.row_labels = row_labels
 
     def plot(self, ax: Any = None, *, coverage: Any = (0.5, 0.95)) -> ComponentsDisplay:
         """Draw the components.
@@ -209,7 +215,8 @@ class ComponentsDisplay:
             as `mixture_`. Of a :class:`MixedMixture`, what it says of columns of numbers is drawn.
 
         X : array-like of shape (n_samples, n_features), default=None
-            Rows to draw below ellipses and curves, as `estimator` takes them.
+            Rows to draw below ellipses and curves, as `estimator` takes them; below ellipses in
+            the colour of their most probable component.
 
         kind : {'auto', 'images', 'ellipses', 'curves'}, default='auto'
             - 'images': every mean and every covariance as an image;
@@ -275,13 +282,12 @@ class ComponentsDisplay:
         else:
             means = mixture.means_[:, features]
             covariances = family.matrices(params)[:, features][:, :, features]
-            names = getattr(mixture, "feature_names_in_", None)
-            options["feature_names"] = [
-                f"feature {j}" if names is None else str(names[j]) for j in places[features]
-            ]
+            names = names_of_last_step(estimator, mixture)
+            options["feature_names"] = [names[j] for j in places[features]]
             if X is not None:
-                rows = _numeric_rows(mixture, rows_of_last_step(estimator, X))
-                options["rows"] = rows[:, places[features]]
+                rows = rows_of_last_step(estimator, X)
+                options["rows"] = _numeric_rows(mixture, rows)[:, places[features]]
+                options["row_labels"] = _ranks(mixture.predict(rows), components)
         display = cls(
             mixture.weights_[components], means[components], covariances[components], **options
         )
@@ -299,6 +305,12 @@ def _places_of_numbers(mixture: Any) -> np.ndarray:
             f"(families_ is {mixture.families_.tolist()}). Use its report() instead."
         )
     return places
+
+
+def _ranks(labels: np.ndarray, components: np.ndarray) -> np.ndarray:
+    """Return which of some components have these labels, -1 where none has."""
+    same = labels[:, None] == components
+    return np.where(same.any(axis=1), same.argmax(axis=1), -1)
 
 
 def _numeric_rows(mixture: Any, rows: Any) -> np.ndarray:
@@ -370,7 +382,12 @@ def _plot_ellipses(ax: Any, display: ComponentsDisplay, coverage: Any) -> None:
     from matplotlib.patches import Ellipse
 
     if display.rows is not None:
-        ax.plot(*display.rows.T, ".", color="0.6", markersize=3, zorder=1)
+        labels = (
+            np.full(len(display.rows), -1) if display.row_labels is None else display.row_labels
+        )
+        for k in np.unique(labels):
+            style = {"color": "0.6"} if k < 0 else {"color": f"C{k % 10}", "alpha": 0.5}
+            ax.plot(*display.rows[labels == k].T, ".", markersize=3, zorder=1, **style)
     for k, (weight, mean, covariance) in enumerate(
         zip(display.weights, display.means, display.covariances, strict=True)
     ):

@@ -5,18 +5,24 @@
 `incomplete.py` (rows with missing cells). What a covariance is, `structure.py` and
 `structures.py` say; what of the rows is summed for it, `moments.py`; `decomposition.py` and
 `constrained.py` are the structures that components share in part, `prior.py` draws them to what
+the rows suggest, `uniform.py` adds one of constant density; `linear.py` is the base for families
+of one's own, and `poisson.py` one of them; `product.py` puts families of several kinds of columns
+together. Imports numpy, scipy, `_rows` and `_linalg`, never scikit-learn.
 the rows suggest; `linear.py` is the base for families of one's own, and
-`poisson.py` one of them; `product.py` puts families of several kinds of columns together.
+`poisson.py` one of them; `product.py` puts families of several kinds of columns together,
+of which `labels.py` keeps components of known classes apart.
 Imports numpy, scipy, `_rows` and `_linalg`, never scikit-learn.
 """
 
 from .categorical import Categorical, CategoricalParams, Packing
 from .constrained import CONSTRAINED
 from .diagonal import DiagonalGaussian
+from .fixed import FixedGaussian, Held
 from .frame import Frame
 from .full import FullGaussian
 from .gaussian import GaussianFamily
-from .gaussian_form import GaussianForm, GaussianParams
+from .gaussian_form import GaussianForm, GaussianParams, log_of_weights
+from .labels import LabelParams, Labels
 from .linear import LinearFamily, LinearStatistics
 from .poisson import Poisson, PoissonParams
 from .prior import ConjugatePrior
@@ -25,21 +31,27 @@ from .protocols import Extrapolating, Family, Form
 from .scales import ScaleFamily, ScaleParams, spread_scales
 from .spherical import SphericalGaussian
 from .tied import TiedGaussian, TiedRuns
+from .uniform import Box, WithUniform, WithUniformParams
 
 __all__ = [
     "CONSTRAINED",
+    "Box",
     "Categorical",
     "CategoricalParams",
     "ConjugatePrior",
     "DiagonalGaussian",
     "Extrapolating",
     "Family",
+    "FixedGaussian",
     "Form",
     "Frame",
     "FullGaussian",
     "GaussianFamily",
     "GaussianForm",
     "GaussianParams",
+    "Held",
+    "LabelParams",
+    "Labels",
     "LinearFamily",
     "LinearStatistics",
     "Packing",
@@ -53,5 +65,8 @@ __all__ = [
     "SphericalGaussian",
     "TiedGaussian",
     "TiedRuns",
+    "WithUniform",
+    "WithUniformParams",
+    "log_of_weights",
     "spread_scales",
 ]

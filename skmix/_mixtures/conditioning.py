@@ -13,6 +13,7 @@ from .._engine import em, posteriors
 from .._interface import frames, validation
 from .._rows.sources import ArraySource
 from .._rows.threads import one_blas_thread
+from .chunkwise import lazily_by_chunks
 from .fitted import FittedMixture
 
 
@@ -57,6 +58,7 @@ class ConditioningMixin(FittedMixture):
         array([[[2.]]])
         """
         check_is_fitted(self)
+        self._refuse_noise("marginal")
         features = validation.check_features(self, features)
         family, _ = self._fitted_family()
         covariances = family.marginal_covariances(self.covariances_, features)
@@ -94,6 +96,7 @@ class ConditioningMixin(FittedMixture):
         (array([[6.]]), array([[[1.75]]]))
         """
         X = self._validate_rows(X)
+        self._refuse_noise("condition")
         missing = np.isnan(X)
         complete = np.flatnonzero(~missing.any(axis=1))
         if len(complete):
@@ -109,12 +112,13 @@ class ConditioningMixin(FittedMixture):
             for row, weights in zip(X.astype(np.float64), resp, strict=True)
         ]
 
+    @lazily_by_chunks(lambda self: (self.n_features_in_,))
     def impute(self, X, *, return_std=False, round_integers=False):
         """Fill missing cells with their posterior mean given the observed cells of their row.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows, NaN where a cell is missing.
 
         return_std : bool, default=False

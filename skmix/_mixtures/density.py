@@ -159,6 +159,7 @@ class GaussianDensity(FittedMixture):
     def _alive_in_one_dimension(self, method: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return weights, means and standard deviations of the components that have a weight."""
         check_is_fitted(self)
+        self._refuse_noise(method)
         n_features = self.means_.shape[1]
         if n_features > 1:
             raise ValueError(

@@ -74,10 +74,28 @@ class DiagonalGMM(GaussianMixture):
         - None: nothing; the fit has the maximum likelihood.
         - 'data': the conjugate prior that the rows suggest. Not together with `shrinkage`.
 
+    noise : bool, default=False
+        Whether one more component is uniform over a box around the rows, for those that belong
+        to no Gaussian, as in :class:`GaussianMixture`.
+
+    fixed : dict, default=None
+        What EM holds at its start: "weights", "means" and "precisions" with a list of components,
+        or True for all, such as ``{"means": [0], "weights": True}``. The values are those of
+        `weights_init`, `means_init` and `precisions_init`; the criteria do not count them. Not
+        together with `prior`, `shrinkage`, `noise`, `warm_start` or `partial_labels`, and
+        precisions only where components share nothing.
+
     Attributes
     ----------
     weights_ : ndarray of shape (n_components,)
-        The weights of the components; they sum to 1.
+        The weights of the components; with `noise_weight_` they sum to 1.
+
+    noise_weight_ : float
+        The weight of the noise, 0 without.
+
+    noise_box_ : ndarray of shape (n_features + 1, n_features) or None
+        The box of the noise, in units of `X`: a corner, and the edges that begin there. None
+        without noise.
 
     means_ : ndarray of shape (n_components, n_features)
         The means of the components, in units of `X`.
@@ -114,7 +132,7 @@ class DiagonalGMM(GaussianMixture):
     n_features_in_ : int
         Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during `fit`, where `X` has names that are all strings.
 
     See Also
@@ -174,6 +192,8 @@ class DiagonalGMM(GaussianMixture):
         shrinkage=0.0,
         assignment="soft",
         prior=None,
+        noise=False,
+        fixed=None,
     ):
         self.n_components = n_components
         self.tol = tol
@@ -191,6 +211,8 @@ class DiagonalGMM(GaussianMixture):
         self.shrinkage = shrinkage
         self.assignment = assignment
         self.prior = prior
+        self.noise = noise
+        self.fixed = fixed
 
     @classmethod
     def from_parameters(cls, weights, means, covariances):

@@ -13,9 +13,11 @@ from .._interface import validation
 from .._rows.threads import one_blas_thread
 from .._starts import methods
 from .._starts.gaussian import GaussianStarts
-from . import regularisation, shrinking
+from . import estimates, regularisation, shrinking
 from .base import BaseMixture, names
 from .covariance_types import FAMILIES, family_in_units
+from .known import Known
+from .report import column_names
 
 # BLAS leaves products of no more than twice this many numbers on one thread anyway.
 SMALL_PRODUCT = 2**17
@@ -24,6 +26,7 @@ SMALL_PRODUCT = 2**17
 class GaussianFit(BaseMixture):
     """What :class:`GaussianMixture` tells the fit that all mixtures share."""
 
+    _part_name = "gaussian"
     # One of `PRIORS`; estimators that offer none have none.
     prior: str | None = None
 
@@ -48,8 +51,8 @@ class GaussianFit(BaseMixture):
         self.converged_, self.n_iter_ = True, 0
         self.lower_bound_, self.lower_bounds_ = float("nan"), []
 
-    def _check_fit_parameters(self, X, sample_weight):
-        super()._check_fit_parameters(X, sample_weight)
+    def _check_fit_parameters(self, shape, weighted):
+        super()._check_fit_parameters(shape, weighted)
         family_type = FAMILIES[self.covariance_type]
         shrinks = self.shrinkage != "auto" and self.shrinkage > 0
         if shrinks and family_type.shared_covariance:
@@ -70,11 +73,12 @@ class GaussianFit(BaseMixture):
                 f"shrinkage={self.shrinkage!r} and prior={self.prior!r} both steady covariances: "
                 "use one of them, shrinkage=0 or prior=None."
             )
-        shape = (self.n_components, X.shape[1])
+        n_features = shape[1]
+        shape = (self.n_components, n_features)
         if self._continues() and self.means_.shape != shape:
             raise ValueError(
                 f"warm_start=True continues from means_ of shape {self.means_.shape}, but "
-                f"n_components={self.n_components} and X has {X.shape[1]} features. Set "
+                f"n_components={self.n_components} and X has {n_features} features. Set "
                 "warm_start=False to start afresh."
             )
         expected = family_type.covariance_shape(*shape)
@@ -96,6 +100,8 @@ class GaussianFit(BaseMixture):
             reg_covar = regularisation.resolve(
                 self.reg_covar, source, frame, self.n_components, alike=alike
             )
+        elif family_type.one_variance:
+            reg_covar = np.full(len(reg_covar), reg_covar.mean())
         shrunk = known.shrinkage or shrinking.resolve(
             self.shrinkage,
             source,
@@ -239,6 +245,20 @@ class GaussianFit(BaseMixture):
             "shrinkage_": float(max(family.shrinkage, family.diagonal_shrinkage)),
         }
 
+    def _estimates(self):
+        family, params = family_in_units(self)
+        names = column_names(self, params.means.shape[1])
+        return [
+            estimates.of_weights(params.weights),
+            estimates.of_columns("means", "mean", params.means, names),
+            estimates.of_columns("variances", "variance", family.variances(params), names),
+        ]
+
+    def _known_of_fit(self):
+        if not hasattr(self, "reg_covar_"):  # made of parameters, not of rows
+            return super()._known_of_fit()
+        return Known(reg_covar=self.reg_covar_, shrinkage=self._resolved_shrinkage())
+
     def _dense_family(self):
         """Return the fit as a family of full or tied covariances, and its parameters."""
         family, params = self._fitted_family()
@@ -267,3 +287,18 @@ class GaussianFit(BaseMixture):
         )
         family = type(in_units)(frame)
         return family, family.to_frame(params)
+
+    def _new_mixture(self, weights, means, covariances, features):
+        """Make a fitted mixture of some features, with this one's other settings."""
+        settings = {
+            name: value
+            for name, value in self.get_params(deep=False).items()
+            if name in ("covariance_type", "random_state")
+        }
+        family_type = FAMILIES[self.covariance_type]
+        if family_type.margin_type != family_type.covariance_type:
+            settings["covariance_type"] = family_type.margin_type
+        mixture = type(self)(len(weights), **settings)
+        mixture._set_parameters(weights, means, covariances)
+        mixture._take_columns_of(self, features)
+        return mixture

@@ -6,7 +6,6 @@ from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 from scipy.stats import chi2
 from sklearn.utils.validation import check_is_fitted
 
@@ -14,7 +13,8 @@ from .._engine import em
 from .._interface import validation
 from .._rows.merge import merge_rows
 from .._rows.threads import one_blas_thread
-from . import information
+from . import estimates, information
+from .estimates import Estimate, matched
 from .fitted import FittedMixture
 from .report import Line, Style, column_names, show
 
@@ -349,10 +349,17 @@ class LatentClassReports(FittedMixture):
             )
         mine, theirs = (np.concatenate(m.probabilities_, axis=1) for m in (self, other))
         distances = np.sum((theirs[:, None] - mine) ** 2, axis=2)
-        order = linear_sum_assignment(distances)[1]
+        order = matched(distances)
         self.weights_ = self.weights_[order]
         self.probabilities_ = [table[order] for table in self.probabilities_]
         return self
+
+    def _estimates(self) -> list[Estimate]:
+        names = column_names(self, len(self.categories_))
+        return [
+            estimates.of_weights(self.weights_),
+            estimates.of_categories(self.probabilities_, self.categories_, names),
+        ]
 
     def _patterns(self, codes: np.ndarray, weight: np.ndarray | None) -> tuple:
         """Return how often each distinct row of codes was seen, and the rows."""

@@ -9,14 +9,17 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from . import regularisation, shrinking
+from . import estimates, regularisation, shrinking
 from .covariance_types import FAMILIES
 from .criteria import ClassificationCriteria
+from .estimates import Estimate
 from .mixed_conditioning import MixedConditioning
+from .mixed_fit import ORDER
+from .partial import PartialLabels
 from .report import Line, column_names, show
 
 
-class MixedMixture(MixedConditioning, ClassificationCriteria):
+class MixedMixture(PartialLabels, MixedConditioning, ClassificationCriteria):
     r"""Mixture for tables with columns of several kinds: numbers, counts and categories.
 
     Within a component the numbers follow a normal distribution, with any structure of the
@@ -154,7 +157,7 @@ class MixedMixture(MixedConditioning, ClassificationCriteria):
     n_features_in_ : int
         Number of columns seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of columns seen during `fit`, where `X` has names that are all strings.
 
     See Also
@@ -328,6 +331,21 @@ class MixedMixture(MixedConditioning, ClassificationCriteria):
         """
         check_is_fitted(self)
         return show(self._reported(), as_frame=as_frame)
+
+    def _estimates(self) -> list[Estimate]:
+        names = np.array(column_names(self, len(self.families_)), dtype=object)
+        of_kind = {kind: names[self._places(kind)].tolist() for kind in ORDER}
+        found = [estimates.of_weights(self.weights_)]
+        if of_kind["gaussian"]:
+            numbers, variances = of_kind["gaussian"], self._spreads() ** 2
+            found.append(estimates.of_columns("means", "mean", self.means_, numbers))
+            found.append(estimates.of_columns("variances", "variance", variances, numbers))
+        if of_kind["poisson"]:
+            found.append(estimates.of_columns("rates", "rate", self.rates_, of_kind["poisson"]))
+        if of_kind["categorical"]:
+            answers = of_kind["categorical"]
+            found.append(estimates.of_categories(self.probabilities_, self.categories_, answers))
+        return found
 
     def _reported(self) -> list[Line]:
         """Return (column, parameter, its values in all components) of everything."""

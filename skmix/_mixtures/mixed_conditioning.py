@@ -13,6 +13,7 @@ from .._families import Frame, GaussianParams
 from .._interface import columns, frames, validation
 from .._rows.sources import ArraySource
 from .._rows.threads import one_blas_thread
+from .chunkwise import lazily_by_chunks
 from .mixed_fit import MixedFit
 
 
@@ -109,6 +110,7 @@ class MixedConditioning(MixedFit):
             mixtures.append(self._new_mixture(weights, means, covariances, np.flatnonzero(holes)))
         return mixtures
 
+    @lazily_by_chunks(lambda self: (self.n_features_in_,), "given")
     def impute(self, X, *, return_std=False, round_integers=False):
         """Fill missing cells given the observed cells of their row.
 
@@ -310,8 +312,8 @@ class MixedConditioning(MixedFit):
         family, _ = self._numbers(self._learned_of_numbers())._fitted_family()
         plain = type(family)(Frame.identity(means.shape[1]))
         params = GaussianParams(np.asarray(weights), means, *plain.factor(covariances))
-        learned = self._numbers()._attributes(plain, params, means.dtype)
-        del learned["weights_"], learned["reg_covar_"], learned["shrinkage_"]
+        learned = self._learned_numbers(plain, params, means.dtype)
+        del learned["reg_covar_"], learned["shrinkage_"]
         return learned
 
 

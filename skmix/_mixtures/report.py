@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from .covariance_types import family_in_units
+from .fitted import FittedMixture
 
 
 class Line(NamedTuple):
@@ -69,3 +73,48 @@ def _cells(line: Line, style: Style) -> list[str]:
     if line.errors is None:
         return cells
     return [f"{cell} ({error:.3f})" for cell, error in zip(cells, line.errors, strict=True)]
+
+
+class GaussianReport(FittedMixture):
+    """Adds `report` to a Gaussian mixture."""
+
+    def report(self, as_frame=False):
+        """Return the parameters of every column in every component, in units of the table.
+
+        Parameters
+        ----------
+        as_frame : bool, default=False
+            Whether to return a pandas DataFrame instead of text.
+
+        Returns
+        -------
+        report : str or DataFrame
+            A line, or row, with the weights of the components, and two for every column with its
+            means and standard deviations. Components come in order of decreasing weight.
+
+        Raises
+        ------
+        ImportError
+            If `as_frame` is true and pandas is not installed.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skmix import GaussianMixture
+        >>> X = pd.DataFrame({"height": [160.0, 162.0, 164.0, 180.0, 184.0]})
+        >>> print(GaussianMixture(2, random_state=0).fit(X).report())
+                          component 0  component 1
+        weight                  0.600        0.400
+        height
+          mean                162.000      182.000
+          std                   1.633        2.000
+        """
+        check_is_fitted(self)
+        family, params = family_in_units(self)
+        deviations = np.sqrt(family.variances(params))
+        order = np.argsort(-params.weights, kind="stable")
+        names = column_names(self, params.means.shape[1])
+        lines = [Line("weight", None, params.weights[order])]
+        for name, means, stds in zip(names, params.means.T, deviations.T, strict=True):
+            lines += [Line(name, "mean", means[order]), Line(name, "std", stds[order])]
+        return show(lines, as_frame=as_frame)

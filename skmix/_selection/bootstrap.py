@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._interface import columns, validation
+from .._interface.chunks import as_chunks
 from ..exceptions import DegenerateComponentWarning
 
 
@@ -124,7 +125,12 @@ def bootstrap_lrt(
             f"{n_components!r}."
         )
     random_state = check_random_state(random_state)
-    weight = _check_counts(sample_weight, X)
+    if as_chunks(X) is not None:
+        raise TypeError(
+            "bootstrap_lrt draws as many rows as there are, many times, and takes no Chunks. Pass "
+            "some of the rows as one array, or use select_mixture."
+        )
+    weight = check_counts(sample_weight, X)
     models = [clone(estimator).set_params(n_components=k) for k in n_components]
     statistic = _statistic(models, X, weight, random_state)
     drawing = models
@@ -134,7 +140,7 @@ def bootstrap_lrt(
         drawing = [clone(model).set_params(categories=known) for model in models]
     null = models[0]
     seeds = random_state.randint(np.iinfo(np.int32).max, size=n_bootstrap)
-    holes = _holes(null, X, weight)
+    holes = holes_of(null, X, weight)
     tasks = (delayed(_redraw)(null, drawing, holes, seed) for seed in seeds)
     redrawn = np.array(Parallel(n_jobs=n_jobs, verbose=verbose)(tasks))
     # Equal statistics differ by rounding and by tol.
@@ -143,7 +149,7 @@ def bootstrap_lrt(
     return BootstrapTest(statistic, p_value, redrawn, null, models[1])
 
 
-def _check_counts(sample_weight: Any, X: Any) -> np.ndarray | None:
+def check_counts(sample_weight: Any, X: Any) -> np.ndarray | None:
     """Return weights that are whole numbers; None stays None."""
     weight = validation.check_sample_weight(sample_weight, X)
     if weight is not None and np.any(weight != np.rint(weight)):
@@ -167,20 +173,25 @@ def _statistic(
     return 2.0 * float(log_likelihoods[1] - log_likelihoods[0])
 
 
-def _holes(model: Any, X: Any, weight: np.ndarray | None) -> np.ndarray:
+def holes_of(model: Any, X: Any, weight: np.ndarray | None) -> np.ndarray:
     """Return where cells are missing (n_rows, n_features) among all rows that were seen."""
     cells = model._validate_rows(X)
     holes = np.isnan(cells) if cells.dtype.kind == "f" else cells < 0
     return holes if weight is None else np.repeat(holes, weight.astype(int), axis=0)
 
 
+def draw_like(mixture: Any, holes: np.ndarray, random_state: np.random.RandomState) -> Any:
+    """Draw rows in random order, with these missing cells (n_rows, n_features)."""
+    rows, _ = mixture._sample(len(holes), random_state)
+    rows = _safe_indexing(rows, random_state.permutation(len(holes)))
+    return columns.with_holes(rows, holes)
+
+
 def _redraw(null: Any, models: list, holes: np.ndarray, seed: int) -> float:
     """Draw as many rows as were seen, with their missing cells; return the statistic of them."""
     random_state = np.random.RandomState(seed)
-    rows, _ = null._sample(len(holes), random_state)
-    rows = _safe_indexing(rows, random_state.permutation(len(holes)))
+    drawn = draw_like(null, holes, random_state)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.simplefilter("ignore", DegenerateComponentWarning)
-        drawn = columns.with_holes(rows, holes)
         return _statistic([clone(model) for model in models], drawn, None, random_state)

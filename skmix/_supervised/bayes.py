@@ -23,18 +23,25 @@ from .._interface.callbacks import CallbackSupportMixin, Task
 from .._interface.versions import VersionedMixin
 from .._mixtures.base import BaseMixture
 from .._mixtures.known import NOTHING, Known
+from .._selection.by_bic import choose_by_bic
 from ..exceptions import DegenerateComponentWarning, user_level
+from .unlabeled import PartlyLabeled
 
 
 class MixtureBayesClassifier(
-    CallbackSupportMixin, ClassifierMixin, VersionedMixin, BaseEstimator, metaclass=ABCMeta
+    PartlyLabeled,
+    CallbackSupportMixin,
+    ClassifierMixin,
+    VersionedMixin,
+    BaseEstimator,
+    metaclass=ABCMeta,
 ):
     """Bayes rule over one mixture per class; subclasses say which mixture."""
 
     # What a subclass defines ------------------------------------------------------------------
 
     # Parameters of the classifier that are not those of the mixtures.
-    _own_parameters: tuple[str, ...] = ("priors", "n_jobs")
+    _own_parameters: tuple[str, ...] = ("priors", "n_jobs", "unlabeled")
 
     @abstractmethod
     def _make_mixture(self, parameters: dict[str, Any]) -> BaseMixture:
@@ -65,7 +72,7 @@ class MixtureBayesClassifier(
             The rows, NaN where a cell is missing.
 
         y : array-like of shape (n_samples,)
-            Their class labels.
+            Their class labels, `unlabeled` where they are not known.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights: a row of weight w counts as w rows. Rows of weight 0 are left
@@ -101,45 +108,90 @@ class MixtureBayesClassifier(
             weight, kept_rows, kept_labels = validation.drop_unweighted(
                 sample_weight, rows, labels
             )
-            classes, codes = np.unique(kept_labels, return_inverse=True)
-            totals = np.bincount(codes, weights=weight, minlength=len(classes))
-            prior = self._check_priors(totals / totals.sum())
-            sizes = self._check_n_components(classes)
-            task = Task.root(self, len(classes), rows, labels, sample_weight)
-            mixtures = self._fit_mixtures(kept_rows, codes, weight, classes, sizes, task)
+            classes, codes = self._coded(kept_labels)
+            names = classes.tolist()
+            if np.any(codes < 0):
+                task = Task.root(self, 1, rows, labels, sample_weight)
+                prior, mixtures = self._fit_together(kept_rows, codes, weight, names, task)
+            else:
+                totals = np.bincount(codes, weights=weight, minlength=len(classes))
+                prior = self._check_priors(totals / totals.sum())
+                sizes = self._check_classes(kept_rows, codes, names)
+                task = Task.root(self, self._n_fits(sizes), rows, labels, sample_weight)
+                known = self._known_of_rows(kept_rows, weight, sizes)
+                mixtures = self._fit_mixtures(
+                    kept_rows, codes, weight, names, self._unfitted(sizes), known, task
+                )
             self.classes_, self.class_prior_, self.mixtures_ = classes, prior, mixtures
             self.n_iter_ = np.array([mixture.n_iter_ for mixture in mixtures])
+            self._keep(mixtures)
             task.end(dict)
         return self
 
-    def _fit_mixtures(self, X, codes, sample_weight, classes, sizes, task):
-        random_state = check_random_state(self.random_state)
-        parameters = self.get_params(deep=False)
-        for name in self._own_parameters:
-            parameters.pop(name)
-        labels = classes.tolist()
-        if validation.has_missing(X):
-            for code, label in enumerate(labels):
-                with _blaming(label):  # here, since mixtures see no names of columns
-                    validation.drop_empty_rows(self, None, X[codes == code])
-        sizes = [
-            _affordable(size, X[codes == code], labels[code]) for code, size in enumerate(sizes)
-        ]
-        known = self._known_of_rows(X, sample_weight, sizes)
+    def _keep(self, mixtures: list[Any]) -> None:
+        """Learn what else the mixtures of all classes say."""
+
+    def _fit_mixtures(self, X, codes, sample_weight, labels, mixtures, known, task):
+        """Return the mixtures of all classes, fitted to the rows of each."""
 
         def calls():
-            for code, label in enumerate(labels):
+            for code, (label, mixture) in enumerate(zip(labels, mixtures, strict=True)):
                 X_class = X[codes == code]
                 weight = None if sample_weight is None else sample_weight[codes == code]
-                parameters["n_components"] = sizes[code]
-                parameters["random_state"] = random_state.randint(np.iinfo(np.int32).max)
-                mixture = self._make_mixture(parameters)
                 class_task = task.subtask(f"class {label}")
-                yield delayed(_fit_class)(mixture, X_class, weight, label, class_task, known)
+                points = self._candidates(mixture)
+                yield delayed(_fit_class)(
+                    mixture, points, X_class, weight, label, class_task, known
+                )
 
         mixtures, warned = zip(*Parallel(n_jobs=self.n_jobs)(calls()), strict=True)
         _warn_once(labels, warned)
         return list(mixtures)
+
+    def _unfitted(self, sizes: list[int]) -> list[BaseMixture]:
+        """Return the mixtures of all classes before their fit."""
+        random_state = check_random_state(self.random_state)
+        parameters = self.get_params(deep=False)
+        for name in self._own_parameters:
+            parameters.pop(name)
+        mixtures = []
+        for size in sizes:
+            parameters["n_components"] = size
+            parameters["random_state"] = random_state.randint(np.iinfo(np.int32).max)
+            mixtures.append(self._make_mixture(parameters))
+        return mixtures
+
+    def _check_classes(self, X: np.ndarray, codes: np.ndarray, labels: list) -> list[int]:
+        """Return the numbers of components of classes that have something in every column."""
+        sizes = self._check_n_components(labels)
+        if validation.has_missing(X):
+            for code, label in enumerate(labels):
+                with _blaming(label):  # here, since mixtures see no names of columns
+                    validation.drop_empty_rows(self, None, X[codes == code])
+        return [
+            self._affordable(size, X[codes == code], label)
+            for code, (size, label) in enumerate(zip(sizes, labels, strict=True))
+        ]
+
+    def _affordable(self, n_components: int, X: np.ndarray, label: Any) -> int:
+        """Return the number of components that a class has distinct rows for; warn if fewer."""
+        n_distinct = count_distinct(X, n_components)
+        if n_distinct < n_components:
+            warnings.warn(
+                f"Class {label!r} has {n_distinct} distinct row(s) of positive weight, fewer than "
+                f"n_components={n_components}: it gets {n_distinct} component(s).",
+                DegenerateComponentWarning,
+                stacklevel=user_level(),
+            )
+        return min(n_components, n_distinct)
+
+    def _candidates(self, mixture: Any) -> list[dict[str, Any]]:
+        """Return parameters of mixtures to choose the one of a class from, one if it is given."""
+        return [{}]
+
+    def _n_fits(self, sizes: list[int]) -> int:
+        """Return how many fits `_fit_mixtures` makes."""
+        return len(sizes)
 
     def _known_of_rows(
         self, X: np.ndarray, sample_weight: np.ndarray | None, sizes: list[int]
@@ -169,10 +221,9 @@ class MixtureBayesClassifier(
             )
         return validation.normalised(priors)
 
-    def _check_n_components(self, classes):
+    def _check_n_components(self, labels):
         if not isinstance(self.n_components, dict):
-            return [self.n_components] * len(classes)
-        labels = classes.tolist()
+            return [self.n_components] * len(labels)
         missing = [label for label in labels if label not in self.n_components]
         unknown = [label for label in self.n_components if label not in labels]
         if missing or unknown:
@@ -328,6 +379,7 @@ class MixtureBayesClassifier(
 
 def _fit_class(
     mixture: Any,
+    points: list[dict[str, Any]],
     X: np.ndarray,
     sample_weight: Any,
     label: Any,
@@ -345,7 +397,10 @@ def _fit_class(
         warnings.catch_warnings(record=True) as caught,
     ):
         warnings.simplefilter("always")
-        mixture.fit(X, sample_weight=sample_weight)
+        if len(points) == 1:
+            mixture.set_params(**points[0]).fit(X, sample_weight=sample_weight)
+        else:
+            mixture = choose_by_bic(mixture, points, X, sample_weight, known)
     return mixture, [(warning.category, str(warning.message)) for warning in caught]
 
 
@@ -371,18 +426,7 @@ def _warn_once(classes: list, warned: Any) -> None:
         warnings.warn("\n".join(texts), category, stacklevel=user_level())
 
 
-def _affordable(n_components: int, X: np.ndarray, label: Any) -> int:
-    """Number of components that a class has distinct rows for, with a warning if fewer."""
-    n_head = 4 * n_components
-    if len(np.unique(X[:n_head], axis=0)) >= n_components:
-        return n_components
-    n_distinct = len(np.unique(X, axis=0))
-    if n_distinct >= n_components:
-        return n_components
-    warnings.warn(
-        f"Class {label!r} has {n_distinct} distinct row(s) of positive weight, fewer than "
-        f"n_components={n_components}: it gets {n_distinct} component(s).",
-        DegenerateComponentWarning,
-        stacklevel=user_level(),
-    )
-    return n_distinct
+def count_distinct(X: np.ndarray, most: int) -> int:
+    """Return the number of distinct rows, or one of at least `most`."""
+    n_distinct = len(np.unique(X[: 4 * most], axis=0))
+    return n_distinct if n_distinct >= most else len(np.unique(X, axis=0))

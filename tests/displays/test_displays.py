@@ -10,10 +10,11 @@ import pytest
 import sklearn.mixture
 from scipy.stats import multivariate_normal, norm
 from sklearn.datasets import load_digits, load_iris
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import estimator_html_repr
 
 from skmix import (
@@ -23,9 +24,11 @@ from skmix import (
     DiagonalGMM,
     GaussianMixture,
     GMMRegressor,
+    MergingDisplay,
     MixedMixture,
     ProfileDisplay,
     SelectionDisplay,
+    merge_components,
     select_mixture,
 )
 
@@ -213,8 +216,11 @@ def test_ellipses_contain_their_share(covariance_type):
         outline = ellipse.get_patch_transform().transform(ellipse.get_path().vertices[::3])
         density = multivariate_normal.logpdf(outline, marginal.means_[k], covariance)
         np.testing.assert_allclose(density, density[0], atol=0.01)
-    (rows,) = (line for line in display.ax_.lines if len(line.get_xdata()) == len(X))
-    np.testing.assert_array_equal(rows.get_xydata(), X[:, [3, 1]])
+    labels = mixture.predict(IRIS)
+    of_first, of_second = display.ax_.lines[:2]
+    for k, rows in enumerate([of_first, of_second]):
+        np.testing.assert_array_equal(rows.get_xydata(), X[labels == k][:, [3, 1]])
+        assert rows.get_color() == display.ax_.lines[2 + k].get_color()
     assert f"weight {mixture.weights_[1]:.3g}" in legend(display.ax_)[1]
 
 
@@ -244,6 +250,30 @@ def test_components_within_other_estimators():
     np.testing.assert_array_equal(
         ComponentsDisplay.from_estimator(theirs).means, theirs.means_[:, :2]
     )
+
+
+def test_rows_of_components_that_are_not_drawn_are_gray():
+    mixture = GaussianMixture(3, random_state=0).fit(X)
+    display = ComponentsDisplay.from_estimator(mixture, X, components=[2, 0])
+    labels = mixture.predict(X)
+    np.testing.assert_array_equal(display.row_labels, np.array([1, -1, 0])[labels])
+    gray, first, _ = display.ax_.lines[:3]
+    np.testing.assert_array_equal(gray.get_xydata(), X[labels == 1][:, :2])
+    np.testing.assert_array_equal(first.get_xydata(), X[labels == 2][:, :2])
+    plain = ComponentsDisplay(
+        display.weights, display.means, display.covariances, kind="ellipses", rows=X[:, :2]
+    ).plot()
+    np.testing.assert_array_equal(plain.ax_.lines[0].get_xydata(), X[:, :2])
+
+
+def test_names_of_what_steps_before_the_mixture_make():
+    mixture = GaussianMixture(2, random_state=0)
+    behind_pca = make_pipeline(StandardScaler(), PCA(3), mixture).fit(IRIS)
+    assert ComponentsDisplay.from_estimator(behind_pca, IRIS).feature_names == ["pca0", "pca1"]
+    scaled = make_pipeline(StandardScaler(), mixture).fit(IRIS)
+    assert ComponentsDisplay.from_estimator(scaled).feature_names == list(IRIS.columns[:2])
+    nameless = make_pipeline(FunctionTransformer(np.log1p), mixture).fit(X)
+    assert ComponentsDisplay.from_estimator(nameless).feature_names == ["feature 0", "feature 1"]
 
 
 def test_components_without_weight_are_left_out():
@@ -444,3 +474,35 @@ def test_profiles_are_probabilities_with_their_errors():
         np.testing.assert_allclose(heights, 2 * np.concatenate([e[k, 1:] for e in errors]))
     with pytest.raises(TypeError, match="with the attribute 'probabilities_'"):
         ProfileDisplay.from_estimator(GaussianMixture().fit(load_iris().data))
+
+
+# Mergers.
+
+
+def test_merging_draws_the_entropy_and_the_suggestion():
+    mixture = GaussianMixture(5, covariance_type="diag", random_state=0).fit(X)
+    merging = merge_components(mixture, X)
+    display = MergingDisplay.from_merging(merging)
+    assert display.figure_ is display.ax_.figure
+    np.testing.assert_array_equal(display.line_.get_xdata(), [1, 2, 3, 4, 5])
+    np.testing.assert_array_equal(display.line_.get_ydata(), merging.entropies)
+    assert display.suggested_.get_xdata()[0] == merging.n_clusters
+    assert f"suggested: {merging.n_clusters} clusters" in legend(display.ax_)
+    left, right = display.fits_
+    assert left.get_xdata()[1] == right.get_xdata()[0]  # where they meet
+    other = MergingDisplay.from_estimator(mixture, X, x="merged_rows", color="red")
+    rows = other.line_.get_xdata()
+    assert other.line_.get_color() == "red" and rows[-1] == 0 and np.all(np.diff(rows) < 0)
+    assert rows[-2] == pytest.approx(merging.merged_rows[-2])
+    assert [text.get_text() for text in other.ax_.texts] == ["1", "2", "3", "4", "5"]
+    heavy = MergingDisplay.from_estimator(mixture, X, sample_weight=np.full(150, 2.0))
+    np.testing.assert_allclose(heavy.line_.get_ydata(), 2 * merging.entropies)
+
+
+def test_merging_of_few_components_and_what_is_refused():
+    one = MergingDisplay.from_estimator(GaussianMixture().fit(X), X)
+    assert one.fits_ == [] and legend(one.ax_) == ["entropy", "suggested: 1 cluster"]
+    with pytest.raises(TypeError, match="merging must be what merge_components returns"):
+        MergingDisplay.from_merging(GaussianMixture().fit(X))
+    with pytest.raises(ValueError, match="x must be one of"):
+        MergingDisplay(one.merging, x="clusters")
