@@ -14,6 +14,7 @@ from ._displays import (
     ProfileDisplay,
     SelectionDisplay,
 )
+from ._interface.chunks import Chunks
 from ._missing.imputer import MixtureImputer
 from ._missing.inpainter import ConditionalGMMInpainter
 from ._mixtures.categorical import CategoricalMixture
@@ -39,6 +40,7 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "CategoricalBayesClassifier",
     "CategoricalMixture",
+    "Chunks",
     "ComponentsDisplay",
     "ConditionalGMMInpainter",
     "ConvergenceDisplay",

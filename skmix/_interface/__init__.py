@@ -2,7 +2,7 @@
 
 Validation of rows, weights and parameters (`validation.py`; open it first), encoding of
 categories (`encoding.py`), tables of several kinds of columns (`columns.py`) in data frames
-(`frames.py`), callbacks and progress (`callbacks.py`), facts in notebooks
-(`html.py`) and versions in pickles (`versions.py`). Imports `exceptions` and families' names
-only.
+(`frames.py`), rows in chunks (`chunks.py`, then `survey.py`), callbacks and progress
+(`callbacks.py`), facts in notebooks (`html.py`) and versions in pickles (`versions.py`). Imports
+`exceptions`, sources of rows, and families' names.
 """

@@ -31,6 +31,25 @@ class Table(NamedTuple):
     names: list[Any]  # as users call the columns; positions where they have no names
     n_samples: int
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of rows and of columns."""
+        return self.n_samples, len(self.columns)
+
+    def select(self, places: list[int]) -> Table:
+        """Return some of the columns."""
+        columns = [self.columns[j] for j in places]
+        return self._replace(columns=columns, names=[self.names[j] for j in places])
+
+    def rows(self, chosen: np.ndarray) -> Table:
+        """Return some of the rows."""
+        columns = [column._replace(values=column.values[chosen]) for column in self.columns]
+        return self._replace(columns=columns, n_samples=len(columns[0].values))
+
+    def as_array(self) -> np.ndarray:
+        """Return an array, of numbers where there are no others."""
+        return frames.side_by_side([column.values for column in self.columns])
+
 
 def read_table(estimator: Any, X: Any, *, reset: bool) -> Table:
     """Check rows as scikit-learn does, and read them column by column."""
@@ -41,8 +60,7 @@ def read_table(estimator: Any, X: Any, *, reset: bool) -> Table:
         validate_data(estimator, X, reset=reset, skip_check_array=True)
         if 0 in X.shape or len(X) < least:  # scikit-learn words the error
             check_array(np.empty(X.shape), ensure_min_samples=least)
-        columns = [_plain(column) for column in frames.read_frame(X)]
-        return Table(columns, names, len(X))
+        return table_of(X, names)
     if not hasattr(X, "dtype") and np.asarray(X).dtype.kind in "US":
         X = np.array(X, dtype=object)  # cells keep their types
     X = validate_data(
@@ -53,8 +71,20 @@ def read_table(estimator: Any, X: Any, *, reset: bool) -> Table:
         ensure_all_finite="allow-nan",
         ensure_min_samples=least,
     )
-    columns = [_plain(RawColumn(str(j), X[:, j], None)) for j in range(X.shape[1])]
-    return Table(columns, list(range(X.shape[1])), len(X))
+    return table_of(X)
+
+
+def table_of(X: Any, names: list[Any] | None = None) -> Table:
+    """Read rows column by column; an array has positions for names."""
+    if isinstance(X, Table):
+        raw, names = X.columns, X.names
+    elif frames.is_frame(X):
+        raw, names = frames.read_frame(X), names or frames.names_of(X)
+    else:
+        X = masked_as_missing(X)
+        raw = [RawColumn(str(j), X[:, j], None) for j in range(X.shape[1])]
+        names = list(range(X.shape[1]))
+    return Table([_plain(column) for column in raw], names, X.shape[0])
 
 
 def _plain(column: RawColumn) -> RawColumn:
@@ -78,7 +108,7 @@ def _plain(column: RawColumn) -> RawColumn:
 def resolve_kinds(table: Table, families: Any, categorical_features: Any) -> np.ndarray:
     """Return the kind of every column, one of `KINDS`: as given, or else by its dtype."""
     n_features = len(table.columns)
-    numeric = [_is_numeric(column) for column in table.columns]
+    numeric = [is_numeric(column) for column in table.columns]
     kinds = np.where(numeric, "gaussian", "categorical").astype(object)
     if not (isinstance(categorical_features, str) and categorical_features == "from_dtype"):
         kinds[:] = "gaussian"
@@ -116,7 +146,8 @@ def learn_rows(estimator: Any, X: Any, sample_weight: Any) -> tuple[Any, ...]:
     return rows, kinds, categories, sample_weight
 
 
-def _is_numeric(column: RawColumn) -> bool:
+def is_numeric(column: RawColumn) -> bool:
+    """Whether a column holds numbers."""
     return column.values.dtype.kind in "iuf" and column.order is None
 
 
@@ -173,12 +204,12 @@ def encode(
     rows = np.empty((table.n_samples, len(kinds)), _dtype(table, kinds))
     for j in np.flatnonzero(kinds != "categorical"):
         column = table.columns[j]
-        if not _is_numeric(column):
+        if not is_numeric(column):
             raise ValueError(_no_number(column))
         rows[:, j] = column.values
         _check_numbers(column.name, rows[:, j], kinds[j])
     if len(places):
-        columns = [_categorical(table.columns[j]) for j in places]
+        columns = [categorical(table.columns[j]) for j in places]
         if learn:
             every = np.ones(table.n_samples, bool) if kept is None else kept
             categories = encoding.learn_categories(columns, categories, every)
@@ -228,7 +259,7 @@ def _check_numbers(name: str, values: np.ndarray, kind: str) -> None:
         )
 
 
-def _categorical(column: RawColumn) -> encoding.Column:
+def categorical(column: RawColumn) -> encoding.Column:
     """Find the distinct values of a column."""
     values = column.values
     missing = encoding._missing(values)
@@ -262,7 +293,7 @@ def as_users_have_them(
     columns = decode(rows, kinds, categories)
     if template is not None:
         return frames.make_frame(template, frames.round_integers(template, columns))
-    return encoding.side_by_side(columns)
+    return frames.side_by_side(columns)
 
 
 def fill(
@@ -334,7 +365,7 @@ def with_empty_columns(X: Any, seen: Any, empty: np.ndarray, number: float, othe
             if j not in empty:
                 changed[j] = next(kept).values
                 continue
-            numeric = _is_numeric(_plain(raw[j]))
+            numeric = is_numeric(_plain(raw[j]))
             changed[j] = np.full(len(raw[j].values), number if numeric else other)
             changed[j] = changed[j] if numeric else changed[j].astype(object)
         return frames.replace_columns(X, changed)

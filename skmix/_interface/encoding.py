@@ -52,15 +52,29 @@ def read_columns(estimator: Any, X: Any, *, reset: bool, categories: Any = "auto
         validate_data(estimator, X, reset=reset, skip_check_array=True)
         if 0 in X.shape:  # scikit-learn words the error
             check_array(np.empty(X.shape))
-        return [
-            _read_column(raw.name, raw.values, declared or raw.order is not None)._replace(
-                order=raw.order
-            )
-            for raw in frames.read_frame(X)
-        ]
+        return columns_of(X, declared)
     if not hasattr(X, "dtype") and np.asarray(X).dtype.kind in "US":
         X = np.array(X, dtype=object)
     X = validate_data(estimator, X, reset=reset, dtype=None, ensure_all_finite="allow-nan")
+    return columns_of(X, declared)
+
+
+def columns_of(X: Any, declared: bool) -> list[Column]:
+    """Read a frame, columns of one, or an array column by column.
+
+    `declared` says that its numbers are listed somewhere.
+    """
+    raw = getattr(X, "columns", None)
+    if frames.is_frame(X):
+        raw = frames.read_frame(X)
+    if raw is not None:
+        return [
+            _read_column(
+                column.name, column.values, declared or column.order is not None
+            )._replace(order=column.order)
+            for column in raw
+        ]
+    X = masked_as_missing(X)
     if X.dtype.kind in "if" and not declared:
         for j in range(X.shape[1]):  # a negative number anywhere is named before a fraction
             _check_negative(str(j), X[:, j])
@@ -128,14 +142,7 @@ def warn_of_identifiers(columns: list[Column], codes: np.ndarray) -> None:
 
 def decode(codes: np.ndarray, categories: list[np.ndarray]) -> np.ndarray:
     """Return the categories that codes without missing ones stand for."""
-    return side_by_side([known[codes[:, j]] for j, known in enumerate(categories)])
-
-
-def side_by_side(columns: list[np.ndarray]) -> np.ndarray:
-    """Return columns as one array: of numbers if all are, of objects otherwise."""
-    numeric = all(column.dtype.kind in "biuf" for column in columns)
-    dtype = np.result_type(*columns) if numeric else object
-    return np.stack([column.astype(dtype) for column in columns], axis=1)
+    return frames.side_by_side([known[codes[:, j]] for j, known in enumerate(categories)])
 
 
 def fill(X: Any, codes: np.ndarray, filled: np.ndarray, categories: list[np.ndarray]) -> Any:

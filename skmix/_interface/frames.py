@@ -42,10 +42,14 @@ def library_of(X: Any) -> str:
 
 def as_array(X: Any) -> np.ndarray:
     """Return a frame as an array: of numbers where there are no others."""
-    raw = [column.values for column in read_frame(X)]
-    numeric = all(values.dtype.kind in "biuf" for values in raw)
-    dtype = np.result_type(*raw) if numeric else object
-    return np.stack([values.astype(dtype) for values in raw], axis=1)
+    return side_by_side([column.values for column in read_frame(X)])
+
+
+def side_by_side(columns: list[np.ndarray]) -> np.ndarray:
+    """Return columns side by side: of numbers where there are no others, of objects else."""
+    numeric = all(values.dtype.kind in "biuf" for values in columns)
+    dtype = np.result_type(*columns) if numeric else object
+    return np.stack([values.astype(dtype, copy=False) for values in columns], axis=1)
 
 
 def names_of(X: Any) -> list[Any]:

@@ -17,8 +17,9 @@ from sklearn.utils import check_random_state
 
 from .._engine import em
 from .._families import Family
-from .._interface import frames, validation
+from .._interface import frames, survey, validation
 from .._interface.callbacks import CallbackSupportMixin, FitProgress, Task
+from .._interface.chunks import Chunks, as_chunks
 from .._interface.convergence import warn_of_fall
 from .._rows.sources import ArraySource, Source
 from ..exceptions import DegenerateComponentWarning, user_level
@@ -88,6 +89,11 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
 
     def _fit_source(self, X: Any, sample_weight: Any) -> tuple[Any, Any, Source]:
         """Return the checked rows and weights, and a source of what a fit visits."""
+        chunks = self._chunks_of(X, sample_weight)
+        if chunks is not None:
+            source = self._fit_chunks(chunks)
+            self._check_fit_parameters((source.n_samples, source.n_features), chunks.weighted)
+            return chunks, None, source
         rows = validation.validate_mapped_rows(self, X, ensure_min_samples=2)
         self._check_rows(rows, reset=True)
         sample_weight = validation.check_sample_weight(sample_weight, rows)
@@ -96,13 +102,33 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         if incomplete:
             weight, X = validation.drop_empty_rows(self, weight, X)
             incomplete = validation.has_missing(X)
-        self._check_fit_parameters(X, weight)
+        self._check_fit_parameters(X.shape, weight is not None)
         return rows, sample_weight, ArraySource(X, weight, incomplete=incomplete)
 
-    def _check_fit_parameters(self, X: np.ndarray, sample_weight: np.ndarray | None) -> None:
-        n_samples = len(X)
+    def _chunks_of(self, X: Any, sample_weight: Any) -> Chunks | None:
+        """Return X where it comes in chunks, and refuse what is not for them."""
+        chunks = as_chunks(X)
+        if chunks is not None:
+            survey.refuse_weights(sample_weight)
+            if self._labelling is not None:
+                raise ValueError(
+                    "partial_labels is not available where X are Chunks. Leave it out, or pass "
+                    "the rows as one array."
+                )
+        return chunks
+
+    def _fit_chunks(self, chunks: Chunks) -> Source:
+        """Return a source of what a fit visits of rows in chunks."""
+        found = survey.find(self, chunks, survey.as_floats)
+        some = np.full((1, found.n_features), np.nan if found.holes else 0.0)
+        self._check_rows(some, reset=True)  # for what is missing
+        return found.numbers_of(chunks)
+
+    def _check_fit_parameters(self, shape: tuple[int, ...], weighted: bool) -> None:
+        """Refuse parameters that do not suit rows of this shape, less those without weight."""
+        n_samples = shape[0]
         if n_samples < self.n_components:
-            hint = "" if sample_weight is None else " with positive sample_weight"
+            hint = " with positive sample_weight" if weighted else ""
             raise ValueError(
                 "Expected n_samples >= n_components but got n_components = "
                 f"{self.n_components}, n_samples = {n_samples}{hint}. Use at most as many "
@@ -141,16 +167,17 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows, NaN where a cell is missing. They are not copied, unless some are entirely
-            missing: those are left out of the fit and of `lower_bound_`.
+            missing: those are left out of the fit and of `lower_bound_`. :class:`Chunks` or a
+            data set of pyarrow may be larger than memory: they are read again in every pass.
 
         y : Ignored
             Not used, present for API consistency by convention.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights: a row of weight w counts as w rows. Rows of weight 0 are left
-            out.
+            out. None with Chunks, which have their own.
 
         partial_labels : array-like of int of shape (n_samples,), default=None
             The component that each row comes from, -1 where it is not known. A labelled row
@@ -196,7 +223,7 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows, NaN where a cell is missing.
 
         y : Ignored
@@ -216,7 +243,10 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         >>> GaussianMixture(2, random_state=0).fit_predict([[0.0], [0.1], [5.0], [5.1]])
         array([1, 1, 0, 0])
         """
-        return self._score_rows(em.predict, self._fit(X, y, sample_weight))
+        rows = self._fit(X, y, sample_weight)
+        return (
+            self.predict(rows) if isinstance(rows, Chunks) else self._score_rows(em.predict, rows)
+        )
 
     def _fit(self, X, y, sample_weight, partial_labels=None):
         """Fit and return the validated rows."""
@@ -243,6 +273,9 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
     def _remember_columns(self, X: Any) -> None:
         """Keep what frames are made of: the columns of X, or of the rows that it was made of."""
         template, names = self._known.template, self._known.feature_names
+        chunks = as_chunks(X)
+        if chunks is not None and template is None and chunks.framed():
+            X = chunks[0]
         self._template = frames.template_of(X) if template is None else template
         if names is not None:
             self.feature_names_in_ = names
@@ -251,14 +284,16 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         """Return what was resolved of the rows of this fit, for others of its kind."""
         return Known()
 
-    def _fit_again(self, X: Any, sample_weight: Any = None, **settings: Any) -> Any:
+    def _fit_again(
+        self, X: Any, sample_weight: Any = None, partial_labels: Any = None, **settings: Any
+    ) -> Any:
         """Return a fit to other rows, or with other weights, that starts where this one ended."""
         again: Any = clone(self).set_params(warm_start=True, n_init=1, verbose=0, **settings)
         learned = {name: value for name, value in vars(self).items() if name.endswith("_")}
         vars(again).update(learned)
         again.lower_bound_ = -np.inf  # that of these rows is not known
         with again._knowing(self._known_of_fit()):
-            again.fit(X, sample_weight=sample_weight)
+            again.fit(X, sample_weight=sample_weight, partial_labels=partial_labels)
         return again
 
     def _continues(self) -> bool:

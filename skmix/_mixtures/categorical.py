@@ -12,6 +12,7 @@ from .._engine import em
 from .._families import Categorical, Packing
 from .._interface import encoding, frames
 from .categorical_fit import CategoricalFit, StateSource, packing_of
+from .chunkwise import lazily_by_chunks
 from .criteria import ClassificationCriteria
 from .latent_classes import LatentClassReports
 from .partial import PartialLabels
@@ -251,6 +252,7 @@ class CategoricalMixture(
         columns = [np.array(cells.tolist()) for cells in X.T]
         return frames.make_frame(self._template, columns)
 
+    @lazily_by_chunks(lambda self: (self.n_features_in_,), "given")
     def impute(self, X):
         """Fill in missing answers by the most probable ones.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._engine import short_runs
 from .._families import Categorical, CategoricalParams, Packing
-from .._interface import encoding, validation
+from .._interface import chunked_columns, encoding, validation
 from .._rows.merge import merge_rows
 from .._rows.sources import ArraySource
 from .._starts.categorical import categorical_starts, random_probabilities
@@ -60,6 +60,9 @@ class CategoricalFit(BaseMixture):
     # Fitting ----------------------------------------------------------------------------------
 
     def _fit_source(self, X, sample_weight):
+        chunks = self._chunks_of(X, sample_weight)
+        if chunks is not None:
+            return chunks, None, self._fit_chunks(chunks)
         columns = encoding.read_columns(self, X, reset=True, categories=self.categories)
         n_samples = len(columns[0].positions)
         sample_weight = validation.check_sample_weight(sample_weight, columns[0].positions)
@@ -70,13 +73,28 @@ class CategoricalFit(BaseMixture):
             categories = encoding.learn_categories(columns, self.categories, kept)
         codes = encoding.encode(columns, categories, self.handle_unknown, kept)
         weight, kept_codes, _ = _answered(codes, sample_weight)
-        self._check_fit_parameters(kept_codes, weight)
+        self._check_fit_parameters(kept_codes.shape, weight is not None)
         encoding.warn_of_identifiers(columns, kept_codes)
         self.categories_ = categories
-        packing = packing_of(kept_codes, categories)
-        states, weight = merge_rows(packing.pack(kept_codes), weight, packing.n_states)
+        return codes, sample_weight, self._distinct(kept_codes, weight)
+
+    def _fit_chunks(self, chunks):
+        """Return a source of the distinct rows of all chunks."""
+        if self._continues():
+            categories = self._check_continues(chunks.shape[1])
+        else:
+            categories = chunked_columns.answer_categories(self, chunks)
+        codes, weight, n_rows = chunked_columns.distinct_codes(self, chunks, categories)
+        self._check_fit_parameters((n_rows, codes.shape[1]), chunks.weighted)
+        self.categories_ = categories
+        return self._distinct(codes, weight)
+
+    def _distinct(self, codes, weight):
+        """Return a source of the distinct rows of codes, packed."""
+        packing = packing_of(codes, self.categories_)
+        states, weight = merge_rows(packing.pack(codes), weight, packing.n_states)
         distinct = None if np.all(weight == 1.0) else weight  # a pass is faster without
-        return codes, sample_weight, StateSource(states, distinct, packing=packing)
+        return StateSource(states, distinct, packing=packing)
 
     def _check_continues(self, n_features):
         if len(self.weights_) != self.n_components or len(self.categories_) != n_features:

@@ -13,6 +13,7 @@ from .._engine import em, posteriors
 from .._interface import frames, validation
 from .._rows.sources import ArraySource
 from .._rows.threads import one_blas_thread
+from .chunkwise import lazily_by_chunks
 from .fitted import FittedMixture
 
 
@@ -111,12 +112,13 @@ class ConditioningMixin(FittedMixture):
             for row, weights in zip(X.astype(np.float64), resp, strict=True)
         ]
 
+    @lazily_by_chunks(lambda self: (self.n_features_in_,))
     def impute(self, X, *, return_std=False, round_integers=False):
         """Fill missing cells with their posterior mean given the observed cells of their row.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows, NaN where a cell is missing.
 
         return_std : bool, default=False

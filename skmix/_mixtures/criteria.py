@@ -10,7 +10,6 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from .._engine import em
 from .fitted import FittedMixture
 
 
@@ -27,18 +26,15 @@ class Criteria(NamedTuple):
 def evaluate(mixture: Any, X: Any, sample_weight: np.ndarray | None = None) -> Criteria:
     """Return all criteria of a fitted mixture; a row of weight w counts as w rows."""
     if isinstance(mixture, FittedMixture):
-        rows = mixture._validate_rows(X)
-        weight = mixture._effective_weight(rows, sample_weight)
-        log_density = mixture._score_rows(em.score_samples, rows)
-        resp = mixture._score_rows(em.predict_proba, rows)
+        log_likelihood, n_rows, entropy = mixture._totals(X, sample_weight, entropy=True)
     else:
         weight = np.ones(_num_samples(X)) if sample_weight is None else np.asarray(sample_weight)
-        log_density, resp = mixture.score_samples(X), mixture.predict_proba(X)
-    log_likelihood = float(weight @ log_density)
+        log_likelihood = float(weight @ mixture.score_samples(X))
+        entropy = float(weight @ entr(mixture.predict_proba(X)).sum(axis=1))
+        n_rows = float(weight.sum())
     n_parameters = mixture._n_parameters()  # scikit-learn's mixtures have it too
     deviance = -2.0 * log_likelihood
-    bic = deviance + n_parameters * float(np.log(weight.sum()))
-    entropy = float(weight @ entr(resp).sum(axis=1))
+    bic = deviance + n_parameters * float(np.log(n_rows))
     aic = deviance + 2.0 * n_parameters
     return Criteria(n_parameters, log_likelihood, aic, bic, bic + 2.0 * entropy)
 
@@ -93,7 +89,7 @@ class ClassificationCriteria(FittedMixture):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows. Those that are entirely missing count nowhere.
 
         sample_weight : array-like of shape (n_samples,), default=None
@@ -133,7 +129,7 @@ class ClassificationCriteria(FittedMixture):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows. Those that are entirely missing count nowhere.
 
         sample_weight : array-like of shape (n_samples,), default=None
@@ -164,7 +160,7 @@ class ClassificationCriteria(FittedMixture):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows. Those that are entirely missing count nowhere.
 
         sample_weight : array-like of shape (n_samples,), default=None
@@ -193,13 +189,10 @@ class ClassificationCriteria(FittedMixture):
         >>> round(mixture.entropy(X, relative=True), 3)
         1.0
         """
-        X = self._validate_rows(X)
-        weight = self._effective_weight(X, sample_weight)
-        resp = self._score_rows(em.predict_proba, X).astype(np.float64)
-        total = float(weight @ entr(resp).sum(axis=1))
+        _, n_rows, total = self._totals(X, sample_weight, entropy=True)
         if not relative:
             return total
-        n_components = resp.shape[1]
+        n_components = self._n_responsibilities()
         if n_components == 1:
             return 1.0
-        return 1.0 - total / float(weight.sum() * np.log(n_components))
+        return 1.0 - total / float(n_rows * np.log(n_components))

@@ -6,17 +6,20 @@ from abc import ABCMeta, abstractmethod
 from typing import Any
 
 import numpy as np
+from scipy.special import entr
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._engine import em, few_rows
-from .._interface import frames, validation
+from .._interface import frames, survey, validation
+from .._interface.chunks import as_chunks
 from .._interface.html import FittedFactsMixin
 from .._interface.versions import VersionedMixin
 from .._rows.sources import ArraySource
 from .._rows.threads import one_blas_thread
 from . import estimates
+from .chunkwise import for_chunks, lazily_by_chunks
 from .estimates import Estimate
 
 # What takes the place of the engine's row-wise functions where rows are few.
@@ -60,18 +63,20 @@ class FittedMixture(
 
     # What it answers --------------------------------------------------------------------------
 
+    @lazily_by_chunks(lambda self: (), np.int64)
     def predict(self, X):
         """Return the most probable component of every row.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows, NaN where a cell is missing.
 
         Returns
         -------
-        labels : ndarray of shape (n_samples,)
-            Component indices.
+        labels : ndarray of shape (n_samples,), or Chunks
+            Component indices. Those of :class:`Chunks` are computed when they are read, here as
+            in `predict_proba`, `score_samples` and `impute`, by the mixture as it is now.
 
         Examples
         --------
@@ -82,17 +87,18 @@ class FittedMixture(
         """
         return self._score_rows(em.predict, self._validate_rows(X))
 
+    @lazily_by_chunks(lambda self: (self._n_responsibilities(),))
     def predict_proba(self, X):
         """Return the responsibilities of the components for every row.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows, NaN where a cell is missing.
 
         Returns
         -------
-        resp : ndarray of shape (n_samples, n_components)
+        resp : ndarray of shape (n_samples, n_components), or Chunks
             Posterior probabilities of the components; rows sum to 1.
 
         Examples
@@ -104,17 +110,18 @@ class FittedMixture(
         """
         return self._score_rows(em.predict_proba, self._validate_rows(X))
 
+    @lazily_by_chunks(lambda self: ())
     def score_samples(self, X):
         """Return the log density of every row.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows, NaN where a cell is missing.
 
         Returns
         -------
-        log_prob : ndarray of shape (n_samples,)
+        log_prob : ndarray of shape (n_samples,), or Chunks
             Natural logarithms of the density (nats); of the observed cells, where cells are
             missing, and 0 for a row that is entirely missing.
 
@@ -139,7 +146,7 @@ class FittedMixture(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows, NaN where a cell is missing. Rows that are entirely missing count nowhere.
 
         y : Ignored
@@ -227,7 +234,7 @@ class FittedMixture(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows, NaN where a cell is missing. Rows that are entirely missing count nowhere.
 
         sample_weight : array-like of shape (n_samples,), default=None
@@ -253,7 +260,7 @@ class FittedMixture(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or Chunks
             The rows, NaN where a cell is missing. Rows that are entirely missing count nowhere.
 
         sample_weight : array-like of shape (n_samples,), default=None
@@ -278,29 +285,49 @@ class FittedMixture(
 
     def _log_likelihood(self, X, sample_weight) -> tuple[float, float]:
         """Return the log-likelihood of weighted rows (nats), and how many they are."""
-        X = self._validate_rows(X)
-        weight = self._effective_weight(X, sample_weight)
-        log_density = self._score_rows(em.score_samples, X)
-        return float(weight @ log_density.astype(np.float64)), float(weight.sum())
+        log_likelihood, n_rows, _ = self._totals(X, sample_weight)
+        return log_likelihood, n_rows
+
+    def _totals(self, X, sample_weight, *, entropy=False) -> tuple[float, float, float]:
+        """Return the log-likelihood of weighted rows (nats), how many they are, and their entropy.
+
+        The entropy (nats) is that of responsibilities, 0 unless it is asked for.
+        """
+        chunks = as_chunks(X)
+        mixture = self if chunks is None else for_chunks(self, chunks)
+        totals = np.zeros(3)
+        for rows, given in survey.pieces(X, sample_weight):
+            rows = mixture._validate_rows(rows)
+            weight = mixture._weights_less_empty(rows, given)
+            log_density = mixture._score_rows(em.score_samples, rows)
+            totals[0] += weight @ log_density.astype(np.float64)
+            totals[1] += weight.sum()
+            if entropy:
+                resp = mixture._score_rows(em.predict_proba, rows).astype(np.float64)
+                totals[2] += weight @ entr(resp).sum(axis=1)
+        _refuse_empty(totals[1])
+        log_likelihood, n_rows, total_entropy = totals.tolist()
+        return log_likelihood, n_rows, total_entropy
 
     def _effective_weight(self, X, sample_weight) -> np.ndarray:
-        """Return weights of validated rows, 0 where a row is entirely missing."""
+        """Return weights of validated rows, 0 where a row is entirely missing, not all 0."""
+        weight = self._weights_less_empty(X, sample_weight)
+        _refuse_empty(weight.sum())
+        return weight
+
+    def _weights_less_empty(self, X, sample_weight) -> np.ndarray:
         weight = validation.check_sample_weight(sample_weight, X)
         weight = np.ones(len(X)) if weight is None else weight
         empty = self._are_empty(X)
-        if empty is None:
-            return weight
-        weight = np.where(empty, 0.0, weight)
-        if not weight.any():
-            raise ValueError(
-                "Every row of X of positive weight is entirely missing, which says nothing about "
-                "a mixture. Pass rows with observed cells."
-            )
-        return weight
+        return weight if empty is None else np.where(empty, 0.0, weight)
 
     def _are_empty(self, X) -> np.ndarray | None:
         """Return a mask of validated rows that are entirely missing; None where none is."""
         return np.isnan(X).all(axis=1) if validation.has_missing(X) else None
+
+    def _n_responsibilities(self):
+        family, params = self._fitted_family()
+        return family.n_components(params)
 
     def _n_parameters(self):
         family, params = self._fitted_family()
@@ -328,3 +355,11 @@ class FittedMixture(
             return SCORES_OF_FEW[score](log_prob, X.dtype)
         with ArraySource(X) as source:
             return score(source, *self._fitted_family())
+
+
+def _refuse_empty(total_weight: float) -> None:
+    if total_weight == 0:
+        raise ValueError(
+            "Every row of X of positive weight is entirely missing, which says nothing about "
+            "a mixture. Pass rows with observed cells."
+        )

@@ -11,6 +11,7 @@ from . import regularisation, shrinking
 from .conditioning import ConditioningMixin
 from .covariance_types import FAMILIES
 from .criteria import ClassificationCriteria
+from .gaussian_information import GaussianInformation
 from .modes import GaussianModes
 from .noise import NoiseFit
 from .partial import PartialLabels
@@ -23,6 +24,7 @@ class GaussianMixture(
     ConditioningMixin,
     GaussianReport,
     GaussianModes,
+    GaussianInformation,
     ClassificationCriteria,
 ):
     r"""Gaussian mixture, a faster drop-in for scikit-learn's.

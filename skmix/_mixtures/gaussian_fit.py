@@ -51,8 +51,8 @@ class GaussianFit(BaseMixture):
         self.converged_, self.n_iter_ = True, 0
         self.lower_bound_, self.lower_bounds_ = float("nan"), []
 
-    def _check_fit_parameters(self, X, sample_weight):
-        super()._check_fit_parameters(X, sample_weight)
+    def _check_fit_parameters(self, shape, weighted):
+        super()._check_fit_parameters(shape, weighted)
         family_type = FAMILIES[self.covariance_type]
         shrinks = self.shrinkage != "auto" and self.shrinkage > 0
         if shrinks and family_type.shared_covariance:
@@ -73,11 +73,12 @@ class GaussianFit(BaseMixture):
                 f"shrinkage={self.shrinkage!r} and prior={self.prior!r} both steady covariances: "
                 "use one of them, shrinkage=0 or prior=None."
             )
-        shape = (self.n_components, X.shape[1])
+        n_features = shape[1]
+        shape = (self.n_components, n_features)
         if self._continues() and self.means_.shape != shape:
             raise ValueError(
                 f"warm_start=True continues from means_ of shape {self.means_.shape}, but "
-                f"n_components={self.n_components} and X has {X.shape[1]} features. Set "
+                f"n_components={self.n_components} and X has {n_features} features. Set "
                 "warm_start=False to start afresh."
             )
         expected = family_type.covariance_shape(*shape)
@@ -99,6 +100,8 @@ class GaussianFit(BaseMixture):
             reg_covar = regularisation.resolve(
                 self.reg_covar, source, frame, self.n_components, alike=alike
             )
+        elif family_type.one_variance:
+            reg_covar = np.full(len(reg_covar), reg_covar.mean())
         shrunk = known.shrinkage or shrinking.resolve(
             self.shrinkage,
             source,

@@ -59,10 +59,25 @@ class LabelledMixture(GaussianMixture):
         mixture.n_features_in_ = self.means_.shape[1]
         return mixture
 
+    def bic_with_classes(self, X: np.ndarray, sample_weight: Any) -> float:
+        """Return the Bayesian information criterion of the rows with their classes."""
+        family, params = self._fitted_family()
+        weight = np.ones(len(X)) if sample_weight is None else sample_weight
+        total = 0.0
+        for label in range(len(self._classes.names)):
+            own, components = self._classes.labels == label, self._classes.components(label)
+            with ArraySource(X[own]) as source:
+                taken = family.take(params, components)
+                log_density = em.score_samples(source, family, taken).astype(np.float64)
+            prior = params.weights[components].sum()
+            total += weight[own] @ (log_density + np.log(prior))
+        n_parameters = family.n_parameters(params)
+        return float(-2.0 * total + n_parameters * np.log(weight.sum()))
+
     # What a fit asks --------------------------------------------------------------------------
 
     def _fit_source(self, X, sample_weight):
-        self._check_fit_parameters(X[:, :-1], sample_weight)
+        self._check_fit_parameters((len(X), X.shape[1] - 1), sample_weight is not None)
         incomplete = validation.has_missing(X)
         return X, sample_weight, ArraySource(X, sample_weight, incomplete=incomplete)
 
@@ -77,7 +92,7 @@ class LabelledMixture(GaussianMixture):
         return {}
 
     def _start(self, source, family, given, random_state):
-        X = source.all_rows()[:, :-1]
+        X = source.X[:, :-1]
         labels, label_of = self._classes.labels, self._classes.label_of
         centres = np.array(
             [
@@ -91,9 +106,8 @@ class LabelledMixture(GaussianMixture):
         def resp_of(rows, out):
             out[:] = self._classes.resp[rows].T
 
-        start = methods.Start(
-            X, source.sample_weight, resp_of, centres[label_of], source.total_weight
-        )
+        rows = ArraySource(X, source.sample_weight)
+        start = methods.Start(rows, resp_of, centres[label_of], source.total_weight)
         own = methods.start_params(start, family.part("numbers").family)
         return ProductParams(own.weights, (own, LabelParams(own.weights))), []
 

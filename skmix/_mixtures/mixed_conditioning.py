@@ -13,6 +13,7 @@ from .._families import Frame, GaussianParams
 from .._interface import columns, frames, validation
 from .._rows.sources import ArraySource
 from .._rows.threads import one_blas_thread
+from .chunkwise import lazily_by_chunks
 from .mixed_fit import MixedFit
 
 
@@ -109,6 +110,7 @@ class MixedConditioning(MixedFit):
             mixtures.append(self._new_mixture(weights, means, covariances, np.flatnonzero(holes)))
         return mixtures
 
+    @lazily_by_chunks(lambda self: (self.n_features_in_,), "given")
     def impute(self, X, *, return_std=False, round_integers=False):
         """Fill missing cells given the observed cells of their row.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from .._families import (
     Product,
     ProductParams,
 )
-from .._interface import columns, validation
+from .._interface import chunked_columns, columns, survey, validation
+from .._rows.chunked import ChunkedSource
 from .._rows.sources import ArraySource
 from .._starts.mixed import MixedStarts
 from .base import BaseMixture
@@ -49,6 +51,14 @@ class MixedSource(ArraySource):
         self.packing = packing
 
 
+class MixedChunks(ChunkedSource):
+    """The same, of rows that are read block by block."""
+
+    def __init__(self, *args: Any, packing: Packing | None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.packing = packing
+
+
 class MixedFit(BaseMixture):
     """What a mixture of several kinds of columns tells the fit that all mixtures share."""
 
@@ -68,12 +78,55 @@ class MixedFit(BaseMixture):
         return np.flatnonzero(self.families_ == kind)
 
     def _fit_source(self, X, sample_weight):
+        chunks = self._chunks_of(X, sample_weight)
+        if chunks is not None:
+            return chunks, None, self._fit_chunks(chunks)
         rows, sample_weight = self._encoded(X, sample_weight)
         weight, X = validation.drop_unweighted(sample_weight, rows)
         if validation.has_missing(X):
             weight, X = validation.drop_empty_rows(self, weight, X)
-        self._check_fit_parameters(X, weight)
+        self._check_fit_parameters(X.shape, weight is not None)
         return rows, sample_weight, self._laid_out(X, weight)
+
+    def _fit_chunks(self, chunks):
+        """Learn what the columns of all chunks are; return a source of their rows."""
+        if self._continues():
+            self._check_continues(chunks.shape[1])
+        else:
+            self.families_ = chunked_columns.kinds_of(self, chunks)
+            self.categories_ = chunked_columns.mixed_categories(self, chunks, self.families_)
+        found = survey.find(self, chunks, self._encode_chunk)
+        self._check_fit_parameters((found.n_samples, found.n_features), chunks.weighted)
+        packing = self._packing(found.missing)
+        kinds = ("gaussian", "poisson")
+        numbers = np.concatenate([self._places(kind) for kind in kinds])
+        large = packing is not None and packing.n_states > LARGEST_CODE
+        return MixedChunks(
+            survey.RowReader(chunks, self._encode_chunk, partial(self._arranged, packing)),
+            found.blocks,
+            len(numbers) + (packing.n_packs if packing is not None else 0),
+            np.float64 if large else found.dtype,
+            packing=packing,
+            weighted=chunks.weighted,
+            incomplete=bool(found.missing[numbers].any()),
+        )
+
+    def _encode_chunk(self, rows, sample_weight, name):
+        table = columns.table_of(rows)
+        kept = None if sample_weight is None else sample_weight > 0
+        known, unknown = self.categories_, self.handle_unknown
+        try:
+            return columns.encode(
+                self,
+                table,
+                self.families_,
+                known,
+                handle_unknown=unknown,
+                kept=kept,
+                learn=False,
+            )[0]
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{name}: {error}") from error
 
     def _encoded(self, X, sample_weight):
         """Learn what the columns are; return rows of floats and checked weights."""
@@ -109,32 +162,43 @@ class MixedFit(BaseMixture):
                 f"{n_features} columns. Set warm_start=False to start afresh."
             )
 
-    def _check_fit_parameters(self, X, sample_weight):
-        super()._check_fit_parameters(X, sample_weight)
+    def _check_fit_parameters(self, shape, weighted):
+        super()._check_fit_parameters(shape, weighted)
         numbers = self._places("gaussian")
         if len(numbers):
-            self._numbers()._check_fit_parameters(X[:, numbers], sample_weight)
+            self._numbers()._check_fit_parameters((shape[0], len(numbers)), weighted)
 
     def _laid_out(
         self, rows: np.ndarray, sample_weight: np.ndarray | None = None, *, in_order: bool = False
     ) -> MixedSource:
         """Return a source of encoded rows, which have their columns as users have them."""
-        numbers, counts, answers = map(self._places, ORDER)
-        packing, blocks = None, [rows[:, np.concatenate([numbers, counts])]]
-        if len(answers) == 0 and len(counts) == 0:
-            blocks = [rows]
-        elif len(answers):
-            codes = np.nan_to_num(rows[:, answers], nan=-1.0).astype(np.int64)
-            n_categories = [len(known) for known in self.categories_]
-            packing = Packing(n_categories, np.any(codes < 0, axis=0))
-            blocks.append(packing.pack(codes))
-            if packing.n_states > LARGEST_CODE:
-                blocks[0] = blocks[0].astype(np.float64)
-        X = np.concatenate([block.astype(blocks[0].dtype, copy=False) for block in blocks], axis=1)
+        packing = self._packing(np.isnan(rows).any(axis=0))
+        X = self._arranged(packing, rows)
         incomplete = validation.has_missing(X)
         return MixedSource(
             X, sample_weight, packing=packing, in_order=in_order, incomplete=incomplete
         )
+
+    def _packing(self, missing: np.ndarray) -> Packing | None:
+        """Return how categories are packed, given which columns have missing cells."""
+        answers = self._places("categorical")
+        if len(answers) == 0:
+            return None
+        return Packing([len(known) for known in self.categories_], missing[answers])
+
+    def _arranged(self, packing: Packing | None, rows: np.ndarray) -> np.ndarray:
+        """Return encoded rows as numbers, counts and packed categories."""
+        numbers, counts, answers = map(self._places, ORDER)
+        if packing is None and len(counts) == 0:
+            return rows
+        blocks = [rows[:, np.concatenate([numbers, counts])]]
+        if packing is not None:
+            codes = np.nan_to_num(rows[:, answers], nan=-1.0).astype(np.int64)
+            blocks.append(packing.pack(codes))
+            if packing.n_states > LARGEST_CODE:
+                blocks[0] = blocks[0].astype(np.float64)
+        dtype = blocks[0].dtype
+        return np.concatenate([block.astype(dtype, copy=False) for block in blocks], axis=1)
 
     # Family -----------------------------------------------------------------------------------
 

@@ -253,15 +253,16 @@ class Mixture(ClassificationCriteria, BaseMixture):
                 "cells. Fill or drop them, or use a family with allow_nan = True."
             )
 
-    def _check_fit_parameters(self, X, sample_weight):
-        super()._check_fit_parameters(X, sample_weight)
+    def _check_fit_parameters(self, shape, weighted):
+        super()._check_fit_parameters(shape, weighted)
         if not self._continues():
             return
-        shape = len(self.weights_), getattr(self.family_, "n_features", X.shape[1])
-        if shape != (self.n_components, X.shape[1]):
+        n_features = shape[1]
+        before = len(self.weights_), getattr(self.family_, "n_features", n_features)
+        if before != (self.n_components, n_features):
             raise ValueError(
-                f"warm_start=True continues from {shape[0]} components of {shape[1]} features, "
-                f"but n_components={self.n_components} and X has {X.shape[1]}. Set "
+                f"warm_start=True continues from {before[0]} components of {before[1]} features, "
+                f"but n_components={self.n_components} and X has {n_features}. Set "
                 "warm_start=False to start afresh."
             )
 

@@ -145,12 +145,8 @@ def _screen(source: Source, n_components: int) -> np.ndarray:
     """
     n_rows = _n_screened(n_components)
     rows: Any = slice(None)
-    if source.sample_weight is not None:
-        edges = np.cumsum(source.sample_weight)
-        rows = np.searchsorted(edges, (np.arange(n_rows) + 0.5) / n_rows * edges[-1])
-        rows = np.minimum(rows, len(edges) - 1)
-    elif source.n_samples > n_rows:
-        rows = np.linspace(0, source.n_samples - 1, n_rows).astype(int)
+    if source.weighted or source.n_samples > n_rows:
+        rows = source.even_rows(n_rows)
     X = np.sort(source.take(rows).X.astype(np.float64, copy=False), axis=0)
     bounds = np.zeros(X.shape[1])
     n_seen = len(X) - np.isnan(X).sum(axis=0)

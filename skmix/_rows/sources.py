@@ -8,11 +8,9 @@ so a sum over rows is the same to the bit on one thread and on sixteen.
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
-import math
-import operator
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +19,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from .scratch import Scratch
 from .threads import blas_threads, quiet
 
 # Long enough that the interpreter lock does not dominate: with chunks below 1 MB four threads were
@@ -55,60 +54,6 @@ class Chunk(NamedTuple):
         rows = slice(self.rows.start + start, self.rows.start + stop)
         weight = None if self.sample_weight is None else self.sample_weight[start:stop]
         return Chunk(rows, self.X[start:stop], weight)
-
-
-class Scratch(threading.local):
-    """Named buffers, one set per thread, that grow to the largest size asked for."""
-
-    def __init__(self) -> None:
-        self._buffers: dict[str, np.ndarray] = {}
-        self._latest: dict[str, np.ndarray] = {}  # as they were last asked for
-        # What their content was computed from, and what else was made of it.
-        self._made_of: dict[str, tuple[tuple, Any]] = {}
-        self._parts: dict[int, Scratch] = {}
-
-    def of_part(self, part: int) -> Scratch:
-        """Return buffers for one of several that would use the same names."""
-        if part not in self._parts:
-            self._parts[part] = Scratch()
-        return self._parts[part]
-
-    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        """Return an uninitialised C-contiguous array that the next call may overwrite."""
-        self._made_of.pop(name, None)
-        latest = self._latest.get(name)
-        if latest is not None and latest.shape == shape and latest.dtype == dtype:
-            return latest
-        n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
-        buffer = self._buffers.get(name)
-        if buffer is None or buffer.size < n_bytes:
-            buffer = self._buffers[name] = np.empty(n_bytes, dtype=np.uint8)
-        latest = self._latest[name] = buffer[:n_bytes].view(dtype).reshape(shape)
-        return latest
-
-    def remember(self, name: str, made_of: tuple, value: Any = None) -> None:
-        """Note the objects that an array was computed from, until it is asked for again.
-
-        `value` is something on top of the array.
-        """
-        self._made_of[name] = made_of, value
-
-    def made(
-        self, name: str, made_of: tuple, shape: tuple[int, ...], dtype: Any
-    ) -> np.ndarray | None:
-        """Return an array that was computed from the same objects, if it is still there."""
-        if not self._is_made_of(name, made_of):
-            return None
-        latest = self._latest[name]
-        return latest if latest.shape == shape and latest.dtype == dtype else None
-
-    def value(self, name: str, made_of: tuple) -> Any:
-        """Return what was remembered with an array, None unless it is still there."""
-        return self._made_of[name][1] if self._is_made_of(name, made_of) else None
-
-    def _is_made_of(self, name: str, made_of: tuple) -> bool:
-        known = self._made_of.get(name)
-        return known is not None and all(map(operator.is_, known[0], made_of))
 
 
 class CastRows:
@@ -200,9 +145,10 @@ class Source(ABC):
 
     # What it does with them ---------------------------------------------------------------
 
-    def all_rows(self) -> np.ndarray:
-        """Return all rows as one array, for what cannot do with chunks."""
-        return self.take(slice(0, self.n_samples)).X
+    @property
+    def weighted(self) -> bool:
+        """Whether rows have weights."""
+        return self.sample_weight is not None
 
     @functools.cached_property
     def total_weight(self) -> float:
@@ -210,6 +156,25 @@ class Source(ABC):
         if self.sample_weight is None:
             return float(self.n_samples)
         return float(self.sample_weight.sum(dtype=np.float64))
+
+    def even_rows(self, n_rows: int) -> np.ndarray:
+        """Return indices of rows at even steps of weight, or of rows where they have none."""
+        if self.sample_weight is None:
+            return np.linspace(0, self.n_samples - 1, n_rows).astype(int)
+        edges = np.cumsum(self.sample_weight)
+        rows = np.searchsorted(edges, (np.arange(n_rows) + 0.5) / n_rows * edges[-1])
+        return np.minimum(rows, len(edges) - 1)
+
+    def sample(self, indices: np.ndarray, sample_weight: np.ndarray) -> Source:
+        """Return a source of some of the rows, with weights of their own."""
+        return SampledSource(self, indices, sample_weight)
+
+    def ordered(self) -> Self:
+        """Return a source of the same rows that visits them from first to last."""
+        other = copy.copy(self)
+        other.in_order, other.scratch = True, Scratch()
+        other._stack, other._pool = ExitStack(), None
+        return other
 
     def __enter__(self) -> Self:
         n_threads = self._stack.enter_context(blas_threads)
@@ -314,10 +279,6 @@ class ArraySource(Source):
         weight = None if self.sample_weight is None else self.sample_weight[rows]
         return Chunk(rows, self.X[rows], weight)
 
-    def all_rows(self) -> np.ndarray:
-        """Return the array itself."""
-        return self.X
-
 
 class ColumnsSource(Source):
     """Some columns of another source, visited by its threads while it is open.
@@ -335,6 +296,7 @@ class ColumnsSource(Source):
         super().__init__(source.sample_weight, in_order=source.in_order)
         self._source, self._columns = source, columns
         self._pool = source._pool
+        self.total_weight = source.total_weight
         self.incomplete = source.incomplete and self._has_missing()
 
     @property
@@ -351,6 +313,15 @@ class ColumnsSource(Source):
     def dtype(self) -> np.dtype:
         """Floating-point type of the rows."""
         return self._source.dtype
+
+    @property
+    def weighted(self) -> bool:
+        """Whether rows have weights."""
+        return self._source.weighted
+
+    def even_rows(self, n_rows: int) -> np.ndarray:
+        """Return indices of rows at even steps of weight, or of rows where they have none."""
+        return self._source.even_rows(n_rows)
 
     def take(self, rows: Any) -> Chunk:
         """Return the rows at these indices, or of this slice, with their weights."""

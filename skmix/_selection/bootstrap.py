@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._interface import columns, validation
+from .._interface.chunks import as_chunks
 from ..exceptions import DegenerateComponentWarning
 
 
@@ -124,6 +125,11 @@ def bootstrap_lrt(
             f"{n_components!r}."
         )
     random_state = check_random_state(random_state)
+    if as_chunks(X) is not None:
+        raise TypeError(
+            "bootstrap_lrt draws as many rows as there are, many times, and takes no Chunks. Pass "
+            "some of the rows as one array, or use select_mixture."
+        )
     weight = check_counts(sample_weight, X)
     models = [clone(estimator).set_params(n_components=k) for k in n_components]
     statistic = _statistic(models, X, weight, random_state)

@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 
 from .._interface import encoding, frames, validation
+from .._interface.chunks import as_chunks
 from .._mixtures.categorical import CategoricalMixture
 from .._mixtures.gaussian import GaussianMixture
 from .._mixtures.mixed import MixedMixture
@@ -88,6 +89,8 @@ class Shared(NamedTuple):
 
 def share_rows(estimator: Any, points: list[dict[str, Any]], X: Any, sample_weight: Any) -> Shared:
     """Return the rows as all candidates can share them."""
+    if as_chunks(X) is not None:  # every fit reads them for itself
+        return Shared(X, {}, {}, {})
     reader = clone(estimator)
     names = {name for point in points for name in point}
     if isinstance(estimator, CategoricalMixture):

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import clone
 
 from .._families.gaussian import COLLAPSED_SHARE
+from .._interface.chunks import as_chunks
 from .._mixtures.covariance_types import family_in_units
 from .._mixtures.gaussian import GaussianMixture
 from .candidates import Fit
@@ -30,6 +31,10 @@ def chains(points: list[dict[str, Any]]) -> list[list[int]]:
             others = {name: value for name, value in point.items() if name != "n_components"}
             groups.setdefault(joblib.hash(others), []).append((point["n_components"], i))
     return [[i for _, i in sorted(group)] for group in groups.values()]
+
+
+# Of rows in chunks so many, at even steps of weight, say which component gains by a split.
+SPLIT_ROWS = 2**16
 
 
 def improve(chain: list[Fit], X: Any, sample_weight: Any) -> list[Fit]:
@@ -92,7 +97,8 @@ def refit(larger: Any, smaller: Any, X: Any, sample_weight: Any) -> Any:
                 precisions_init=start.precisions_,
                 n_init=1,
             )
-            trial.fit(X, sample_weight=sample_weight)
+            with trial._knowing(larger._known):
+                trial.fit(X, sample_weight=sample_weight)
         except ValueError:  # with reg_covar=0 a component may collapse
             return larger
     plain, bound = trial._rank_of_fit(X, sample_weight)
@@ -105,6 +111,9 @@ def refit(larger: Any, smaller: Any, X: Any, sample_weight: Any) -> Any:
 
 def _split_best(mixture: Any, n_splits: int, X: Any, sample_weight: Any) -> Any:
     """Return the mixture with those components split whose own rows gain most."""
+    if as_chunks(X) is not None:
+        source = mixture._fit_source(X, None)[2]
+        X = source.take(source.even_rows(min(source.n_samples, SPLIT_ROWS))).X
     labels = mixture.predict(X)
     rows: np.ndarray = np.asarray(X, dtype=np.float64)
     family, params = family_in_units(mixture)

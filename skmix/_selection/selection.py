@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, va
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._interface import validation
+from .._interface.chunks import as_chunks
 from .._mixtures.criteria import evaluate, last_step, rows_of_last_step
 from .._mixtures.regularisation import described
 from ..exceptions import DegenerateComponentWarning, user_level
@@ -61,8 +62,8 @@ def select_mixture(
         A mixture, or a Pipeline that ends in one. It is cloned, not fitted. With
         ``criterion="cv"``, any estimator whose `score` is a mean log-likelihood per row.
 
-    X : array-like of shape (n_samples, n_features)
-        The rows.
+    X : array-like of shape (n_samples, n_features), or Chunks
+        The rows; :class:`Chunks` not with 'cv'.
 
     param_grid : dict or list of dict
         Lists of values by names of parameters, as in
@@ -180,6 +181,7 @@ def select_mixture(
     candidates = _candidates(estimator, param_grid)
     points = [params for params, _ in candidates]
     _check_options(estimator, points, criterion, cv, one_standard_error)
+    _check_chunks(X, criterion)
     sample_weight = validation.check_sample_weight(sample_weight, X)
     shared = share_rows(estimator, points, X, sample_weight)
     rows = shared.rows
@@ -206,7 +208,7 @@ def select_mixture(
     best = rank(results, criterion, one_standard_error)
     warn_of_flattered(results, criterion, best)
     give_back(fits[best].estimator, shared)
-    _warn_of_choice(last_step(fits[best].estimator))
+    warn_of_choice(last_step(fits[best].estimator))
     score = results["mean_test_score" if criterion == "cv" else criterion][best]
     return MixtureSelection(
         fits[best].estimator, points[best], best, float(score), criterion, results
@@ -231,6 +233,15 @@ def _check_options(
                 f"{last_step(estimator)!r} has none. Use criterion='cv', which needs `score` "
                 "only, or another estimator."
             )
+
+
+def _check_chunks(X: Any, criterion: str) -> None:
+    """Refuse to hold out rows of chunks."""
+    if criterion == "cv" and as_chunks(X) is not None:
+        raise ValueError(
+            "criterion='cv' holds rows out by their index, which rows in chunks have not. Use "
+            "criterion='bic', 'icl' or 'aic', or fit to some chunks and score others."
+        )
 
 
 def _check_units(estimator: Any, points: list[dict]) -> None:
@@ -347,7 +358,8 @@ def _warn_of_failures(points: list, fits: list[Fit], folds: list[list[Fit]]) -> 
         )
 
 
-def _warn_of_choice(mixture: Any) -> None:
+def warn_of_choice(mixture: Any) -> None:
+    """Warn of what is wrong with the chosen mixture."""
     if not getattr(mixture, "converged_", True):
         warnings.warn(
             f"The chosen mixture did not converge in {mixture.n_iter_} iterations. Increase "

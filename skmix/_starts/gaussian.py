@@ -46,13 +46,11 @@ class GaussianStarts(NamedTuple):
         elif self._competes(family):
             params = self._search(source, family, given, random_state)._replace(**given)
         else:
-            X, sample_weight = source.all_rows(), source.sample_weight
+            rows = source
             if source.incomplete:
-                X, sample_weight = methods.complete(
-                    X, sample_weight, self.n_components, random_state
-                )
+                rows = methods.complete(source, self.n_components, random_state)
             name = "kmeans" if self.init_params == "auto" else self.init_params
-            start = methods.make_start(X, sample_weight, self.n_components, name, random_state)
+            start = methods.make_start(rows, self.n_components, name, random_state)
             params = methods.start_params(start, family)._replace(**given)
         if "precisions_cholesky" in given:
             params = family.admissible(params)

@@ -17,7 +17,7 @@ from .._families import (
     GaussianForm,
     GaussianParams,
 )
-from .._rows.sources import ArraySource, Source
+from .._rows.sources import ArraySource, Chunk, Source
 from .._rows.threads import one_openmp_thread
 
 # A clustering of this many rows, or rows per component, starts EM as well as one of all rows.
@@ -41,8 +41,7 @@ INIT_PARAMS = ("auto", "kmeans", "k-means++", "random", "random_from_data")
 class Start(NamedTuple):
     """Responsibilities for some rows."""
 
-    X: np.ndarray  # (n_rows, n_features)
-    sample_weight: np.ndarray | None
+    rows: Source
     resp_of: Callable[[slice, np.ndarray], None]  # writes (n_components, n_chunk), in row order
     centres: np.ndarray  # (n_components, n_features), near the means
     total_weight: float  # what the sums of responsibilities are shares of
@@ -50,21 +49,21 @@ class Start(NamedTuple):
 
 
 def complete(
-    X: np.ndarray,
-    sample_weight: np.ndarray | None,
-    n_components: int,
-    random_state: np.random.RandomState,
-) -> tuple[np.ndarray, np.ndarray | None]:
+    source: Source, n_components: int, random_state: np.random.RandomState
+) -> ArraySource:
     """Fill the missing cells of a subsample of the rows, for a start that needs them.
 
     Expectations under a single Gaussian keep the correlations that clusters show in.
     """
-    n_rows = max_start_rows(n_components, ArraySource(X))
-    if len(X) > n_rows:
-        indices = _draw_rows(len(X), n_rows, random_state)
-        X = X[indices]
-        sample_weight = None if sample_weight is None else sample_weight[indices]
-    return fill(X, sample_weight), sample_weight
+    rows = _some_rows(source, max_start_rows(n_components, source), random_state)
+    return ArraySource(fill(rows.X, rows.sample_weight), rows.sample_weight)
+
+
+def _some_rows(source: Source, n_rows: int, random_state: np.random.RandomState) -> Chunk:
+    """Return so many of the rows in memory, or all if they are not more."""
+    if source.n_samples <= n_rows:
+        return source.take(slice(0, source.n_samples))
+    return source.take(_draw_rows(source.n_samples, n_rows, random_state))
 
 
 def fill(X: np.ndarray, sample_weight: np.ndarray | None) -> np.ndarray:
@@ -83,7 +82,7 @@ def fill(X: np.ndarray, sample_weight: np.ndarray | None) -> np.ndarray:
     return np.where(np.isnan(X), frame.leave(filled.T).astype(X.dtype), X)
 
 
-def moments(source: ArraySource, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
+def moments(source: Source, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean and the covariance of the rows: those of a single Gaussian.
 
     They are in the units of the rows; `frame` was measured on these.
@@ -100,32 +99,26 @@ def moments(source: ArraySource, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def make_start(
-    X: np.ndarray,
-    sample_weight: np.ndarray | None,
-    n_components: int,
-    init_params: str,
-    random_state: np.random.RandomState,
+    source: Source, n_components: int, init_params: str, random_state: np.random.RandomState
 ) -> Start:
     """Assign rows to components, drawing the same random numbers as scikit-learn.
 
     Clusterings of more than a few thousand rows per component are those of a random subsample,
     so that a start costs a small part of the fit and its memory does not grow with the rows.
     """
+    n_samples = source.n_samples
     if init_params == "random":
-        return _start_at_random(X, sample_weight, n_components, random_state)
+        return _start_at_random(source, n_components, random_state)
     if init_params == "random_from_data":
-        if len(X) <= MAX_PERMUTED_ROWS:
-            indices = random_state.choice(len(X), size=n_components, replace=False)
+        if n_samples <= MAX_PERMUTED_ROWS:
+            indices = random_state.choice(n_samples, size=n_components, replace=False)
         else:
-            indices = _draw_rows(len(X), n_components, random_state)
-        return _start_from_rows(X[indices], len(X))
-    n_rows = max_start_rows(n_components, ArraySource(X))
-    n_init = 1
-    if len(X) > n_rows:
-        n_init = SUBSAMPLE_INITS
-        indices = _draw_rows(len(X), n_rows, random_state)
-        X = X[indices]
-        sample_weight = None if sample_weight is None else sample_weight[indices]
+            indices = _draw_rows(n_samples, n_components, random_state)
+        return _start_from_rows(source.take(indices).X, n_samples)
+    n_rows = max_start_rows(n_components, source)
+    n_init = SUBSAMPLE_INITS if n_samples > n_rows else 1
+    rows = _some_rows(source, n_rows, random_state)
+    X, sample_weight = np.asarray(rows.X), rows.sample_weight
     if init_params == "k-means++":
         _, indices = kmeans_plusplus(
             X, n_components, sample_weight=sample_weight, random_state=random_state
@@ -134,7 +127,8 @@ def make_start(
     clustering = KMeans(n_components, n_init=n_init, random_state=random_state)
     with one_openmp_thread():  # the same bits whatever the number of threads
         clustering.fit(X, sample_weight=sample_weight)
-    return _start_from_labels(X, sample_weight, clustering.labels_, clustering.cluster_centers_)
+    rows_of_start = ArraySource(X, sample_weight)
+    return _start_from_labels(rows_of_start, clustering.labels_, clustering.cluster_centers_)
 
 
 def start_params(start: Start, family: GaussianFamily) -> GaussianParams:
@@ -145,7 +139,7 @@ def start_params(start: Start, family: GaussianFamily) -> GaussianParams:
     form = GaussianForm(
         family, None, dtype=np.float64, centred=np.ones(n_components, bool), about=centres
     )
-    with ArraySource(start.X, start.sample_weight, in_order=True) as source:
+    with start.rows.ordered() as source:
         statistics = statistics_of(source, form, start.resp_of)
     fallback = GaussianParams(
         weights=np.full(n_components, 1.0 / n_components),
@@ -206,28 +200,27 @@ def max_start_rows(n_components: int, source: Source, at_least: int = MIN_START_
     return max(min(wanted, affordable), 20 * n_components)
 
 
-def _start_at_random(X, sample_weight, n_components, random_state) -> Start:
+def _start_at_random(source, n_components, random_state) -> Start:
     def resp_of(rows, out):
         resp = random_state.uniform(size=(rows.stop - rows.start, n_components))
         out[:] = (resp / resp.sum(axis=1, keepdims=True)).T
 
-    total = ArraySource(X, sample_weight).total_weight
-    centres = np.repeat(X[:1000].mean(axis=0, dtype=np.float64)[None], n_components, axis=0)
-    return Start(X, sample_weight, resp_of, centres, total)
+    first = source.take(slice(0, 1000)).X
+    centres = np.repeat(first.mean(axis=0, dtype=np.float64)[None], n_components, axis=0)
+    return Start(source, resp_of, centres, source.total_weight)
 
 
 def _start_from_rows(X, n_samples) -> Start:
     labels = np.arange(len(X))
-    return _start_from_labels(X, None, labels, X)._replace(
+    return _start_from_labels(ArraySource(X), labels, X)._replace(
         total_weight=float(n_samples), seeds=True
     )
 
 
-def _start_from_labels(X, sample_weight, labels, centres) -> Start:
+def _start_from_labels(rows, labels, centres) -> Start:
     components = np.arange(len(centres))[:, None]
 
-    def resp_of(rows, out):
-        np.equal(labels[rows], components, out=out, casting="unsafe")
+    def resp_of(chosen, out):
+        np.equal(labels[chosen], components, out=out, casting="unsafe")
 
-    total = ArraySource(X, sample_weight).total_weight
-    return Start(X, sample_weight, resp_of, centres.astype(np.float64), total)
+    return Start(rows, resp_of, centres.astype(np.float64), rows.total_weight)

@@ -9,7 +9,7 @@ import numpy as np
 from .._engine.posteriors import impute
 from .._families import GaussianParams
 from .._rows.merge import sample_distinct
-from .._rows.sources import ArraySource, SampledSource, Source
+from .._rows.sources import ArraySource, Source
 from .methods import fill, make_start, max_start_rows
 from .runs import weights_of
 from .spikes import rounding_variances
@@ -101,14 +101,12 @@ def peer_centres(
     if len(X) <= n_components:  # the others start with weight 0
         return np.resize(X, (n_components, X.shape[1])).astype(np.float64)
     if few.share < 1.0 or np.any(weight != weight[0]):
-        return make_start(X, weight, n_components, "kmeans", random_state).centres
+        return make_start(ArraySource(X, weight), n_components, "kmeans", random_state).centres
     X = X[np.argsort(few.indices)]
-    return make_start(X, None, n_components, "kmeans", random_state).centres
+    return make_start(ArraySource(X), n_components, "kmeans", random_state).centres
 
 
-def more_rows(
-    source: Source, n_rows: int, random_state: np.random.RandomState
-) -> SampledSource | None:
+def more_rows(source: Source, n_rows: int, random_state: np.random.RandomState) -> Source | None:
     """Return a source of several times `n_rows` distinct rows, if that is far less than all."""
     if source.n_samples < FAR_LESS * MORE * n_rows:
         return None
@@ -116,4 +114,4 @@ def more_rows(
     rows = sample_distinct(source, MORE * n_rows, salt)
     if rows.share * FAR_LESS > 1.0:  # many of the rows are the same
         return None
-    return SampledSource(source, rows.indices, rows.weights)
+    return source.sample(rows.indices, rows.weights)

@@ -341,8 +341,8 @@ def test_a_weight_is_a_repetition_where_rows_are_drawn(monkeypatch, n_samples):
     monkeypatch.setattr("skmix._starts.methods.START_ROWS_PER_COMPONENT", 1)
     medium = []
     monkeypatch.setattr(
-        sampling,
-        "SampledSource",
+        ArraySource,
+        "sample",
         lambda *args: medium.append(args) or SampledSource(*args),
     )
     X = overlapping(n_samples)

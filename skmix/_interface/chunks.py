@@ -1,0 +1,237 @@
+"""Rows in chunks that are read again in every pass: arrays, files, functions, Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from . import arrow
+from .chunk_items import Item, items_of, read, split_column
+from .columns import Table
+
+
+class Chunks:
+    """Rows in chunks, for fits to more rows than memory holds.
+
+    A chunk is read when it is needed, again in every pass, and no more than one chunk per thread
+    is held at a time. `GaussianMixture`, `DiagonalGMM`, `CategoricalMixture` and `MixedMixture`
+    take Chunks in `fit` and `score`, and return Chunks where they return rows; the fit is that to
+    all rows in one array.
+
+    Parameters
+    ----------
+    chunks : list, path, or pyarrow.dataset.Dataset
+        The chunks. A list holds, for each of them,
+
+        - an array of shape (n_rows, n_features) or a data frame of pandas or polars,
+        - the path of a .npy file, which is mapped into memory, and so has no size of its own,
+        - the path of a Parquet file,
+        - or a function without arguments that returns an array or a data frame, the same each
+          time that it is called.
+
+        Instead of a list, the path of a folder of Parquet files or a data set of pyarrow: every
+        row group is a chunk. Parquet needs pyarrow (``pip install skmix[arrow]``). All chunks
+        have the same columns.
+
+    sample_weight : list or str, default=None
+        Non-negative weights of the rows: a list with those of each chunk, of the same kinds as
+        `chunks`, with shape (n_rows,); or the name of a column of data frames or Parquet files,
+        which is then no feature. None stands for ones.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Number of rows and number of columns of all chunks together. Functions are called once to
+        tell.
+
+    dtype : dtype
+        Type of the first chunk's numbers, object where it has others.
+
+    ndim : int
+        2, or 1 where the chunks are labels or scores.
+
+    Raises
+    ------
+    TypeError
+        If `chunks` can be read only once, as a generator can, or holds something else.
+
+    ImportError
+        If pyarrow is needed and not installed.
+
+    See Also
+    --------
+    GaussianMixture : A mixture that takes Chunks.
+
+    Notes
+    -----
+    ``len(chunks)`` is their number, ``chunks[i]`` reads one, and iteration reads one after the
+    other: ``numpy.concatenate(list(chunks))`` gathers them. A fit reads all rows eight times
+    before the first iteration of EM, to check them and to find a start, and once in each
+    iteration. It holds, beside the chunks that are read, what a fit to one array holds: sums over
+    rows, and samples of rows, of at most some 150 MB, for the start. Integers become floats, and
+    categories codes, chunk by chunk, again in every pass. A fit by `CategoricalMixture` holds the
+    distinct rows instead, and reads all rows twice.
+
+    Where a chunk cannot be read any more, or has become another, the error names its number and
+    its path, and an earlier fit is kept.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmix import Chunks, GaussianMixture
+    >>> first, second = np.array([[0.0], [1.0]]), np.array([[10.0], [11.0], [12.0]])
+    >>> chunks = Chunks([first, lambda: second])
+    >>> chunks.shape
+    (5, 1)
+    >>> mixture = GaussianMixture(2, random_state=0).fit(chunks)
+    >>> mixture.means_.round(1)
+    array([[11. ],
+           [ 0.5]])
+    >>> [labels.tolist() for labels in mixture.predict(chunks)]
+    [[1, 1], [0, 0, 0]]
+    """
+
+    def __init__(self, chunks: Any, *, sample_weight: Any = None) -> None:
+        if isinstance(chunks, Chunks):
+            raise TypeError("chunks are Chunks already: pass them as they are.")
+        weight_column = sample_weight if isinstance(sample_weight, str) else None
+        self._items = items_of(chunks, "chunks", weight_column)
+        self._weight_column = weight_column
+        self._weights: list[Item] | None = None
+        if sample_weight is not None and weight_column is None:
+            self._weights = items_of(sample_weight, "sample_weight", None)
+            if len(self._weights) != len(self._items):
+                raise ValueError(
+                    f"sample_weight lists the weights of {len(self._weights)} chunks, but there "
+                    f"are {len(self._items)}. Give one array of weights per chunk."
+                )
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, number: int) -> Any:
+        rows = self.read(range(len(self))[number])[0]
+        return rows.as_array() if isinstance(rows, Table) else rows
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[number] for number in range(len(self)))
+
+    def __repr__(self) -> str:
+        weighted = ", weighted" if self.weighted else ""
+        return f"Chunks({len(self)} chunks{weighted})"
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        raise TypeError(
+            "Chunks are not gathered into one array, which was asked for here: mixtures take "
+            "Chunks (GaussianMixture, DiagonalGMM, CategoricalMixture, MixedMixture, Mixture) in "
+            "fit, score, criteria, predict and impute, other estimators and methods do not. Pass "
+            "numpy.concatenate(list(chunks)) where the rows fit into memory."
+        )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of rows and of columns of all chunks together."""
+        first = self._items[0].shape()
+        n_rows = first[0] + sum(item.shape()[0] for item in self._items[1:])
+        if self._weight_column is not None:
+            first = (first[0], first[1] - 1)
+        return (n_rows, *first[1:])
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the first chunk's numbers, object where it has others."""
+        return self._items[0].dtype()
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes of a chunk."""
+        return len(self.shape)
+
+    @property
+    def weighted(self) -> bool:
+        """Whether rows have weights."""
+        return self._weights is not None or self._weight_column is not None
+
+    # What estimators ask ------------------------------------------------------------------
+
+    def name(self, number: int) -> str:
+        """Name a chunk in a message."""
+        return f"Chunk {number} of X ({self._items[number].name})"
+
+    def sliceable(self, number: int) -> bool:
+        """Whether it costs little to read a few rows of a chunk alone."""
+        return self._items[number].sliceable and self._weight_column is None
+
+    def names(self) -> list[Any] | None:
+        """Return the names of the columns of the first chunk, None where it is an array."""
+        names = self._items[0].names()
+        return names if names is None else [n for n in names if n != self._weight_column]
+
+    def framed(self) -> bool:
+        """Whether users see the first chunk as a data frame."""
+        return self._items[0].framed()
+
+    def read(self, number: int) -> tuple[Any, Any]:
+        """Return a chunk, an array, frame or Table, and its weights as they were given."""
+        rows = read(self._items[number], self.name(number))
+        weight = None
+        if self._weight_column is not None:
+            rows, weight = split_column(rows, self._weight_column, self.name(number))
+        elif self._weights is not None:
+            weight = read(self._weights[number], f"sample_weight of chunk {number}")
+            weight = np.asarray(weight)
+        return rows, weight
+
+    def map(self, function: Callable[[Any], np.ndarray], tail: tuple[int, ...], dtype: Any) -> Any:
+        """Return Chunks of what a function returns for each chunk, without reading any.
+
+        Each result has a row, of shape `tail`, for every row.
+        """
+        results = object.__new__(Chunks)
+        results._items = [
+            Result(self, number, function, tail, np.dtype(dtype)) for number in range(len(self))
+        ]
+        results._weights, results._weight_column = None, None
+        return results
+
+
+def as_chunks(X: Any) -> Chunks | None:
+    """Return Chunks, or a data set of pyarrow as such; None where X is something else."""
+    if isinstance(X, Chunks):
+        return X
+    return Chunks(X) if arrow.is_dataset(X) else None
+
+
+class Result(Item):
+    """What a function makes of a chunk of others."""
+
+    def __init__(
+        self,
+        chunks: Chunks,
+        number: int,
+        function: Callable[[Any], np.ndarray],
+        tail: tuple[int, ...],
+        dtype: np.dtype,
+    ) -> None:
+        super().__init__()
+        self._chunks, self._number, self._function = chunks, number, function
+        self._tail, self._dtype = tail, dtype
+        self.name = f"computed from {chunks._items[number].name}"
+
+    def read(self) -> Any:
+        """Compute the rows."""
+        return self._function(self._chunks[self._number])
+
+    def shape(self) -> tuple[int, ...]:
+        """Return the shape of the rows, of the chunk that they are computed from."""
+        return (self._chunks._items[self._number].shape()[0], *self._tail)
+
+    def dtype(self) -> np.dtype:
+        """Return the type of the rows."""
+        return self._dtype
+
+    def names(self) -> list[Any] | None:
+        """Return the names of the columns of rows; labels and scores have none."""
+        return None
