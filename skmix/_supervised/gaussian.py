@@ -21,6 +21,7 @@ from .._selection.by_bic import doubts
 from .._starts.methods import INIT_PARAMS
 from ..exceptions import DegenerateComponentWarning, user_level
 from .bayes import MixtureBayesClassifier, count_distinct
+from .unlabeled import refuse_sharing
 
 # Components of a class, at most, where BIC chooses: as many as mclust's classifier tries.
 MOST_COMPONENTS = 5
@@ -99,6 +100,12 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         Number of processes that fit classes side by side, through joblib. None means 1 unless
         in a `joblib.parallel_config`. One process already uses all the threads of BLAS.
 
+    unlabeled : object, default=None
+        The label in `y` of rows whose class is not known, such as -1. These rows are shared among
+        the classes by EM, in one mixture of all classes in which labelled rows come from
+        components of their own class (see Notes). None stands for none: -1 is then a class like
+        others.
+
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
@@ -159,6 +166,11 @@ class GMMBayesClassifier(MixtureBayesClassifier):
     Several components per class with one covariance are mixture discriminant analysis (Hastie
     and Tibshirani, 1996).
 
+    With `unlabeled` rows, all classes are fitted as one mixture whose likelihood is that of the
+    labelled rows with their classes and of the others without (Miller and Uyar, 1996).
+    `class_prior_` are then the weights of the classes in it, unless `priors` are given, and what
+    components share (`shrinkage` included) they share between classes.
+
     References
     ----------
     H. Bensmail, G. Celeux, "Regularized Gaussian discriminant analysis through eigenvalue
@@ -171,6 +183,9 @@ class GMMBayesClassifier(MixtureBayesClassifier):
 
     T. Hastie, R. Tibshirani, "Discriminant analysis by Gaussian mixtures", Journal of the Royal
     Statistical Society B 58(1), 1996. :doi:`10.1111/j.2517-6161.1996.tb02073.x`
+
+    D. J. Miller, H. S. Uyar, "A mixture of experts classifier with learning based on both
+    labelled and unlabelled data", Advances in Neural Information Processing Systems 9, 1996.
 
     Examples
     --------
@@ -198,6 +213,7 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Integral, None],
+        "unlabeled": "no_validation",
     }
 
     def __init__(
@@ -218,6 +234,7 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         verbose=0,
         verbose_interval=10,
         n_jobs=None,
+        unlabeled=None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -234,8 +251,9 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         self.verbose = verbose
         self.verbose_interval = verbose_interval
         self.n_jobs = n_jobs
+        self.unlabeled = unlabeled
 
-    _own_parameters = ("priors", "n_jobs", "share")
+    _own_parameters = ("priors", "n_jobs", "unlabeled", "share")
 
     def _make_mixture(self, parameters):
         return GaussianMixture(**parameters)
@@ -286,12 +304,23 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         n_fits = 1 if max(sizes) == 1 else len(sizes) + 1
         return n_fits * len(choices(self.covariance_type))
 
+    def _check_sharing(self):
+        if self.n_components == "bic" or len(choices(self.covariance_type)) > 1:
+            raise ValueError(
+                "'bic', for n_components or covariance_type, is not available with rows of no "
+                "class. Choose by the BIC of GaussianMixture fitted with partial_labels, or name "
+                "what is wanted."
+            )
+        if self.share == "components":
+            refuse_sharing(self.covariance_type, "share='classes' or ")
+
     def _fit_mixtures(self, *args):
         fit = self._fit_sharing if self.share == "classes" else super()._fit_mixtures
-        mixtures = fit(*args)
+        return fit(*args)
+
+    def _keep(self, mixtures):
         self.reg_covar_ = max((m.reg_covar_ for m in mixtures), key=np.ptp)
         self.shrinkage_ = np.array([mixture.shrinkage_ for mixture in mixtures])
-        return mixtures
 
     def _fit_sharing(self, X, codes, sample_weight, labels, mixtures, known, task):
         """Fit all classes together, with the structure that is given or has the lowest BIC."""
