@@ -58,7 +58,7 @@ def denoise(
         are denoised, and the image is pulled towards them and towards the noisy one, with
         growing trust in the patches. 'auto' does so, adapts the prior to the result, and does so
         again; it is fast, as a patch meets few of the components in full. 'similar' goes on to
-        look for similar patches in the result, and filters them by their mean and covariance:
+        look for similar patches in the result, and filters them by what they have in common:
         better, above all where something repeats, and it takes two to three times as long.
         Priors without a mixture (`ICADenoiser`) have 'mmse' for 'auto' and 'similar'.
 
@@ -140,8 +140,11 @@ def denoise(
     'auto' adapts the mixture by three EM steps on patches of the restored image, in which noise of
     a quarter is taken to be left, means and covariances being held to those of the prior by 20
     pseudo-observations per component. It compares all components in 24 directions, and the eight
-    likeliest in full. 'similar' takes the mean of that and of the filter for groups of 60 similar
-    patches, found within 14 pixels of one in every three. Both compute in single precision.
+    likeliest in full. 'similar' finds groups of 60 similar patches within 30 pixels, twice: first
+    it keeps those principal axes of noisy groups that noise alone does not have, as much of the
+    image is repeated that the prior has smoothed away; then the mean of both results tells the
+    groups, and the mean and covariance with which the noisy patches are filtered. The result of
+    'auto' counts for 35 % of the end result. Both methods compute in single precision.
 
     With a map of the noise patches and pixels count in units of their own noise. Patches in which
     it differs by a third or more of the variance are restored by solving equations for each, their
