@@ -2,10 +2,10 @@
 Clusters in clutter, and what a few labels are worth
 ====================================================
 
-Two things that people know of their data, and that a mixture should be told. Some rows belong to no
-cluster: `noise=True` gives them a component of constant density, so that they neither widen the
-clusters nor need clusters of their own. And the classes of a few rows are known: `unlabeled` lets a
-classifier learn from the others as well.
+Two things that people know of their data, and that a mixture should be told. Some rows belong to
+no cluster: `noise=True` gives them a component of constant density, so that they neither widen the
+clusters nor need clusters of their own. And the classes of a few rows are known: `unlabeled` lets
+a classifier learn from the others as well.
 
 Run it with ``python examples/plot_noise_and_labels.py``. It writes the figure
 ``plot_noise_and_labels.png`` to the current folder.
@@ -78,8 +78,8 @@ grid = np.stack(np.meshgrid(np.linspace(-12, 12, 121), np.linspace(-12, 12, 121)
 for ax, mixture, title in zip(axes, (plain, noisy), ("noise=False", "noise=True"), strict=False):
     labels = mixture.predict(X)
     for k in range(-1, 3):
-        color = "0.6" if k < 0 else f"C{k}"
-        ax.plot(*X[labels == k].T, ".", color=color, markersize=4, label="noise" if k < 0 else None)
+        style = {"color": "0.6", "label": "noise"} if k < 0 else {"color": f"C{k}"}
+        ax.plot(*X[labels == k].T, ".", markersize=4, **style)
     resp = mixture.predict_proba(grid.reshape(-1, 2)).reshape(121, 121, -1)
     for k in range(3):
         ax.contour(*grid.transpose(2, 0, 1), resp[..., k], levels=[0.5], colors=f"C{k}")
