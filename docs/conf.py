@@ -28,6 +28,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "benchmark_tables",
     "external_names",
+    "gallery",
     "mathml",
 ]
 exclude_patterns = ["_build", "README.md", "gallery/**/*.ipynb", "gallery/**/*.md5"]
@@ -68,6 +69,7 @@ def runs(name):
 
 EXAMPLES = HERE.parent / "examples"
 NAMES = ["quickstart", *sorted(path.stem for path in EXAMPLES.glob("plot_*.py"))]
+gallery_without_run = [name for name in NAMES if not runs(name)]
 
 sphinx_gallery_conf = {
     "examples_dirs": str(EXAMPLES),
@@ -75,7 +77,7 @@ sphinx_gallery_conf = {
     "filename_pattern": "/(" + "|".join(filter(runs, NAMES)) + r")\.py$",
     "ignore_pattern": "make_images",
     "copyfile_regex": "",
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "gallery.AsListed",
     "backreferences_dir": "gallery/backreferences",
     "doc_module": ("skmix",),
     "parallel": 2,
