@@ -6,6 +6,7 @@ from ._arrays import Axes
 from ._poisson import restore_counts
 from ._progress import Progress
 from ._restoration import Settings, restore
+from ._rician import restore_magnitudes
 
 
 def denoise(
@@ -44,10 +45,12 @@ def denoise(
         or a map with one for each pixel or each value of the image (or of one slice of a stack).
         'auto' estimates it.
 
-    noise : {'gaussian', 'poisson'}, default='gaussian'
+    noise : {'gaussian', 'poisson', 'rician'}, default='gaussian'
         'poisson' is for pixels that count photons: their variance is `gain` times their clean
         value, and that of Gaussian noise of `noise_std`, one number, comes on top ('auto' is
-        none). Black must be 0: subtract an offset first.
+        none). Black must be 0: subtract an offset first. 'rician' is for magnitudes of complex
+        numbers, such as those of magnetic resonance images, both parts of which have Gaussian
+        noise of `noise_std`, one number; 'auto' estimates it.
 
     gain : float, default=1.0
         Units of the image per counted photon, with ``noise='poisson'``: the variance of a pixel
@@ -114,8 +117,8 @@ def denoise(
         If the prior is no denoiser: a mixture, a pipeline, a class.
     ValueError
         If the image is smaller than a patch or boolean, the prior does not fit, the noise is
-        negative or its map of another shape, pixels are infinite, or counts are negative without
-        Gaussian noise.
+        negative or its map of another shape, pixels are infinite, or counts or magnitudes are
+        negative without Gaussian noise.
 
     Warns
     -----
@@ -157,6 +160,10 @@ def denoise(
     table of expectations gives up to 100 counts and a series beyond (Mäkitalo and Foi). Standard
     deviations are those of the transformed image times the slope of the inverse.
 
+    Rician noise is made alike everywhere by the integral of one over its standard deviation, and
+    comes back by a table of expectations of that (Foi): noise alone has a mean of 1.25 standard
+    deviations, which a plain average keeps.
+
     An outlier is among the three highest or lowest of 5 x 5 pixels, more than four standard
     deviations of the noise away from their median, and more than six of prediction and noise away
     from what the prior predicts from the other pixels of its patches, suspects being filled there.
@@ -181,6 +188,9 @@ def denoise(
     Poisson-Gaussian noise", IEEE Transactions on Image Processing 22(1), 2013.
     :doi:`10.1109/TIP.2012.2202675`
 
+    A. Foi, "Noise estimation and removal in MR imaging: the variance-stabilization approach",
+    IEEE International Symposium on Biomedical Imaging, 2011. :doi:`10.1109/ISBI.2011.5872758`
+
     Examples
     --------
     >>> import numpy as np
@@ -196,14 +206,18 @@ def denoise(
     """
     settings = Settings(method, stride, remove_mean, return_std, bool(reject_outliers))
     axes = Axes(stack_axis, channel_axis)
-    if noise not in ("gaussian", "poisson"):
-        raise ValueError(f"noise must be 'gaussian' or 'poisson', but is {noise!r}.")
-    if noise == "gaussian" and gain != 1.0:
-        raise ValueError(f"gain={gain!r} is for noise='poisson', but noise is 'gaussian'.")
+    if noise not in ("gaussian", "poisson", "rician"):
+        raise ValueError(f"noise must be 'gaussian', 'poisson' or 'rician', but is {noise!r}.")
+    if noise != "poisson" and gain != 1.0:
+        raise ValueError(f"gain={gain!r} is for noise='poisson', but noise is {noise!r}.")
     with Progress("denoise", verbose) as progress:
         if noise == "poisson":
             restored, std = restore_counts(
                 image, prior, gain, noise_std, axes, data_range, settings, progress
+            )
+        elif noise == "rician":
+            restored, std = restore_magnitudes(
+                image, prior, noise_std, axes, data_range, settings, progress
             )
         else:
             restored, std = restore(
