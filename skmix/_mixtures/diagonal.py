@@ -78,6 +78,13 @@ class DiagonalGMM(GaussianMixture):
         Whether one more component is uniform over a box around the rows, for those that belong
         to no Gaussian, as in :class:`GaussianMixture`.
 
+    fixed : dict, default=None
+        What EM holds at its start: "weights", "means" and "precisions" with a list of components,
+        or True for all, such as ``{"means": [0], "weights": True}``. The values are those of
+        `weights_init`, `means_init` and `precisions_init`; the criteria do not count them. Not
+        together with `prior`, `shrinkage`, `noise`, `warm_start` or `partial_labels`, and
+        precisions only where components share nothing.
+
     Attributes
     ----------
     weights_ : ndarray of shape (n_components,)
@@ -186,6 +193,7 @@ class DiagonalGMM(GaussianMixture):
         assignment="soft",
         prior=None,
         noise=False,
+        fixed=None,
     ):
         self.n_components = n_components
         self.tol = tol
@@ -204,6 +212,7 @@ class DiagonalGMM(GaussianMixture):
         self.assignment = assignment
         self.prior = prior
         self.noise = noise
+        self.fixed = fixed
 
     @classmethod
     def from_parameters(cls, weights, means, covariances):

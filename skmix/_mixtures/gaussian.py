@@ -130,9 +130,13 @@ class GaussianMixture(
           onto a few rows. Not together with `shrinkage`.
 
     noise : bool, default=False
-        Whether one more component is uniform over a box around the rows, for those that belong
-        to no Gaussian: `predict` gives them -1, and the last column of `predict_proba` is their
-        probability. Its start needs no guess (see Notes).
+        Whether one more component is uniform over a box around the rows, for those of no Gaussian:
+        `predict` gives them -1, the last column of `predict_proba` their probability (see Notes).
+
+    fixed : dict, default=None
+        What EM holds at `weights_init`, `means_init` and `precisions_init`: "weights", "means" and
+        "precisions" of a list of components, or True for all. Criteria do not count it. Not with
+        `prior`, `shrinkage`, `noise`, `warm_start` or `partial_labels`.
 
     Attributes
     ----------
@@ -202,7 +206,7 @@ class GaussianMixture(
 
     From 64 components and 2²³ pairs of rows and components on, most iterations visit for each row
     only the components that may matter to it (after Forster and Lücke, 2018): those that carried
-    all but 1e-4 or less of the responsibilities of rows with the same most probable component,
+    all but 1e-5 of the responsibilities of rows with the same most probable component,
     when last all were visited. They climb a lower bound of the likelihood. Iterations that visit
     all begin and end every run, so that `lower_bound_` and convergence are exact, and say in
     between what is left out: over 1e-3, and candidates become more. Fits to rows with missing
@@ -276,8 +280,8 @@ class GaussianMixture(
     box have the same noise density, so that a row far from everything is noise. Parameters are
     counted as in mclust: the weight and the volume of the noise are two more. Starts take
     distances to near neighbours for those of two Poisson processes (Byers and Raftery, 1998) and
-    begin with the rows of the denser one; guesses from several numbers of neighbours and that of
-    little noise compete. `marginal`, `condition`, `modes`, `cdf` and `quantile` are refused.
+    begin with the rows of the denser one; guesses from several numbers of neighbours compete.
+    `marginal`, `condition`, `modes`, `cdf` and `quantile` are refused.
 
     A component whose rows coincide, or lie in a plane, has no maximum-likelihood covariance;
     `reg_covar` then stands in for its variance, and a
@@ -356,6 +360,7 @@ class GaussianMixture(
         "assignment": [StrOptions({"soft", "hard"})],
         "prior": [StrOptions({"data"}), None],
         "noise": ["boolean"],
+        "fixed": [dict, None],
     }
 
     def __init__(
@@ -379,6 +384,7 @@ class GaussianMixture(
         assignment="soft",
         prior=None,
         noise=False,
+        fixed=None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -398,6 +404,7 @@ class GaussianMixture(
         self.assignment = assignment
         self.prior = prior
         self.noise = noise
+        self.fixed = fixed
 
     @classmethod
     def from_parameters(cls, weights, means, covariances, *, covariance_type="full"):
