@@ -292,6 +292,11 @@ class MixedFit(BaseMixture):
         source.release()
         return self._starts().start(source, family, random_state), []
 
+    def _reseed(self, source, family, given, params, random_state):
+        if given:
+            return None
+        return self._starts().second_try(source, family, params, random_state)
+
     def _rank(self, source, family, result):
         return self._starts().rank(source, family, result.params, result.lower_bound)
 
