@@ -15,10 +15,12 @@ from .._interface.chunks import as_chunks
 from .._rows.merge import merge_rows
 from .._rows.sources import ArraySource
 from .._starts.categorical import categorical_starts, random_probabilities
+from . import streaming
 from .base import BaseMixture
 from .chunkwise import lazily_by_chunks
 from .criteria import ClassificationCriteria
 from .latent_classes import LatentClassReports
+from .streams import StreamOfAnswers
 
 # Short runs see at most this many rows; more hardly change which start is the best.
 MAX_START_ROWS = 20_000
@@ -48,7 +50,7 @@ class StateSource(ArraySource):
         return np.ones(self.n_samples) if self.sample_weight is None else self.sample_weight
 
 
-class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture):
+class CategoricalMixture(StreamOfAnswers, LatentClassReports, ClassificationCriteria, BaseMixture):
     r"""Mixture of categorical distributions: latent class analysis.
 
     Within a component, a *latent class*, the columns are independent and each follows its own
@@ -105,7 +107,8 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
         Controls the start and the draws of `sample`. Pass an int for reproducible output.
 
     warm_start : bool, default=False
-        Whether `fit` continues from the last fit, with a single run.
+        Whether `fit` continues from the last fit, with a single run. It forgets the rows before:
+        `partial_fit` is for batches that are to count together.
 
     verbose : int, default=0
         1 prints each initialization and every `verbose_interval`-th iteration, 2 adds times and
@@ -113,6 +116,10 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
 
     verbose_interval : int, default=10
         Number of iterations from one printed line to the next.
+
+    forgetting : float or None, default=None
+        How `partial_fit` weighs the batches before: None, all alike; a number between 0 and 1,
+        less and less (see :class:`GaussianMixture`).
 
     Attributes
     ----------
@@ -216,6 +223,7 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
+        "forgetting": streaming.CONSTRAINT,
     }
 
     _accelerate = True
@@ -236,6 +244,7 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
         warm_start=False,
         verbose=0,
         verbose_interval=10,
+        forgetting=None,
     ):
         self.n_components = n_components
         self.categories = categories
@@ -250,6 +259,7 @@ class CategoricalMixture(LatentClassReports, ClassificationCriteria, BaseMixture
         self.warm_start = warm_start
         self.verbose = verbose
         self.verbose_interval = verbose_interval
+        self.forgetting = forgetting
 
     def __sklearn_tags__(self):
         return encoding.categorical_tags(super().__sklearn_tags__())

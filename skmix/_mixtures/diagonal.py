@@ -48,7 +48,8 @@ class DiagonalGMM(GaussianMixture):
         Controls the start and the draws of `sample`. Pass an int for reproducible output.
 
     warm_start : bool, default=False
-        Whether `fit` continues from the last fit, with a single run.
+        Whether `fit` continues from the last fit, with a single run. It forgets the rows before:
+        `partial_fit` is for batches that are to count together.
 
     verbose : int, default=0
         1 prints each initialization and every `verbose_interval`-th iteration, 2 adds times and
@@ -77,6 +78,10 @@ class DiagonalGMM(GaussianMixture):
     noise : bool, default=False
         Whether one more component is uniform over a box around the rows, for those that belong
         to no Gaussian, as in :class:`GaussianMixture`.
+
+    forgetting : float or None, default=None
+        How `partial_fit` weighs the batches before: None, all alike; a number between 0 and 1,
+        less and less (see :class:`GaussianMixture`).
 
     Attributes
     ----------
@@ -186,6 +191,7 @@ class DiagonalGMM(GaussianMixture):
         assignment="soft",
         prior=None,
         noise=False,
+        forgetting=None,
     ):
         self.n_components = n_components
         self.tol = tol
@@ -204,6 +210,7 @@ class DiagonalGMM(GaussianMixture):
         self.assignment = assignment
         self.prior = prior
         self.noise = noise
+        self.forgetting = forgetting
 
     @classmethod
     def from_parameters(cls, weights, means, covariances):

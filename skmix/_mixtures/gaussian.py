@@ -7,17 +7,23 @@ from numbers import Integral, Real
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._starts import methods
-from . import regularisation, shrinking
+from . import regularisation, shrinking, streaming
 from .conditioning import ConditioningMixin
 from .covariance_types import FAMILIES
 from .criteria import ClassificationCriteria
 from .modes import GaussianModes
 from .noise import NoiseFit
 from .report import GaussianReport
+from .streams import StreamOfNumbers
 
 
 class GaussianMixture(
-    NoiseFit, ConditioningMixin, GaussianReport, GaussianModes, ClassificationCriteria
+    StreamOfNumbers,
+    NoiseFit,
+    ConditioningMixin,
+    GaussianReport,
+    GaussianModes,
+    ClassificationCriteria,
 ):
     r"""Gaussian mixture, a faster drop-in for scikit-learn's.
 
@@ -92,7 +98,8 @@ class GaussianMixture(
         Controls the start and the draws of `sample`. Pass an int for reproducible output.
 
     warm_start : bool, default=False
-        Whether `fit` continues from the last fit, with a single run.
+        Whether `fit` continues from the last fit, with a single run. It forgets the rows before:
+        `partial_fit` is for batches that are to count together.
 
     verbose : int, default=0
         1 prints each initialization and every `verbose_interval`-th iteration, 2 adds times and
@@ -125,6 +132,13 @@ class GaussianMixture(
         Whether one more component is uniform over a box around the rows, for those that belong
         to no Gaussian: `predict` gives them -1, and the last column of `predict_proba` is their
         probability. Its start needs no guess (see Notes).
+
+    forgetting : float or None, default=None
+        How `partial_fit` weighs the batches before:
+
+        - None: all alike. Its steps decay, towards a maximum of the likelihood of all rows.
+        - a number between 0 and 1: the step of every batch, for rows that change. A batch counts
+          for (1 - forgetting)^m after m others.
 
     Attributes
     ----------
@@ -335,6 +349,7 @@ class GaussianMixture(
         "assignment": [StrOptions({"soft", "hard"})],
         "prior": [StrOptions({"data"}), None],
         "noise": ["boolean"],
+        "forgetting": streaming.CONSTRAINT,
     }
 
     def __init__(
@@ -358,6 +373,7 @@ class GaussianMixture(
         assignment="soft",
         prior=None,
         noise=False,
+        forgetting=None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -377,6 +393,7 @@ class GaussianMixture(
         self.assignment = assignment
         self.prior = prior
         self.noise = noise
+        self.forgetting = forgetting
 
     @classmethod
     def from_parameters(cls, weights, means, covariances, *, covariance_type="full"):
