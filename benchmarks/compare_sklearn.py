@@ -25,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 import sklearn
 import sklearn.mixture
+from results import json_option, record
 from sklearn.exceptions import ConvergenceWarning
 
 import skmix
@@ -154,7 +155,19 @@ def compare(case, dtype, args):
         share = case.flops / np.median(ours) / args.speed[np.dtype(dtype).name]
         memory = [peak_memory(library, case, X, options) for library in times]
         row += [f"{share:.0%}", *(f"{m:.0f}" for m in memory)]
-    row += [f"{estimators[library].score(X):.6f}" for library in times]
+    scores = [estimators[library].score(X) for library in times]
+    row += [f"{score:.6f}" for score in scores]
+    cells = {
+        "skmix: ms": 1e3 * np.median(ours),
+        "scikit-learn: ms": 1e3 * np.median(theirs),
+        "ratio": np.median(theirs / ours),
+        "skmix: nats": scores[0],
+        "scikit-learn: nats": scores[1],
+    }
+    if not args.whole_fits:
+        cells |= {"skmix: MB": memory[0], "scikit-learn: MB": memory[1]}
+    table = "fit" if args.whole_fits else "iteration"
+    record(table, case=case.name, dtype=np.dtype(dtype).name, repeat=args.repeat, **cells)
     return row
 
 
@@ -166,6 +179,7 @@ def main():
     parser.add_argument("--whole-fits", action="store_true", help="from k-means to convergence")
     parser.add_argument("--max-iter", type=int, default=100, help="of whole fits")
     parser.add_argument("--seed", type=int, default=0)
+    json_option(parser)
     args = parser.parse_args()
     args.speed = {dtype: matrix_speed(dtype) for dtype in args.dtypes}
     speeds = ", ".join(f"{dtype} {speed / 1e9:.0f}" for dtype, speed in args.speed.items())

@@ -25,6 +25,7 @@ from __future__ import annotations
 import numpy as np
 from datasets import argument_parser, timed
 from PIL import Image, features
+from results import record
 from sklearn.datasets import load_sample_image
 
 from skmix.image import compress
@@ -70,7 +71,7 @@ def measure(picture, n_colours):
     return [*rates, psnr(restored, picture), seconds, *quality, peers[best][1]]
 
 
-def compare(pictures):
+def compare(name, pictures):
     """A row per number of colours, each the mean over pictures."""
     names = " | ".join(PALETTES)
     print(
@@ -81,6 +82,19 @@ def compare(pictures):
         table = np.array([measure(picture, n_colours) for picture in pictures])
         gain = table[:, 2] - table[:, 4:-1].max(axis=1)
         bits, entropy, quality, seconds, *peers, best_seconds = table.mean(axis=0)
+        record(
+            "palettes",
+            pictures=name,
+            colours=n_colours,
+            bits=bits,
+            entropy_bits=entropy,
+            skmix_db=quality,
+            pillow_db=table[:, 4:-1].max(axis=1).mean(),
+            least_gain_db=gain.min(),
+            largest_gain_db=gain.max(),
+            skmix_seconds=seconds,
+            pillow_seconds=best_seconds,
+        )
         cells = [f"{bits:.2f}", f"{entropy:.2f}", *(f"{value:.2f}" for value in [quality, *peers])]
         spread = f"{gain.mean():+.2f}"
         if len(gain) > 1:
@@ -89,7 +103,7 @@ def compare(pictures):
         print(f"| {n_colours} | {' | '.join(cells)} |", flush=True)
 
 
-def compare_blocks(pictures):
+def compare_blocks(name, pictures):
     print("\n| blocks of 4 x 4 | bits | of it codebook | entropy | PSNR (dB) | seconds |")
     print("|---|---|---|---|---|---|")
     for n_blocks in N_BLOCKS:
@@ -99,7 +113,10 @@ def compare_blocks(pictures):
             rates = compressed.bits_per_pixel, compressed.codebook_bits_per_pixel
             entropy = compressed.entropy_bits_per_pixel
             rows.append([*rates, entropy, psnr(restored, picture), seconds])
-        cells = " | ".join(f"{value:.2f}" for value in np.mean(rows, axis=0))
+        means = np.mean(rows, axis=0)
+        names = ("bits", "codebook_bits", "entropy_bits", "skmix_db", "skmix_seconds")
+        record("blocks", pictures=name, blocks=n_blocks, **dict(zip(names, means, strict=True)))
+        cells = " | ".join(f"{value:.2f}" for value in means)
         print(f"| {n_blocks} | {cells} |", flush=True)
 
 
@@ -117,9 +134,9 @@ def main():
         sets[f"{len(chosen)} images of BSDS500"] = [np.asarray(Image.open(p)) for p in chosen]
     for name, pictures in sets.items():
         print(f"\n{name}")
-        compare(pictures)
+        compare(name, pictures)
         if args.blocks:
-            compare_blocks(pictures)
+            compare_blocks(name, pictures)
 
 
 if __name__ == "__main__":

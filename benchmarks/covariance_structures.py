@@ -29,6 +29,7 @@ from pathlib import Path
 
 import numpy as np
 from datasets import argument_parser, load_table, parse
+from results import record
 from sklearn.datasets import load_wine
 
 from skmix import GaussianMixture, select_mixture
@@ -75,6 +76,7 @@ def compare(folder: Path, data_set: str, kinds: list[str], *, verbose: bool) -> 
             at = f"{data_set} {structure},{n_components}"
             smallest = mixture.weights_.min() * len(X)
             print(f"    {at}: {-behind:+.3f} nats ({seconds:.2f} s, smallest {smallest:.1f} rows)")
+    record("likelihoods", data=data_set, **counts)
     print(f"{data_set}: {line_of(counts)}", flush=True)
     return counts
 
@@ -107,6 +109,7 @@ def compare_bic(folder: Path) -> None:
         reached = sum(value <= goal for value in values)
         listed = " ".join(f"{value:.1f}" for value in values)
         at = f"wine VVE,{n_components}, n_init={n_init}"
+        record("bic", case=at, goal=goal, seeds=10, reached=reached)
         print(f"{at}: at most {goal} for {reached} of 10 seeds: {listed}")
     diabetes = load_table(folder / "mclust" / "diabetes.csv")
     diabetes[103, 1] = 455.0
@@ -147,6 +150,8 @@ def compare_speed() -> None:
         print(f"{n_samples} x {d}, K={n_components}, ms per iteration, ratio to VVI or VVV:")
         for structure in STRUCTURES:
             ratio = plain[structure] / plain["VVI" if structure in DIAGONAL else "VVV"]
+            case = f"{n_samples} x {d}, K={n_components}"
+            record("iteration", case=case, structure=structure, ms=plain[structure], ratio=ratio)
             print(f"    {structure} {plain[structure]:.2f} {ratio:.2f}")
 
 
@@ -193,6 +198,7 @@ def compare_all(args) -> None:
     total: Counter = Counter()
     for data_set in args.data_sets:
         total += compare(args.data / "mclust", data_set, args.structures, verbose=args.verbose)
+    record("likelihoods", data="all", **total)
     print(f"All: {line_of(total)}. Goals: 99 % and 50 %")
 
 

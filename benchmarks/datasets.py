@@ -10,12 +10,14 @@ import time
 from pathlib import Path
 
 import numpy as np
+from results import json_option
 
 
 def argument_parser(description: str) -> argparse.ArgumentParser:
-    """A parser with the option --data."""
+    """A parser with the options --data and --json."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--data", default=os.environ.get("SKMIX_DATA"), type=Path)
+    json_option(parser)
     return parser
 
 

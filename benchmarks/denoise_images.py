@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from datasets import argument_parser, load_gray, parse, timed
+from results import record
 from sklearn.exceptions import ConvergenceWarning
 
 from skmix import GMMDenoiser
@@ -101,6 +102,15 @@ def compare(folder, names, methods, sigma, step):
         print(f"{name}, {len(images)} images, sigma {255 * sigma:g}")
         for method in methods:
             mean, median = np.mean(values[method]), np.median(seconds[method])
+            record(
+                "images",
+                set=name,
+                images=len(images),
+                sigma=255 * sigma,
+                method=method,
+                db=mean,
+                seconds=median,
+            )
             print(f"    {method:28} {mean:6.2f} dB   {median:5.2f} s", flush=True)
 
 

@@ -20,6 +20,7 @@ import warnings
 
 import numpy as np
 from datasets import argument_parser, load_gray, parse, timed
+from results import record
 from scipy.linalg import helmert
 from sklearn.exceptions import ConvergenceWarning
 
@@ -68,9 +69,14 @@ def compare(train, held_out):
             restored = model.transform(held_out + noise, row_noise_std=level)
             errors.append(np.sum((restored - held_out) ** 2) / (len(held_out) * SIZE**2))
         cells = " | ".join(f"{1e4 * error:.3f}" for error in errors)
-        print(f"| {name} | {model.score(held_out):.2f} | {cells} | {seconds:.2f} |", flush=True)
+        of_levels = {str(level): 1e4 * e for level, e in zip(LEVELS, errors, strict=True)}
+        nats = model.score(held_out)
+        record("patches", prior=name, nats=nats, **of_levels, seconds=seconds)
+        print(f"| {name} | {nats:.2f} | {cells} | {seconds:.2f} |", flush=True)
         table[name] = np.array(errors)
     cells = " | ".join(f"{1e4 * level**2 * 63 / 64:.3f}" for level in LEVELS)
+    noisy = {str(level): 1e4 * level**2 * 63 / 64 for level in LEVELS}
+    record("patches", prior="noisy", nats=None, **noisy, seconds=None)
     print(f"| none | | {cells} | |")
     return table
 

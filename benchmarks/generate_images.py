@@ -31,6 +31,7 @@ import warnings
 import numpy as np
 from classify_images import pipeline
 from datasets import argument_parser, load_images, parse, timed
+from results import record
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
@@ -195,6 +196,9 @@ class Scale:
         _, z = ndb(self.X, samples, bins=self.bins, return_z=True)
         different = " | ".join(str(np.sum(np.abs(z) > limit)) for limit in LIMITS)
         shares = class_coverage(samples, self.classifier)
+        above = {f"above {limit}": np.sum(np.abs(z) > limit) for limit in LIMITS}
+        row = {"samples": name, **above, "rarest": shares.min(), "sure": shares.sum()}
+        record("scale", **row, nats=others[0], seconds=others[1], error=others[2])
         cells = " | ".join(others)
         print(
             f"| {name} | {different} | {100 * shares.min():.1f} % | {100 * shares.sum():.0f} % | "

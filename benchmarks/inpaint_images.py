@@ -19,6 +19,7 @@ import warnings
 
 import numpy as np
 from datasets import argument_parser, load_images, parse, timed
+from results import record
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 
@@ -57,16 +58,17 @@ def remove(images, share, seed=0):
     return np.where(np.random.default_rng(seed).random(images.shape) < share, np.nan, images)
 
 
-def compare(methods, X, images):
+def compare(table, methods, X, images):
     print("| method | dB, 10 images | dB, 1000 images | learn (s) | restore 1000 (s) |")
     print("|---|---|---|---|---|")
     corrupted = remove(images, SHARE)
     for name, method in methods.items():
         model, learn = timed(method.fit, X)
         restored, lapse = timed(model.transform, corrupted)
-        few = psnr(restored[:10], images[:10])
+        few, quality = psnr(restored[:10], images[:10]), psnr(restored, images)
+        record(table, method=name, db=quality, learn_seconds=learn, restore_seconds=lapse)
         print(
-            f"| {name} | {few:.2f} | {psnr(restored, images):.2f} | {learn:.1f} | {lapse:.1f} |",
+            f"| {name} | {few:.2f} | {quality:.2f} | {learn:.1f} | {lapse:.1f} |",
             flush=True,
         )
 
@@ -109,14 +111,16 @@ def main():
         return
     mixture = {f"mixture, K={CHOSEN['n_components']}": ConditionalGMMInpainter(**CHOSEN)}
     print(f"trained on {len(train)} images of the labels {LABELS}")
-    compare({**mixture, **peers(len(train)), "biharmonic": Biharmonic()}, train, images)
+    compare(
+        "complete", {**mixture, **peers(len(train)), "biharmonic": Biharmonic()}, train, images
+    )
     print(f"\nthe same, learned from images of which {SHARE:.0%} of the pixels are missing too")
     few = ConditionalGMMInpainter(**{**CHOSEN, "n_components": 3})
-    compare({"mixture, K=3": few, **peers(0)}, remove(train, SHARE, seed=2), images)
+    compare("incomplete", {"mixture, K=3": few, **peers(0)}, remove(train, SHARE, seed=2), images)
     if args.all:
         print(f"\ntrained on all {len(X)} images")
         mixture = {"mixture, K=30": ConditionalGMMInpainter(**CHOSEN_FOR_ALL)}
-        compare({**mixture, **peers(len(X))}, X, images)
+        compare("all", {**mixture, **peers(len(X))}, X, images)
 
 
 if __name__ == "__main__":

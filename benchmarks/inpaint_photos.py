@@ -17,6 +17,7 @@ import warnings
 
 import numpy as np
 from datasets import argument_parser, load_gray, parse, timed
+from results import record
 from sklearn.exceptions import ConvergenceWarning
 
 from skmix import GMMDenoiser, MVNDenoiser
@@ -73,6 +74,9 @@ def compare(images, methods, noise_std):
     print("|---|" + "---|" * len(methods))
     for kind in dict.fromkeys(kind for kind, _ in cells):
         means = [np.mean(cells[kind, name], axis=0) for name in methods]
+        for name, (db, seconds) in zip(methods, means, strict=True):
+            row = {"missing": kind, "method": name, "db": db, "seconds": seconds}
+            record("photos", sigma=255 * noise_std, images=len(images), **row)
         print(f"| {kind} | " + " | ".join(f"{db:.2f} dB, {s:.1f} s" for db, s in means) + " |")
 
 

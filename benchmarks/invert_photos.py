@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 from datasets import argument_parser, load_gray, parse, timed
 from PIL import Image
+from results import record
 from scipy.signal import convolve2d
 from skimage.restoration import richardson_lucy, wiener
 
@@ -66,7 +67,20 @@ def main():
                 f"{folder}[{i}]: blurred {seen:.2f} dB, deblur {restored:.2f} dB "
                 f"({seconds:.1f} s), Wiener {filtered:.2f} dB, Richardson-Lucy {iterated:.2f} dB"
             )
+            spent = {"deblur_seconds": seconds}
             large, interpolated, seconds = enlarge(photos[i])
+            record(
+                "photos",
+                photo=f"{folder}[{i}]",
+                blurred_db=seen,
+                deblur_db=restored,
+                wiener_db=filtered,
+                richardson_lucy_db=iterated,
+                upscale_db=large,
+                bicubic_db=interpolated,
+                upscale_seconds=seconds,
+                **spent,
+            )
             print(
                 f"    twice as large: upscale {large:.2f} dB ({seconds:.1f} s), bicubic "
                 f"{interpolated:.2f} dB",

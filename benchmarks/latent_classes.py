@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import sklearn
+from results import json_option, record
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
 from sklearn.metrics import adjusted_rand_score
@@ -108,6 +109,20 @@ def optima(args):
             ) * len(X)
             lapse = (time.perf_counter() - start) / args.seeds
             hits = np.mean(found >= max(found.max(), published) - 1e-3 - half_digit(published))
+            record(
+                "optima",
+                data=name,
+                rows=len(X),
+                columns=n_items,
+                complete_rows=complete,
+                classes=n_components,
+                published=published,
+                best=found.max(),
+                worst=found.min(),
+                share=hits,
+                seeds=args.seeds,
+                seconds=lapse,
+            )
             row(
                 f"{name}{', complete rows' if complete else ''} ({len(X)} x {n_items})",
                 n_components,
@@ -184,15 +199,27 @@ def speed(args):
             lapse, peer = fit_time(theirs(n_components, n_init=20), codes)
             fits["theirs"].append(lapse)
             their_score = peer.score(codes) * len(codes)
+        score, memory = mine.score(codes) * len(codes), peak_memory(ours(n_components), codes)
+        record(
+            "speed",
+            case=name,
+            pass_ms=np.median(passes["ours"]),
+            stepmix_pass_ms=np.median(passes["theirs"]) if passes["theirs"] else None,
+            fit_seconds=np.median(fits["ours"]),
+            stepmix_fit_seconds=np.median(fits["theirs"]) if fits["theirs"] else None,
+            log_likelihood=score,
+            stepmix_log_likelihood=their_score if fits["theirs"] else None,
+            mb=memory,
+        )
         row(
             name,
             f"{np.median(passes['ours']):.2f}",
             *ratio_cells(passes),
             f"{np.median(fits['ours']):.2f}",
             *ratio_cells(fits),
-            f"{mine.score(codes) * len(codes):.2f}",
+            f"{score:.2f}",
             f"{their_score:.2f}",
-            f"{peak_memory(ours(n_components), codes):.0f}",
+            f"{memory:.0f}",
         )
 
 
@@ -216,6 +243,14 @@ def large(args):
     X = simulate(1_000_000, 20, 4, 10, args.seed)
     lapse, mixture = fit_time(ours(10), X)
     memory = peak_memory(ours(10), X)
+    record(
+        "large",
+        case="1 000 000 x 20 items of 4 levels, K=10",
+        seconds=lapse,
+        passes=mixture.n_iter_,
+        mb=memory,
+        nats=mixture.lower_bound_,
+    )
     table("case", "s per fit", "passes over all rows", "converged", "MB beyond X", "nats per row")
     row(
         "1 000 000 x 20 items of 4 levels, K=10",
@@ -255,6 +290,7 @@ def classify(args):
             )
         for title, classifier in classifiers.items():
             accuracy = cross_val_score(classifier, X, y, cv=folds).mean()
+            record("classify", data=name, classifier=title, error=1 - accuracy)
             row(name, title, f"{1 - accuracy:.4f}")
 
 
@@ -267,6 +303,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=100, help="fits per published example")
     parser.add_argument("--repeat", type=int, default=3, help="pairs of timed runs")
     parser.add_argument("--seed", type=int, default=0, help="of simulated data and folds")
+    json_option(parser)
     args = parser.parse_args()
     threads = max((lib["num_threads"] for lib in threadpool_info()), default=1)
     print(

@@ -33,6 +33,7 @@ from collections import Counter
 
 import numpy as np
 from datasets import argument_parser, load_images, load_table, parse, timed
+from results import record
 from scipy.stats import rankdata
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
@@ -130,6 +131,8 @@ def tables(folder):
         ranks.setdefault(name, []).extend(rankdata(errors, axis=1))
         seconds.extend(lapses)
         row = " | ".join(f"{value:.3f}" for value in errors.mean(axis=0))
+        means = dict(zip(IMPUTERS, errors.mean(axis=0), strict=True))
+        record("tables", data=name, missing=share, **means)
         counts = ", ".join(f"{k} ({n})" for k, n in sorted(chosen.items()))
         print(f"| {name} | {share:.0%} | {row} | {counts} |", flush=True)
     for name, of_table in ranks.items():
@@ -171,6 +174,8 @@ def accuracies(model, images, y):
 
 
 def print_accuracies(name, values):
+    percent = {str(n): value for n, value in zip(DELETED, values, strict=True)}
+    record("digits", method=name, **percent)
     print(f"| {name} | " + " | ".join(f"{value:.1f}" for value in values) + " |", flush=True)
 
 
@@ -272,6 +277,15 @@ def speed(n_iter=10, n_pairs=5):
             pairs.append((whole, holes, holes / whole))
         whole, holes, ratio = np.median(pairs, axis=0)
         memory = [peak_memory(rows, covariance_type, start) for rows in (X, incomplete)]
+        record(
+            "speed",
+            covariances=covariance_type,
+            complete_ms=whole,
+            missing_ms=holes,
+            ratio=ratio,
+            complete_mb=memory[0],
+            missing_mb=memory[1],
+        )
         row = [covariance_type, f"{whole:.1f}", f"{holes:.1f}", f"{ratio:.1f}", goal]
         row += [f"{m:.0f}" for m in memory] + [f"{bound:.4f}", f"{observed:.4f}"]
         print("| " + " | ".join(row) + " |", flush=True)
@@ -303,6 +317,7 @@ def coverage(n_repetitions):
             rng = np.random.default_rng(0)
             hits = [covers(rng, n_refits, at_random) for _ in range(n_repetitions)]
             shares.append(np.mean(hits))
+        record("coverage", missing=name, fit_alone=shares[0], refits=shares[1])
         print(f"| {name} | " + " | ".join(f"{share:.4f}" for share in shares) + " |", flush=True)
 
 

@@ -29,6 +29,7 @@ import warnings
 import numpy as np
 import pandas as pd
 from datasets import argument_parser, parse
+from results import record
 from scipy.special import ndtr, ndtri
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
@@ -90,6 +91,7 @@ def heart(folder, seeds):
     seconds = (time.process_time() - start) / seeds
     bics = [mixture.bic(X) for mixture in fits]
     agreement = adjusted_rand_score(y, fits[0].predict(X))
+    record("heart", least_bic=min(bics), largest_bic=max(bics), ari=agreement, seconds=seconds)
     print(f"heart, diag: BIC {min(bics):.3f} to {max(bics):.3f} over {seeds} seeds, ", end="")
     print(f"ARI {agreement:.4f}, {seconds:.2f} s per fit")
     counted = X.astype({"Age": float})
@@ -225,11 +227,23 @@ def adult(folder, components, alpha):
             synthetic, _ = mixture.sample(4 * n_rows)
             synthetic = synthetic.sample(n_rows, random_state=0)
             synthetic = holed_like(synthetic, train, rng)
+            nats, held_out = mixture.score(train), mixture.score(test)
+            told_apart = detection(train, synthetic)
+            distance = nearest(train, synthetic) / base
+            record(
+                "adult",
+                columns=kind,
+                components=k,
+                seconds=wall,
+                nats=nats,
+                held_out_nats=held_out,
+                detection=told_apart,
+                nearest=distance,
+            )
             print(
                 f"adult, {kind}, K={k}, alpha={alpha}: {wall:.1f} s ({cpu:.1f} s of processors), "
-                f"{mixture.n_iter_} passes, {mixture.score(train):.3f} nats, held out "
-                f"{mixture.score(test):.3f}, detection {detection(train, synthetic):.3f}, "
-                f"nearest {nearest(train, synthetic) / base:.2f}",
+                f"{mixture.n_iter_} passes, {nats:.3f} nats, held out {held_out:.3f}, detection "
+                f"{told_apart:.3f}, nearest {distance:.2f}",
                 flush=True,
             )
 
@@ -314,6 +328,8 @@ def fill(folder, seeds):
                     found.setdefault(name, []).append((*result, seconds))
             for name, results in found.items():
                 rmse, accuracy, seconds = np.mean(results, axis=0)
+                row = {"data": table, "missing": share, "method": name}
+                record("fill", **row, rmse=rmse, accuracy=accuracy, seconds=seconds)
                 print(
                     f"{table}, {share:.0%} missing, {name}: RMSE {rmse:.3f}, accuracy "
                     f"{accuracy:.3f}, {seconds:.1f} s",

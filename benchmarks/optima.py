@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import sklearn.mixture
 from datasets import argument_parser, load_images, load_table, parse
+from results import record
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
 
@@ -92,6 +93,10 @@ def compare_small(folder, n_seeds):
                 hits[rival] += reached and not is_spiky(mixture)
         cells = [f"{hits[r] / n_seeds:.0%} {1e3 * np.median(times[r]):7.1f}" for r in RIVALS]
         ratio = np.median(np.divide(times["skmix"], times["scikit-learn"]))
+        shares = {f"{rival}: share": hits[rival] / n_seeds for rival in RIVALS}
+        spent = {f"{rival}: ms": 1e3 * np.median(times[rival]) for rival in RIVALS}
+        shape = f"{X.shape[0]} x {X.shape[1]}, {covariance_type}, K={n_components}"
+        record("small", data=name, shape=shape, seeds=n_seeds, ratio=ratio, **shares, **spent)
         print(
             f"{name:12}" + "".join(f"{cell:>26}" for cell in cells) + f"{ratio:8.2f}", flush=True
         )
@@ -128,6 +133,8 @@ def compare_large(folder, n_seeds):
                 mixture, seconds = fit(
                     library, X, n_components, covariance_type, random_state=seed
                 )
+                row = {"data": name, "seed": seed, "library": library.__name__.partition(".")[0]}
+                record("large", **row, nats=mixture.score(X), seconds=seconds)
                 cells.append(f"{library.__name__:>16} {mixture.score(X):9.4f} {seconds:7.2f} s")
             print("    " + "".join(cells), flush=True)
 

@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 import sklearn.mixture
+from results import json_option, record
 from sklearn.metrics import adjusted_rand_score
 
 import skmix
@@ -454,6 +455,18 @@ class Tally:
         for name, value in vars(other).items():
             setattr(self, name, getattr(self, name) + value)
 
+    def record(self, name):
+        rivals = ("skmix", "scikit-learn", "scikit-learn, n_init=10")
+        record(
+            "kinds",
+            kind=name,
+            fits=self.fits,
+            below_default=self.below_default,
+            **{f"{rival}: below": b for rival, b in zip(rivals, self.below, strict=True)},
+            **{f"{rival}: ari": a / self.fits for rival, a in zip(rivals, self.ari, strict=True)},
+            **{f"{rival}: seconds": s for rival, s in zip(rivals, self.seconds, strict=True)},
+        )
+
     def line(self, name):
         below = " ".join(f"{b:4d}" for b in self.below)
         ari = " ".join(f"{a / max(self.fits, 1):.3f}" for a in self.ari)
@@ -480,6 +493,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--verbose", action="store_true", help="name every fit that falls short")
+    json_option(parser)
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     print(HEADER)
@@ -502,7 +516,9 @@ def main():
                     )
                     print(f"    {kind} {seed} {covariance_type} {shape}: {cells}", flush=True)
         total.merge(tally)
+        tally.record(kind)
         print(tally.line(kind), flush=True)
+    total.record("total")
     print(total.line("total"))
 
 

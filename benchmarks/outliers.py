@@ -19,6 +19,7 @@ import time
 import warnings
 
 import numpy as np
+from results import json_option, record
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.ensemble import IsolationForest
 from sklearn.impute import SimpleImputer
@@ -84,6 +85,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--missing", type=float, default=0.0)
     parser.add_argument("--data", nargs="+", choices=list(DATA), default=list(DATA))
+    json_option(parser)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     for name in options.data:
@@ -103,6 +105,16 @@ def main() -> None:
                     seconds.setdefault(kind, []).append(time.process_time() - start)
         print(f"{name}, {rows.shape[0]} x {rows.shape[1]}")
         for kind, values in found.items():
+            record(
+                "areas",
+                data=name,
+                rows=rows.shape[0],
+                features=rows.shape[1],
+                missing=options.missing,
+                detector=kind,
+                area=np.mean(values),
+                seconds=np.mean(seconds[kind]) if kind in seconds else None,
+            )
             spent = f"{np.mean(seconds[kind]):8.2f} s" if kind in seconds else ""
             print(f"  {kind:32s} {np.mean(values):.3f} {spent}", flush=True)
 

@@ -18,6 +18,7 @@ from functools import partial
 
 import numpy as np
 import sklearn.mixture
+from results import json_option, record
 from sklearn.datasets import load_iris
 
 import skmix
@@ -46,6 +47,7 @@ def pair(name, ours, peer, n_pairs, calls=1):
             times[i, j] = (time.process_time() - started) / calls
     own, other = np.median(times, axis=0) * 1e3
     ratio = np.median(times[:, 0] / times[:, 1])
+    record("pairs", case=name, skmix_ms=own, sklearn_ms=other, ratio=ratio)
     print(f"{name:44} {own:10.3f} ms {other:10.3f} ms {ratio:8.2f}", flush=True)
 
 
@@ -96,7 +98,9 @@ def iterations(n_pairs):
                 times[i, j] = 1e3 * (spent[1] - spent[0]) / (n_iter - 1)
         own, other = np.median(times, axis=0)
         ratio = np.median(times[:, 0] / times[:, 1])
-        print(f"{'iteration, iris, ' + kind:44} {own:10.3f} ms {other:10.3f} ms {ratio:8.2f}")
+        case = f"iteration, iris, {kind}"
+        record("pairs", case=case, skmix_ms=own, sklearn_ms=other, ratio=ratio)
+        print(f"{case:44} {own:10.3f} ms {other:10.3f} ms {ratio:8.2f}")
 
 
 def single_rows(n_pairs):
@@ -217,6 +221,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", default=list(TABLES), choices=list(TABLES))
     parser.add_argument("--pairs", type=int, default=7)
+    json_option(parser)
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     print(f"{'':44} {'skmix':>13} {'scikit-learn':>13} {'ratio':>8}")

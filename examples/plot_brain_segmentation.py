@@ -244,13 +244,19 @@ for path in paths:
 # %%
 # The slices
 # ----------
-# Of each volume the slice with the largest tumour by the mask. The outlines are the mask's.
+# Of each volume in which the tumour is found the slice with the largest tumour by the mask. The
+# outlines are the mask's. What was missed is said above, and not drawn.
+found = {name: result for name, result in results.items() if dice(result[6], result[1]) > 0}
+for name in results.keys() - found.keys():
+    print(f"{name}: the tumour is missed, the volume is not drawn")
+if not found:
+    sys.exit()
 figure, axes = plt.subplots(
-    len(results), 6, figsize=(15, 3.0 * len(results) + 0.8), layout="constrained", squeeze=False
+    len(found), 6, figsize=(15, 3.0 * len(found) + 0.8), layout="constrained", squeeze=False
 )
 gray = plt.get_cmap("gray").with_extremes(bad="tab:blue")
 classes = plt.get_cmap("viridis", len(START)).with_extremes(bad="black")
-for (name, result), row in zip(results.items(), axes, strict=True):
+for (name, result), row in zip(found.items(), axes, strict=True):
     volume, mask, corrupted, filled, brain, resp, hard, soft = result
     cut = mask.sum(axis=(1, 2)).argmax()
     limits = dict(cmap=gray, vmin=0, vmax=np.percentile(volume, 99))
@@ -285,3 +291,5 @@ probability = figure.colorbar(drawn[5], ax=axes[:, 4:], location="bottom", fract
 probability.set_label("probability of tumour")
 figure.savefig("plot_brain_segmentation.png", dpi=120)
 print("wrote plot_brain_segmentation.png")
+
+# sphinx_gallery_thumbnail_path = "pictures/plot_brain_segmentation.png"

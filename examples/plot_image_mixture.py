@@ -1,7 +1,7 @@
 """
-============================================
+=============================================
 What does a Gaussian mixture learn of images?
-============================================
+=============================================
 
 A mixture of full Gaussians is fitted to small images, all pixels at once. Every component is a
 mean image and a matrix of covariances between all pairs of pixels, and a draw from a component is

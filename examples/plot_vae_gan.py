@@ -177,3 +177,5 @@ for column, (name, samples) in enumerate(taken.items()):
     grid[0, column].set_title(f"{name}: samples")
 figure.savefig("plot_vae_gan.png", dpi=110)
 print(f"wrote plot_vae_gan.png, {time.perf_counter() - started:.0f} s in all")
+
+# sphinx_gallery_thumbnail_path = "pictures/plot_vae_gan.png"

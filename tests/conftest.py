@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from skmix._mixtures import categorical
+from skmix._mixtures import categorical_fit
 
 # The same examples in every run: a red test is a bug, never bad luck.
 settings.register_profile(
@@ -35,4 +35,4 @@ def data_dir():
 @pytest.fixture
 def few_starts(monkeypatch):
     """Search little for categorical optima, where only interfaces and laws are tested."""
-    monkeypatch.setattr(categorical, "N_SHORT_RUNS", 6)
+    monkeypatch.setattr(categorical_fit, "N_SHORT_RUNS", 6)

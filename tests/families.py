@@ -39,7 +39,7 @@ from skmix._families import (
 )
 from skmix._families import Poisson as CountsFamily
 from skmix._families import PoissonParams as Counts
-from skmix._mixtures.categorical import StateSource
+from skmix._mixtures.categorical_fit import StateSource
 from skmix._rows.sources import ArraySource
 
 

@@ -34,16 +34,21 @@ class LabelForm:
         self.n_components = len(label_of)
         self.dtype = np.dtype(dtype)
         self.bytes_per_row = 8 + 2 * self.dtype.itemsize * self.n_components
-        own = np.arange(label_of.max() + 1) == label_of[:, None]
-        log_weights = log_of_weights(params.weights, self.dtype)
-        self._table = np.where(own, log_weights[:, None], -np.inf).astype(self.dtype)
+        own = np.arange(max(label_of.max(), 0) + 1) == label_of[:, None]
+        log_weights = log_of_weights(params.weights, self.dtype)[:, None]
+        table = np.where(own, log_weights, -np.inf)
+        # The last column is for rows without a label, whose number is -1.
+        self._table = np.hstack([table, log_weights]).astype(self.dtype)
 
     def features(self, X: np.ndarray, scratch: Scratch) -> np.ndarray:
         """Return the labels as integers, (n_chunk,)."""
         return X[:, 0].astype(np.intp)
 
     def log_density(self, features: np.ndarray, out: np.ndarray, scratch: Scratch) -> None:
-        """Write the log weights of components of the label of a row, minus infinity of others."""
+        """Write the log weights of components of the label of a row, minus infinity of others.
+
+        A row without a label may come from all.
+        """
         np.copyto(out, self._table[:, features])
 
     def finer(self, peak: np.ndarray) -> None:
@@ -70,7 +75,7 @@ class LabelForm:
 
 
 class Labels:
-    """One column with the label of every row: it comes from a component of this label.
+    """One column with the labels of rows: a row comes from a component of its label.
 
     As a part of a product it keeps rows and components of different labels apart, while other
     parts may share something between all components; see :class:`~skmix._families.Family`.
@@ -78,7 +83,8 @@ class Labels:
     Parameters
     ----------
     label_of : ndarray of shape (n_components,)
-        The label of every component, an integer from 0 on.
+        The label of every component, an integer from 0 on; -1 for components of rows without a
+        label, which is -1 as well, alone.
     """
 
     def __init__(self, label_of: np.ndarray) -> None:
@@ -114,3 +120,17 @@ class Labels:
     ) -> np.ndarray:
         """Return the label of a component, (n_samples, 1)."""
         return np.full((n_samples, 1), self.label_of[component])
+
+    # What acceleration needs: weights are those of other parts ---------------------------------
+
+    def coordinates(self, params: LabelParams) -> np.ndarray:
+        """Return nothing."""
+        return np.empty(0)
+
+    def from_coordinates(self, coordinates: np.ndarray, fallback: LabelParams) -> LabelParams:
+        """Return the same parameters."""
+        return fallback
+
+    def log_prior(self, params: LabelParams) -> float:
+        """Return 0: nothing is added to the log-likelihood."""
+        return 0.0

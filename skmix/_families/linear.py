@@ -25,7 +25,15 @@ OWN_SHARES = (0.8, 0.5)
 
 
 class LinearStatistics(NamedTuple):
-    """Sums over the rows, weighted by responsibilities; they add."""
+    """Sums over the rows, weighted by responsibilities; they add.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmix.families import LinearStatistics
+    >>> LinearStatistics(np.array([2.0, 1.0]), np.array([[3.0], [5.0]])).counts
+    array([2., 1.])
+    """
 
     counts: np.ndarray  # (n_components,)
     sums: np.ndarray  # (n_components, n_features_out), of the features

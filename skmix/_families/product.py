@@ -74,10 +74,11 @@ class ProductForm:
 
     def features(self, X: np.ndarray, scratch: Scratch) -> list[Any]:
         """Return the features of every part."""
-        blocks = scratch.value("blocks", (X,))
+        made_of = (X, self.parts)
+        blocks = scratch.value("blocks", made_of)
         if blocks is None:
             blocks = [X[:, part.columns] for part in self.parts]
-            scratch.remember("blocks", (X,), blocks)  # the same objects in every pass
+            scratch.remember("blocks", made_of, blocks)  # the same objects in every pass
         return [
             form.features(block, scratch.of_part(i))
             for i, (form, block) in enumerate(zip(self.forms, blocks, strict=True))
@@ -242,7 +243,7 @@ class Product:
         ]
         return np.hstack(drawn)
 
-    # What a stream asks, where all parts have it; see `Streaming`. --------------------------------
+    # What a stream asks, where all parts have it; see `Streaming`. -----------------------------
 
     def for_batch(self, source: Any, weight: float) -> Product:
         """Return the product for the rows of a batch."""

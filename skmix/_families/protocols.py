@@ -16,7 +16,16 @@ from .._rows.sources import Scratch
 
 
 class Form(Protocol):
-    """One pass over the rows at fixed parameters."""
+    """One pass over the rows at fixed parameters.
+
+    Examples
+    --------
+    What a class has to answer, beside the attributes:
+
+    >>> from skmix.families import Form
+    >>> print(*sorted(name for name in vars(Form) if not name.startswith("_")))
+    add features finer log_density row_term statistics zeros
+    """
 
     n_components: int
     dtype: np.dtype  # of features, log densities and responsibilities
@@ -54,7 +63,17 @@ class Form(Protocol):
 
 
 class Family(Protocol):
-    """One kind of component, with what a fit fixes about it."""
+    """One kind of component, with what a fit fixes about it.
+
+    Examples
+    --------
+    :class:`LinearFamily` answers it for every subclass:
+
+    >>> from skmix.families import Family, LinearFamily
+    >>> asked = [name for name in vars(Family) if not name.startswith("_")]
+    >>> all(hasattr(LinearFamily, name) for name in asked)
+    True
+    """
 
     def prepare(self, params: Any, dtype: np.dtype) -> Form:
         """Compute once what a pass needs (Cholesky factors, natural parameters)."""
@@ -87,7 +106,16 @@ class Family(Protocol):
 
 
 class Extrapolating(Family, Protocol):
-    """A family whose parameters can be extrapolated along the path of EM."""
+    """A family whose parameters can be extrapolated along the path of EM.
+
+    Examples
+    --------
+    What it has beyond a :class:`Family`:
+
+    >>> from skmix.families import Extrapolating
+    >>> print(*sorted(name for name in vars(Extrapolating) if not name.startswith("_")))
+    coordinates from_coordinates log_prior
+    """
 
     def coordinates(self, params: Any) -> np.ndarray:
         """Return the parameters as one vector."""

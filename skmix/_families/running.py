@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from abc import abstractmethod
 from typing import Any, Self
 
 import numpy as np
 
+from .frame import Frame
 from .gaussian_coordinates import GaussianCoordinates
 from .gaussian_form import GaussianParams, GaussianStatistics
 
@@ -27,6 +29,16 @@ class RunningMoments(GaussianCoordinates):
 
     Running statistics are kept about the mean of each component, where they lose no digits.
     """
+
+    frame: Frame
+    radius2: float
+    resolution: np.ndarray
+    incomplete: bool
+    total_weight: float
+
+    @abstractmethod
+    def bound_to(self, source: Any) -> Self:
+        """Return the family that knows what is constant over a fit to the rows of a source."""
 
     def for_batch(self, source: Any, weight: float) -> Self:
         """Return the family bound to the rows of a batch; updates are by rows of this weight.

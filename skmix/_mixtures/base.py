@@ -5,6 +5,8 @@ from __future__ import annotations
 import operator
 import warnings
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -64,13 +66,36 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
     _weight_of_fit: tuple[float, int] = (0.0, 0)
     _progress: Any = None
 
+    _part_name = ""  # of the family, unless it is a product, beside labels
+
+    # The labels of the rows of this fit, where it was given some; `_labelled` sets them.
+    _labelling: Any = None
+
+    @contextmanager
+    def _labelled(self, partial_labels: Any) -> Iterator[None]:
+        """Context of a fit in which some rows have labels; None for none."""
+        if partial_labels is not None:
+            raise ValueError(
+                f"{type(self).__name__} takes no partial_labels. Leave them out, or use "
+                "GaussianMixture, CategoricalMixture or MixedMixture."
+            )
+        yield
+
+    def _labels_of(
+        self, source: Any, rows: np.ndarray, sample_weight: Any, labels: np.ndarray
+    ) -> tuple[Any, np.ndarray]:
+        """Return a source of the rows that are not left out, and their labels."""
+        kept = ~np.isnan(rows).all(axis=1)
+        if sample_weight is not None:
+            kept &= sample_weight > 0
+        return source, labels[kept]
+
     _accelerate = False  # whether EM extrapolates; the family must be able to
 
     def _fit_source(self, X: Any, sample_weight: Any) -> tuple[Any, Any, Source]:
         """Return the checked rows and weights, and a source of what a fit visits."""
-        chunks = as_chunks(X)
+        chunks = self._chunks_of(X, sample_weight)
         if chunks is not None:
-            survey.refuse_weights(sample_weight)
             source = self._fit_chunks(chunks)
             self._check_fit_parameters((source.n_samples, source.n_features), chunks.weighted)
             return chunks, None, source
@@ -84,6 +109,18 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
             incomplete = validation.has_missing(X)
         self._check_fit_parameters(X.shape, weight is not None)
         return rows, sample_weight, ArraySource(X, weight, incomplete=incomplete)
+
+    def _chunks_of(self, X: Any, sample_weight: Any) -> Chunks | None:
+        """Return X where it comes in chunks, and refuse what is not for them."""
+        chunks = as_chunks(X)
+        if chunks is not None:
+            survey.refuse_weights(sample_weight)
+            if self._labelling is not None:
+                raise ValueError(
+                    "partial_labels is not available where X are Chunks. Leave it out, or pass "
+                    "the rows as one array."
+                )
+        return chunks
 
     def _fit_chunks(self, chunks: Chunks) -> Source:
         """Return a source of what a fit visits of rows in chunks."""
@@ -130,7 +167,7 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
     # Fitting ----------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X, y=None, sample_weight=None, partial_labels=None):
         """Fit the mixture by EM.
 
         Parameters
@@ -146,6 +183,12 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights: a row of weight w counts as w rows. Rows of weight 0 are left
             out. None with Chunks, which have their own.
+
+        partial_labels : array-like of int of shape (n_samples,), default=None
+            The component that each row comes from, -1 where it is not known. A labelled row
+            counts for its component alone, from the start on, and components start from their
+            labelled rows; those without any are found among the rest. Components keep the order
+            of the labels, and the rows are copied. Not for :class:`Mixture`, nor with noise.
 
         Returns
         -------
@@ -176,7 +219,7 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         >>> GaussianMixture().fit(X, sample_weight=[1, 1, 2]).means_
         array([[2.75]])
         """
-        self._fit(X, y, sample_weight)
+        self._fit(X, y, sample_weight, partial_labels)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -210,9 +253,9 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
             self.predict(rows) if isinstance(rows, Chunks) else self._score_rows(em.predict, rows)
         )
 
-    def _fit(self, X, y, sample_weight):
+    def _fit(self, X, y, sample_weight, partial_labels=None):
         """Fit and return the validated rows."""
-        with validation.earlier_fit_kept(self):
+        with validation.earlier_fit_kept(self), self._labelled(partial_labels):
             rows, sample_weight, source = self._fit_source(X, sample_weight)
             n_init = 1 if self._continues() else self.n_init
             max_subtasks = n_init if n_init > 1 else self.max_iter
@@ -247,14 +290,16 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         """Return what was resolved of the rows of this fit, for others of its kind."""
         return Known()
 
-    def _fit_again(self, X: Any, sample_weight: Any = None, **settings: Any) -> Any:
+    def _fit_again(
+        self, X: Any, sample_weight: Any = None, partial_labels: Any = None, **settings: Any
+    ) -> Any:
         """Return a fit to other rows, or with other weights, that starts where this one ended."""
         again: Any = clone(self).set_params(warm_start=True, n_init=1, verbose=0, **settings)
         learned = {name: value for name, value in vars(self).items() if name.endswith("_")}
         vars(again).update(learned)
         again.lower_bound_ = -np.inf  # that of these rows is not known
         with again._knowing(self._known_of_fit()):
-            again.fit(X, sample_weight=sample_weight)
+            again.fit(X, sample_weight=sample_weight, partial_labels=partial_labels)
         return again
 
     def _continues(self) -> bool:

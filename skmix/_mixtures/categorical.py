@@ -8,49 +8,21 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from .._engine import em, short_runs
-from .._families import Categorical, CategoricalParams, Packing
-from .._interface import chunked_columns, encoding, frames, survey, validation
-from .._interface.chunks import as_chunks
-from .._rows.merge import merge_rows
-from .._rows.sources import ArraySource
-from .._starts.categorical import categorical_starts, random_probabilities
+from .._engine import em
+from .._families import Categorical, Packing
+from .._interface import encoding, frames
 from . import streaming
-from .base import BaseMixture
+from .categorical_fit import CategoricalFit, StateSource, packing_of
 from .chunkwise import lazily_by_chunks
 from .criteria import ClassificationCriteria
 from .latent_classes import LatentClassReports
+from .partial import PartialLabels
 from .streams import StreamOfAnswers
 
-# Short runs see at most this many rows; more hardly change which start is the best.
-MAX_START_ROWS = 20_000
-# The optima of some models differ by 0.02 nats in all and attract a quarter of the starts each,
-# so many runs have to go far.
-N_SHORT_RUNS = 64
-LADDER = ((5, 48), (40, 16), (100, 6), (300, 1))
 
-
-class StateSource(ArraySource):
-    """Distinct rows of states, with their packing and weights."""
-
-    def __init__(
-        self, states: np.ndarray, sample_weight: np.ndarray | None = None, *, packing: Packing
-    ):
-        super().__init__(states, sample_weight)
-        self.packing = packing
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Floating-point type of what is computed from the states."""
-        return np.dtype(np.float64)
-
-    @property
-    def weights(self) -> np.ndarray:
-        """Weights of the rows, ones where there are none."""
-        return np.ones(self.n_samples) if self.sample_weight is None else self.sample_weight
-
-
-class CategoricalMixture(StreamOfAnswers, LatentClassReports, ClassificationCriteria, BaseMixture):
+class CategoricalMixture(
+    StreamOfAnswers, PartialLabels, CategoricalFit, LatentClassReports, ClassificationCriteria
+):
     r"""Mixture of categorical distributions: latent class analysis.
 
     Within a component, a *latent class*, the columns are independent and each follows its own
@@ -150,7 +122,7 @@ class CategoricalMixture(StreamOfAnswers, LatentClassReports, ClassificationCrit
     n_features_in_ : int
         Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during `fit`, where `X` has names that are all strings.
 
     See Also
@@ -207,8 +179,6 @@ class CategoricalMixture(StreamOfAnswers, LatentClassReports, ClassificationCrit
     array([['yes', 'no']], dtype=object)
     """
 
-    _fall_remedy = "Drop categories that next to no row has, or set alpha above 0."
-
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "categories": [StrOptions({"auto"}), list, tuple],
@@ -225,8 +195,6 @@ class CategoricalMixture(StreamOfAnswers, LatentClassReports, ClassificationCrit
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "forgetting": streaming.CONSTRAINT,
     }
-
-    _accelerate = True
 
     def __init__(
         self,
@@ -264,113 +232,7 @@ class CategoricalMixture(StreamOfAnswers, LatentClassReports, ClassificationCrit
     def __sklearn_tags__(self):
         return encoding.categorical_tags(super().__sklearn_tags__())
 
-    # Fitting ----------------------------------------------------------------------------------
-
-    def _fit_source(self, X, sample_weight):
-        chunks = as_chunks(X)
-        if chunks is not None:
-            survey.refuse_weights(sample_weight)
-            return chunks, None, self._fit_chunks(chunks)
-        columns = encoding.read_columns(self, X, reset=True, categories=self.categories)
-        n_samples = len(columns[0].positions)
-        sample_weight = validation.check_sample_weight(sample_weight, columns[0].positions)
-        kept = np.ones(n_samples, bool) if sample_weight is None else sample_weight > 0
-        if self._continues():
-            categories = self._check_continues(len(columns))
-        else:
-            categories = encoding.learn_categories(columns, self.categories, kept)
-        codes = encoding.encode(columns, categories, self.handle_unknown, kept)
-        weight, kept_codes = validation.drop_unweighted(sample_weight, codes)
-        answered = np.any(kept_codes >= 0, axis=1)
-        if not answered.all() and answered.any():  # rows that say nothing are left out
-            kept_codes = kept_codes[answered]
-            weight = None if weight is None else weight[answered]
-        self._check_fit_parameters(kept_codes.shape, weight is not None)
-        encoding.warn_of_identifiers(columns, kept_codes)
-        self.categories_ = categories
-        return codes, sample_weight, self._distinct(kept_codes, weight)
-
-    def _fit_chunks(self, chunks):
-        """Return a source of the distinct rows of all chunks."""
-        if self._continues():
-            categories = self._check_continues(chunks.shape[1])
-        else:
-            categories = chunked_columns.answer_categories(self, chunks)
-        codes, weight, n_rows = chunked_columns.distinct_codes(self, chunks, categories)
-        self._check_fit_parameters((n_rows, codes.shape[1]), chunks.weighted)
-        self.categories_ = categories
-        return self._distinct(codes, weight)
-
-    def _distinct(self, codes, weight):
-        """Return a source of the distinct rows of codes, packed."""
-        packing = _packing(codes, self.categories_)
-        states, weight = merge_rows(packing.pack(codes), weight, packing.n_states)
-        distinct = None if np.all(weight == 1.0) else weight  # a pass is faster without
-        return StateSource(states, distinct, packing=packing)
-
-    def _check_continues(self, n_features):
-        if len(self.weights_) != self.n_components or len(self.categories_) != n_features:
-            raise ValueError(
-                f"warm_start=True continues from {len(self.weights_)} classes of "
-                f"{len(self.categories_)} columns, but n_components={self.n_components} and X has "
-                f"{n_features} columns. Set warm_start=False to start afresh."
-            )
-        return self.categories_
-
-    def _make_family(self, source):
-        return Categorical(source.packing, self.alpha)
-
-    def _given_start(self, family, n_features):
-        return self._params()._asdict() if self._continues() else {}
-
-    def _start(self, source, family, given, random_state):
-        packing, n_components = source.packing, self.n_components
-        if given:
-            return CategoricalParams(**given), []
-        if self.init_params == "random":
-            n_alive = min(n_components, source.n_samples)
-            start = random_probabilities(packing, n_components, n_alive, random_state)
-            return start, []
-        if n_components == 1:
-            shares = packing.shares(np.ones((1, packing.n_levels)))
-            return CategoricalParams(np.ones(1), shares), []
-        if source.n_samples > MAX_START_ROWS:
-            rows = short_runs.draw_by_weight(source.weights, MAX_START_ROWS, random_state)
-            states, weight = merge_rows(source.X[rows], None, packing.n_states)
-            with StateSource(states, weight, packing=packing) as few:
-                return self._search(few, family, random_state), []
-        return self._search(source, family, random_state), []
-
-    def _search(self, source, family, random_state):
-        starts = categorical_starts(
-            source.X,
-            source.weights,
-            source.packing,
-            self.n_components,
-            N_SHORT_RUNS,
-            random_state,
-        )
-        best, *_ = short_runs.best_of_short_runs(
-            source, family, starts, tol=self.tol, ladder=LADDER, accelerate=True
-        )
-        return best.params
-
-    def _repairs(self, source, family, params):
-        return super()._repairs(source, family, _by_size(params))
-
-    def _attributes(self, family, params, dtype):
-        params = _by_size(params)
-        cuts = family.packing.level_offsets[1:-1]
-        return {
-            "weights_": params.weights,
-            "probabilities_": np.split(params.probabilities, cuts, axis=1),
-        }
-
     # Using a fit ------------------------------------------------------------------------------
-
-    def _params(self):
-        probabilities = np.concatenate([np.asarray(p) for p in self.probabilities_], axis=1)
-        return CategoricalParams(np.asarray(self.weights_), probabilities)
 
     def _fitted_family(self):
         packing = Packing([len(known) for known in self.categories_])
@@ -386,7 +248,7 @@ class CategoricalMixture(StreamOfAnswers, LatentClassReports, ClassificationCrit
 
     def _score_rows(self, score, X):
         """Apply one of the engine's row-wise functions to codes."""
-        packing = _packing(X, self.categories_)
+        packing = packing_of(X, self.categories_)
         with StateSource(packing.pack(X), packing=packing) as source:
             return score(source, Categorical(packing), self._params())
 
@@ -434,12 +296,3 @@ class CategoricalMixture(StreamOfAnswers, LatentClassReports, ClassificationCrit
                 answers = codes[incomplete, j]
                 filled[incomplete, j] = np.where(answers < 0, likely, answers)
         return encoding.fill(X, codes, filled, self.categories_)
-
-
-def _packing(codes: np.ndarray, categories: list[np.ndarray]) -> Packing:
-    return Packing([len(known) for known in categories], np.any(codes < 0, axis=0))
-
-
-def _by_size(params: CategoricalParams) -> CategoricalParams:
-    order = np.argsort(-params.weights, kind="stable")
-    return CategoricalParams(params.weights[order], params.probabilities[order])

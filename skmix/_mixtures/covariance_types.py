@@ -30,6 +30,18 @@ FAMILIES: dict[str, type[GaussianFamily]] = {
 }
 
 
+# Those of R's mclust, the simplest first.
+STRUCTURES = (
+    *("EII", "VII", "EEI", "VEI", "EVI", "VVI"),
+    *("EEE", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV"),
+)
+
+
+def choices(covariance_type: str) -> tuple[str, ...]:
+    """Return what a choice by BIC is made from; what is given is no choice."""
+    return STRUCTURES if covariance_type == "bic" else (covariance_type,)
+
+
 def family_in_units(mixture: Any) -> tuple[GaussianFamily, GaussianParams]:
     """Return a fitted mixture, also scikit-learn's, as a family in the units of its rows."""
     params = GaussianParams(

@@ -11,18 +11,22 @@ from . import regularisation, shrinking, streaming
 from .conditioning import ConditioningMixin
 from .covariance_types import FAMILIES
 from .criteria import ClassificationCriteria
+from .gaussian_information import GaussianInformation
 from .modes import GaussianModes
 from .noise import NoiseFit
+from .partial import PartialLabels
 from .report import GaussianReport
 from .streams import StreamOfNumbers
 
 
 class GaussianMixture(
     StreamOfNumbers,
+    PartialLabels,
     NoiseFit,
     ConditioningMixin,
     GaussianReport,
     GaussianModes,
+    GaussianInformation,
     ClassificationCriteria,
 ):
     r"""Gaussian mixture, a faster drop-in for scikit-learn's.
@@ -188,7 +192,7 @@ class GaussianMixture(
     n_features_in_ : int
         Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during `fit`, where `X` has names that are all strings.
 
     See Also

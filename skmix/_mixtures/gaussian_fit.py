@@ -26,6 +26,7 @@ SMALL_PRODUCT = 2**17
 class GaussianFit(BaseMixture):
     """What :class:`GaussianMixture` tells the fit that all mixtures share."""
 
+    _part_name = "gaussian"
     # One of `PRIORS`; estimators that offer none have none.
     prior: str | None = None
 
@@ -99,6 +100,8 @@ class GaussianFit(BaseMixture):
             reg_covar = regularisation.resolve(
                 self.reg_covar, source, frame, self.n_components, alike=alike
             )
+        elif family_type.one_variance:
+            reg_covar = np.full(len(reg_covar), reg_covar.mean())
         shrunk = known.shrinkage or shrinking.resolve(
             self.shrinkage,
             source,

@@ -1,9 +1,14 @@
-"""The observed information of a categorical mixture, and the standard errors that follow."""
+"""The observed information of a mixture, and the standard errors that follow.
+
+`observed_information` is that of any components which are exponential families in their natural
+parameters; here are those of categories, and in `gaussian_information.py` Gaussian ones.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -33,13 +38,26 @@ def standard_errors(
     n_components = len(params.weights)
     inner = ~_on_boundary(one_hot, counts, resp, params)
     free = np.concatenate(
-        [_not_first(params.weights), _not_largest(params, packing) & inner.ravel()], axis=None
+        [not_first(params.weights), _not_largest(params, packing) & inner.ravel()], axis=None
     )
     jacobian = _jacobian(params, packing)[:, free]
     among_free = np.ix_(free, free)
-    information, scatter = _observed_information(one_hot, counts, resp, params, packing, squares)
+    n_levels = params.probabilities.shape[1]
+    blocks = [n_components + k * n_levels + np.arange(n_levels) for k in range(n_components)]
+    weighed = counts if squares is None else squares
+    information, scatter = observed_information(
+        params.weights,
+        blocks,
+        len(free),
+        (
+            Answers(
+                one_hot[rows].toarray(), counts[rows], weighed[rows], resp[rows], params, packing
+            )
+            for rows in pieces_of(len(counts), len(free))
+        ),
+    )
     spread = None if squares is None else scatter[among_free]
-    errors = np.sqrt(_variances(information[among_free], jacobian, spread))
+    errors = np.sqrt(variances_of(information[among_free], jacobian, spread))
     weights, probabilities = np.split(errors, [n_components])
     probabilities = np.where(inner, probabilities.reshape(inner.shape), np.nan)
     alone = np.repeat(packing.n_categories, packing.n_categories) == 1
@@ -65,51 +83,79 @@ def _on_boundary(one_hot, counts, resp, params):
     return boundary
 
 
-def _observed_information(one_hot, counts, resp, params, packing, squares):
-    r"""Return minus the Hessian in log-odds, and the scatter of the scores of all rows.
+class Piece(Protocol):
+    """Some of the rows, and what every component says of them as if they were its own."""
 
-    By Louis (1982), a row with responsibilities r_k and complete-data scores s_k contributes
-    :math:`\bar s \bar s^T - \sum_k r_k s_k s_k^T + \sum_k r_k F_k`, where :math:`\bar s` is the
-    mean of the scores and F_k the information of the complete row.
+    counts: np.ndarray  # (n,), weights
+    squares: np.ndarray  # (n,), sums of squared weights
+    resp: np.ndarray  # (n, n_components)
+
+    def deviations(self, k: int) -> np.ndarray:
+        """Return sufficient statistics less their expectation (n, n_statistics)."""
+
+    def complete(self, k: int, shares: np.ndarray) -> np.ndarray:
+        """Return the information of rows of such weights, less what is missing of their cells."""
+
+
+def observed_information(
+    weights: np.ndarray, blocks: list[Any], size: int, pieces: Iterable[Piece]
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""Return minus the Hessian in natural parameters, and the scatter of the scores of all rows.
+
+    The first parameters are the log-odds of the weights, those of component k are at `blocks[k]`;
+    components may share some. By Louis (1982), a row with responsibilities r_k and complete-data
+    scores s_k contributes :math:`\bar s \bar s^T - \sum_k r_k s_k s_k^T + \sum_k r_k F_k`, where
+    :math:`\bar s` is the mean of the scores and F_k the information of the complete row. In
+    natural parameters scores are statistics less their expectation, and F_k is their covariance,
+    less what it is given the observed cells.
     """
-    weights, probabilities = params
-    n_components, n_levels = probabilities.shape
-    size = n_components * (1 + n_levels)
+    n_components = len(weights)
     information, scatter = np.zeros((2, size, size))
-    squares = counts if squares is None else squares
-    blocks = [
-        slice(n_components + k * n_levels, n_components + (k + 1) * n_levels)
-        for k in range(n_components)
-    ]
-    piece = max(1, PIECE_BYTES // (8 * size))
-    for start in range(0, len(counts), piece):
-        rows = slice(start, start + piece)
-        answers = one_hot[rows].toarray()
-        answered = packing.per_column(answers)
-        shares = resp[rows] * counts[rows, None]  # of every row, in every component
-        scores = np.empty((len(answers), size))
-        scores[:, :n_components] = resp[rows] - weights
+    centred = np.eye(n_components) - weights
+    for piece in pieces:
+        shares = piece.resp * piece.counts[:, None]  # of every row, in every component
+        scores = np.zeros((len(piece.counts), size))
+        scores[:, :n_components] = piece.resp - weights
         for k, block in enumerate(blocks):
-            deviations = answers - answered * probabilities[k]
-            scores[:, block] = resp[rows, k, None] * deviations
+            own = np.ix_(block, block)
+            deviations = piece.deviations(k)
+            scores[:, block] += piece.resp[:, k, None] * deviations
             weighted = shares[:, k, None] * deviations
-            information[block, block] -= weighted.T @ deviations
-            to_weights = np.outer((np.arange(n_components) == k) - weights, weighted.sum(axis=0))
+            information[own] += piece.complete(k, shares[:, k]) - weighted.T @ deviations
+            to_weights = np.outer(centred[k], weighted.sum(axis=0))
             information[:n_components, block] -= to_weights
             information[block, :n_components] -= to_weights.T
-            information[block, block] += _of_complete_rows(
-                shares[:, k] @ answered, probabilities[k], packing
-            )
         # The weights' own complete-data terms, sum_k r_k (F - s_k s_k^T).
         totals = shares.sum(axis=0)
-        centred = np.eye(n_components) - weights
         information[:n_components, :n_components] += (
-            counts[rows].sum() * (np.diag(weights) - np.outer(weights, weights))
+            piece.counts.sum() * (np.diag(weights) - np.outer(weights, weights))
             - (centred.T * totals) @ centred
         )
-        information += (scores * counts[rows, None]).T @ scores
-        scatter += (scores * squares[rows, None]).T @ scores
+        information += (scores * piece.counts[:, None]).T @ scores
+        scatter += (scores * piece.squares[:, None]).T @ scores
     return information, scatter
+
+
+class Answers:
+    """A piece of the distinct rows of categories."""
+
+    def __init__(self, answers, counts, squares, resp, params, packing):
+        self.answers, self.counts, self.squares, self.resp = answers, counts, squares, resp
+        self.probabilities, self.packing = params.probabilities, packing
+        self.answered = packing.per_column(answers)
+
+    def deviations(self, k):
+        return self.answers - self.answered * self.probabilities[k]
+
+    def complete(self, k, shares):
+        return _of_complete_rows(shares @ self.answered, self.probabilities[k], self.packing)
+
+
+def pieces_of(n_rows: int, size: int) -> Iterator[slice]:
+    """Yield slices of rows whose scores fit into the working memory."""
+    step = max(1, PIECE_BYTES // (8 * size))
+    for start in range(0, n_rows, step):
+        yield slice(start, start + step)
 
 
 def _of_complete_rows(answered, probabilities, packing):
@@ -133,7 +179,7 @@ def _jacobian(params, packing):
     return jacobian
 
 
-def _not_first(weights):
+def not_first(weights):
     """One weight follows from the others, and a component of weight 0 has none to estimate."""
     return (np.arange(len(weights)) != np.argmax(weights)) & (weights > 0)
 
@@ -147,7 +193,7 @@ def _not_largest(params, packing):
     return free.ravel()
 
 
-def _variances(information, jacobian, scatter=None):
+def variances_of(information, jacobian, scatter=None):
     """Diagonal of J C Jᵀ, infinite where it rests on a direction without information.
 
     C is the inverse information I⁻¹; with the `scatter` S of the scores the sandwich I⁻¹ S I⁻¹.

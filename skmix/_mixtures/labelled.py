@@ -55,8 +55,24 @@ class LabelledMixture(GaussianMixture):
         mixture.reg_covar_, mixture.shrinkage_ = self.reg_covar_.copy(), self.shrinkage_
         mixture.converged_, mixture.n_iter_ = self.converged_, self.n_iter_
         mixture.lower_bound_, mixture.lower_bounds_ = self.lower_bound_, self.lower_bounds_
+        mixture.noise_weight_, mixture.noise_box_ = self.noise_weight_, self.noise_box_
         mixture.n_features_in_ = self.means_.shape[1]
         return mixture
+
+    def bic_with_classes(self, X: np.ndarray, sample_weight: Any) -> float:
+        """Return the Bayesian information criterion of the rows with their classes."""
+        family, params = self._fitted_family()
+        weight = np.ones(len(X)) if sample_weight is None else sample_weight
+        total = 0.0
+        for label in range(len(self._classes.names)):
+            own, components = self._classes.labels == label, self._classes.components(label)
+            with ArraySource(X[own]) as source:
+                taken = family.take(params, components)
+                log_density = em.score_samples(source, family, taken).astype(np.float64)
+            prior = params.weights[components].sum()
+            total += weight[own] @ (log_density + np.log(prior))
+        n_parameters = family.n_parameters(params)
+        return float(-2.0 * total + n_parameters * np.log(weight.sum()))
 
     # What a fit asks --------------------------------------------------------------------------
 

@@ -15,11 +15,12 @@ from .criteria import ClassificationCriteria
 from .estimates import Estimate
 from .mixed_conditioning import MixedConditioning
 from .mixed_fit import ORDER
+from .partial import PartialLabels
 from .report import Line, column_names, show
 from .streams import StreamOfTables
 
 
-class MixedMixture(StreamOfTables, MixedConditioning, ClassificationCriteria):
+class MixedMixture(StreamOfTables, PartialLabels, MixedConditioning, ClassificationCriteria):
     r"""Mixture for tables with columns of several kinds: numbers, counts and categories.
 
     Within a component the numbers follow a normal distribution, with any structure of the
@@ -162,7 +163,7 @@ class MixedMixture(StreamOfTables, MixedConditioning, ClassificationCriteria):
     n_features_in_ : int
         Number of columns seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of columns seen during `fit`, where `X` has names that are all strings.
 
     See Also

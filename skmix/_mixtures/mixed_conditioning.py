@@ -312,8 +312,8 @@ class MixedConditioning(MixedFit):
         family, _ = self._numbers(self._learned_of_numbers())._fitted_family()
         plain = type(family)(Frame.identity(means.shape[1]))
         params = GaussianParams(np.asarray(weights), means, *plain.factor(covariances))
-        learned = self._numbers()._attributes(plain, params, means.dtype)
-        del learned["weights_"], learned["reg_covar_"], learned["shrinkage_"]
+        learned = self._learned_numbers(plain, params, means.dtype)
+        del learned["reg_covar_"], learned["shrinkage_"]
         return learned
 
 

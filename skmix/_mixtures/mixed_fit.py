@@ -19,7 +19,6 @@ from .._families import (
     ProductParams,
 )
 from .._interface import chunked_columns, columns, survey, validation
-from .._interface.chunks import as_chunks
 from .._rows.chunked import ChunkedSource
 from .._rows.sources import ArraySource
 from .._starts.mixed import MixedStarts
@@ -79,9 +78,8 @@ class MixedFit(BaseMixture):
         return np.flatnonzero(self.families_ == kind)
 
     def _fit_source(self, X, sample_weight):
-        chunks = as_chunks(X)
+        chunks = self._chunks_of(X, sample_weight)
         if chunks is not None:
-            survey.refuse_weights(sample_weight)
             return chunks, None, self._fit_chunks(chunks)
         rows, sample_weight = self._encoded(X, sample_weight)
         weight, X = validation.drop_unweighted(sample_weight, rows)
@@ -319,7 +317,7 @@ class MixedFit(BaseMixture):
             return self._starts().is_flattered(source, family, params)
 
     def _repairs(self, source, family, params):
-        params = _by_size(family, params)
+        params = self._in_order(family, params)
         repairs = super()._repairs(source, family, params)
         numbers = family.part("gaussian")
         if numbers is None:
@@ -330,8 +328,12 @@ class MixedFit(BaseMixture):
         own = family.of_part(params, "gaussian")
         return repairs + self._numbers()._collapses(numbers.family, own, observed)
 
+    def _in_order(self, family, params):
+        """Return the components by size, or as they were labelled."""
+        return params if self._labelling is not None else _by_size(family, params)
+
     def _attributes(self, family, params, dtype):
-        params = _by_size(family, params)
+        params = self._in_order(family, params)
         learned: dict[str, Any] = {"weights_": params.weights.astype(dtype)}
         learned |= self._attributes_of_numbers(family, params, dtype)
         counts, answers = family.part("poisson"), family.part("categorical")
@@ -349,10 +351,15 @@ class MixedFit(BaseMixture):
         numbers = family.part("gaussian")
         if numbers is not None:
             own = family.of_part(params, "gaussian")
-            learned = self._numbers()._attributes(numbers.family, own, dtype)
-            del learned["weights_"]
-            return learned
+            return self._learned_numbers(numbers.family, own, dtype)
         return self._without_numbers(len(params.weights), dtype)
+
+    def _learned_numbers(self, family: Any, params: Any, dtype: Any) -> dict[str, Any]:
+        """Return the attributes of numbers alone."""
+        learned = self._numbers()._attributes(family, params, dtype)
+        for name in ("weights_", "noise_weight_", "noise_box_"):
+            del learned[name]
+        return learned
 
     def _without_numbers(self, n_components: int, dtype: Any) -> dict[str, Any]:
         """Return the attributes of numbers where there are none."""

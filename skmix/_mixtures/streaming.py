@@ -198,7 +198,7 @@ class StreamFit(BaseMixture):
         self._check_fit_parameters(X.shape, weights is not None)
         source = self._source_of_batch(X, weights)
         with source:
-            family = self._make_family(source)
+            family: Any = self._make_family(source)
             run = self._best_run(source, family, self.n_init, Task(None, None, {}))
             stream = online.begin(
                 family,
@@ -255,7 +255,9 @@ class StreamFit(BaseMixture):
     def _publish(self, progress: Running, dtype: Any) -> None:
         """Set the attributes."""
         family, stream = progress.family, progress.stream
-        vars(self).update(self._attributes(family, stream.answer, _float_type(dtype)))
+        learned = self._attributes(family, stream.answer, _float_type(dtype))
+        for name, value in learned.items():
+            setattr(self, name, value)
         self.converged_, self.n_iter_ = False, int(stream.n_batches)
         self.lower_bound_, self.lower_bounds_ = stream.lower_bound, list(stream.lower_bounds)
 

@@ -136,6 +136,7 @@ class BootstrapIntervals:
         "n_bootstrap": [Interval(Integral, 2, None, closed="left")],
         "random_state": ["random_state"],
         "sample_weight": ["array-like", None],
+        "partial_labels": ["array-like", None],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
     },
@@ -149,6 +150,7 @@ def bootstrap(
     random_state=None,
     *,
     sample_weight=None,
+    partial_labels=None,
     n_jobs=None,
     verbose=0,
 ):
@@ -182,6 +184,10 @@ def bootstrap(
         The weights of the fit: how often each row was seen. They must be whole numbers but for
         'weighted', where a row of weight w gets the sum of w weights.
 
+    partial_labels : array-like of int of shape (n_samples,), default=None
+        The labels of the fit: the component that each row comes from, -1 where it is not known.
+        Not for 'parametric', whose rows are new.
+
     n_jobs : int, default=None
         The number of refits that run at once. The outcome does not depend on it.
 
@@ -204,7 +210,8 @@ def bootstrap(
         If `mixture` is none of skmix.
 
     ValueError
-        If weights must be whole numbers and are not, or fewer than two refits are left.
+        If weights must be whole numbers and are not, labels are given to rows that are new, or
+        fewer than two refits are left.
 
     Warns
     -----
@@ -272,7 +279,13 @@ def bootstrap(
     if kind != "weighted":
         weight = check_counts(weight, rows)
     n_rows = float(len(rows) if weight is None else weight.sum())
+    if kind == "parametric" and partial_labels is not None:
+        raise ValueError(
+            "partial_labels are those of the rows of X, but kind='parametric' draws new rows. Use "
+            "kind='weighted'."
+        )
     settings = {
+        "partial_labels": partial_labels,
         "tol": min(mixture.tol, GAIN / n_rows),
         "max_iter": max(mixture.max_iter, LEAST_ITERATIONS),
     }

@@ -97,7 +97,8 @@ def refit(larger: Any, smaller: Any, X: Any, sample_weight: Any) -> Any:
                 precisions_init=start.precisions_,
                 n_init=1,
             )
-            trial.fit(X, sample_weight=sample_weight)
+            with trial._knowing(larger._known):
+                trial.fit(X, sample_weight=sample_weight)
         except ValueError:  # with reg_covar=0 a component may collapse
             return larger
     plain, bound = trial._rank_of_fit(X, sample_weight)

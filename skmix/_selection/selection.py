@@ -208,7 +208,7 @@ def select_mixture(
     best = rank(results, criterion, one_standard_error)
     warn_of_flattered(results, criterion, best)
     give_back(fits[best].estimator, shared)
-    _warn_of_choice(last_step(fits[best].estimator))
+    warn_of_choice(last_step(fits[best].estimator))
     score = results["mean_test_score" if criterion == "cv" else criterion][best]
     return MixtureSelection(
         fits[best].estimator, points[best], best, float(score), criterion, results
@@ -358,7 +358,8 @@ def _warn_of_failures(points: list, fits: list[Fit], folds: list[list[Fit]]) -> 
         )
 
 
-def _warn_of_choice(mixture: Any) -> None:
+def warn_of_choice(mixture: Any) -> None:
+    """Warn of what is wrong with the chosen mixture."""
     if not getattr(mixture, "converged_", True):
         warnings.warn(
             f"The chosen mixture did not converge in {mixture.n_iter_} iterations. Increase "

@@ -23,6 +23,7 @@ from .._interface.callbacks import CallbackSupportMixin, Task
 from .._interface.versions import VersionedMixin
 from .._mixtures.base import BaseMixture
 from .._mixtures.known import NOTHING, Known
+from .._selection.by_bic import choose_by_bic
 from ..exceptions import DegenerateComponentWarning, user_level
 
 
@@ -123,7 +124,10 @@ class MixtureBayesClassifier(
                 X_class = X[codes == code]
                 weight = None if sample_weight is None else sample_weight[codes == code]
                 class_task = task.subtask(f"class {label}")
-                yield delayed(_fit_class)(mixture, X_class, weight, label, class_task, known)
+                points = self._candidates(mixture)
+                yield delayed(_fit_class)(
+                    mixture, points, X_class, weight, label, class_task, known
+                )
 
         mixtures, warned = zip(*Parallel(n_jobs=self.n_jobs)(calls()), strict=True)
         _warn_once(labels, warned)
@@ -150,9 +154,25 @@ class MixtureBayesClassifier(
                 with _blaming(label):  # here, since mixtures see no names of columns
                     validation.drop_empty_rows(self, None, X[codes == code])
         return [
-            _affordable(size, X[codes == code], label)
+            self._affordable(size, X[codes == code], label)
             for code, (size, label) in enumerate(zip(sizes, labels, strict=True))
         ]
+
+    def _affordable(self, n_components: int, X: np.ndarray, label: Any) -> int:
+        """Return the number of components that a class has distinct rows for; warn if fewer."""
+        n_distinct = count_distinct(X, n_components)
+        if n_distinct < n_components:
+            warnings.warn(
+                f"Class {label!r} has {n_distinct} distinct row(s) of positive weight, fewer than "
+                f"n_components={n_components}: it gets {n_distinct} component(s).",
+                DegenerateComponentWarning,
+                stacklevel=user_level(),
+            )
+        return min(n_components, n_distinct)
+
+    def _candidates(self, mixture: Any) -> list[dict[str, Any]]:
+        """Return parameters of mixtures to choose the one of a class from, one if it is given."""
+        return [{}]
 
     def _n_fits(self, sizes: list[int]) -> int:
         """Return how many fits `_fit_mixtures` makes."""
@@ -344,6 +364,7 @@ class MixtureBayesClassifier(
 
 def _fit_class(
     mixture: Any,
+    points: list[dict[str, Any]],
     X: np.ndarray,
     sample_weight: Any,
     label: Any,
@@ -361,7 +382,10 @@ def _fit_class(
         warnings.catch_warnings(record=True) as caught,
     ):
         warnings.simplefilter("always")
-        mixture.fit(X, sample_weight=sample_weight)
+        if len(points) == 1:
+            mixture.set_params(**points[0]).fit(X, sample_weight=sample_weight)
+        else:
+            mixture = choose_by_bic(mixture, points, X, sample_weight, known)
     return mixture, [(warning.category, str(warning.message)) for warning in caught]
 
 
@@ -387,18 +411,7 @@ def _warn_once(classes: list, warned: Any) -> None:
         warnings.warn("\n".join(texts), category, stacklevel=user_level())
 
 
-def _affordable(n_components: int, X: np.ndarray, label: Any) -> int:
-    """Number of components that a class has distinct rows for, with a warning if fewer."""
-    n_head = 4 * n_components
-    if len(np.unique(X[:n_head], axis=0)) >= n_components:
-        return n_components
-    n_distinct = len(np.unique(X, axis=0))
-    if n_distinct >= n_components:
-        return n_components
-    warnings.warn(
-        f"Class {label!r} has {n_distinct} distinct row(s) of positive weight, fewer than "
-        f"n_components={n_components}: it gets {n_distinct} component(s).",
-        DegenerateComponentWarning,
-        stacklevel=user_level(),
-    )
-    return n_distinct
+def count_distinct(X: np.ndarray, most: int) -> int:
+    """Return the number of distinct rows, or one of at least `most`."""
+    n_distinct = len(np.unique(X[: 4 * most], axis=0))
+    return n_distinct if n_distinct >= most else len(np.unique(X, axis=0))

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import warnings
 from numbers import Integral, Real
+from operator import itemgetter
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._interface import validation
 from .._mixtures import regularisation, shrinking
-from .._mixtures.covariance_types import FAMILIES
+from .._mixtures.covariance_types import FAMILIES, choices
 from .._mixtures.gaussian import GaussianMixture
 from .._mixtures.known import Known
 from .._mixtures.labelled import Classes, LabelledMixture
+from .._selection.by_bic import doubts
 from .._starts.methods import INIT_PARAMS
-from ..exceptions import DegenerateComponentWarning
-from .bayes import MixtureBayesClassifier
+from ..exceptions import DegenerateComponentWarning, user_level
+from .bayes import MixtureBayesClassifier, count_distinct
+
+# Components of a class, at most, where BIC chooses: as many as mclust's classifier tries.
+MOST_COMPONENTS = 5
 
 
 class GMMBayesClassifier(MixtureBayesClassifier):
@@ -31,12 +37,15 @@ class GMMBayesClassifier(MixtureBayesClassifier):
 
     Parameters
     ----------
-    n_components : int or dict, default=1
+    n_components : int, dict or 'bic', default=1
         The number of components of every class, or a dict from class label to number. A class
-        with fewer distinct rows than that gets as many components as it has distinct rows.
+        with fewer distinct rows than that gets as many components as it has distinct rows. 'bic'
+        chooses for every class the one of lowest BIC, of 1 to 5 (see Notes).
 
-    covariance_type : {'full', 'tied', 'diag', 'spherical'} or three letters, default='diag'
-        What the components' covariances look like, as in :class:`GaussianMixture`.
+    covariance_type : {'full', 'tied', 'diag', 'spherical', 'bic'} or three letters, default='diag'
+        What the components' covariances look like, as in :class:`GaussianMixture`. 'bic' chooses
+        the one of lowest BIC of the fourteen of three letters, for every class or for all
+        classes that `share` it.
 
     share : {'components', 'classes'}, default='components'
         Which components share what `covariance_type` says is shared:
@@ -113,12 +122,13 @@ class GMMBayesClassifier(MixtureBayesClassifier):
     n_features_in_ : int
         Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during `fit`, where `X` has names that are all strings.
 
     See Also
     --------
     GaussianMixture : The mixture of one class.
+    select_mixture : The choice by BIC, with a table of all candidates.
     sklearn.discriminant_analysis.LinearDiscriminantAnalysis : One covariance for all classes.
     sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis : One full component per class.
     sklearn.naive_bayes.GaussianNB : One diagonal component per class.
@@ -128,7 +138,14 @@ class GMMBayesClassifier(MixtureBayesClassifier):
     A fit costs as much as one mixture per class on the rows of that class; a prediction costs
     as much as scoring all rows under every mixture. With ``share="classes"`` all classes are
     fitted together, once more where some have several components; one component each of complete
-    rows is a single M-step for most structures.
+    rows is a single M-step for most structures. 'bic' fits every candidate, up to 5 x 14 of them
+    per class, and most of them a second time from their neighbour with fewer components, as
+    :func:`select_mixture` does. Those that owe their likelihood to a component on few rows or to
+    `reg_covar`, and those with more parameters than rows, come last. `mixtures_` tell what was
+    chosen, by `n_components` and `covariance_type`; it is chosen within `fit`, and so within
+    every fold of a cross-validation.
+    BIC judges densities: a search over `share`, `covariance_type` and `n_components` by
+    :class:`~sklearn.model_selection.GridSearchCV` judges classifications.
 
     With ``share="classes"``, one component per class, ``priors=None`` and ``reg_covar=0``:
 
@@ -148,6 +165,10 @@ class GMMBayesClassifier(MixtureBayesClassifier):
     decomposition", Journal of the American Statistical Association 91(436), 1996.
     :doi:`10.1080/01621459.1996.10476746`
 
+    C. Fraley, A. E. Raftery, "Model-based clustering, discriminant analysis, and density
+    estimation", Journal of the American Statistical Association 97(458), 2002.
+    :doi:`10.1198/016214502760047131`
+
     T. Hastie, R. Tibshirani, "Discriminant analysis by Gaussian mixtures", Journal of the Royal
     Statistical Society B 58(1), 1996. :doi:`10.1111/j.2517-6161.1996.tb02073.x`
 
@@ -162,8 +183,8 @@ class GMMBayesClassifier(MixtureBayesClassifier):
     """
 
     _parameter_constraints: dict = {
-        "n_components": [Interval(Integral, 1, None, closed="left"), dict],
-        "covariance_type": [StrOptions(set(FAMILIES))],
+        "n_components": [Interval(Integral, 1, None, closed="left"), dict, StrOptions({"bic"})],
+        "covariance_type": [StrOptions({*FAMILIES, "bic"})],
         "share": [StrOptions({"components", "classes"})],
         "priors": ["array-like", None],
         "shrinkage": shrinking.CONSTRAINT,
@@ -219,10 +240,42 @@ class GMMBayesClassifier(MixtureBayesClassifier):
     def _make_mixture(self, parameters):
         return GaussianMixture(**parameters)
 
+    def _check_n_components(self, labels):
+        if self.n_components != "bic":
+            return super()._check_n_components(labels)
+        if self.share == "classes":
+            raise ValueError(
+                "n_components='bic' chooses for every class by its own rows, and is not available "
+                "with share='classes', where one fit has the components of all classes. Give "
+                "numbers, which GridSearchCV can choose, or use share='components'."
+            )
+        return [MOST_COMPONENTS] * len(labels)
+
+    def _affordable(self, n_components, X, label):
+        if self.n_components != "bic":
+            return super()._affordable(n_components, X, label)
+        return min(n_components, count_distinct(X, n_components))
+
+    def _candidates(self, mixture):
+        most = mixture.n_components
+        sizes = range(1, most + 1) if self.n_components == "bic" else [most]
+        return [
+            {"covariance_type": structure, "n_components": size}
+            for structure in choices(self.covariance_type)
+            for size in sizes
+        ]
+
     def _known_of_rows(self, X, sample_weight, sizes):
+        structures = choices(self.covariance_type)
+        if len(structures) > 1 and self.shrinkage not in ("auto", 0):
+            raise ValueError(
+                f"shrinkage={self.shrinkage} is not available with covariance_type='bic', which "
+                "tries structures that share covariances already. Use shrinkage=0, 'auto' or "
+                "prior='data' with it, or give a covariance_type."
+            )
         sample_weight, X = validation.drop_empty_rows(self, sample_weight, X)
         reg_covar, frame = regularisation.resolve_for_classes(
-            self.reg_covar, self.covariance_type, X, sample_weight, sum(sizes)
+            self.reg_covar, structures[-1], X, sample_weight, sum(sizes)
         )
         regularisation.warn_if_large(self, frame)
         return Known(reg_covar=reg_covar)
@@ -230,17 +283,43 @@ class GMMBayesClassifier(MixtureBayesClassifier):
     def _n_fits(self, sizes):
         if self.share == "components":
             return len(sizes)
-        return 1 if max(sizes) == 1 else len(sizes) + 1
+        n_fits = 1 if max(sizes) == 1 else len(sizes) + 1
+        return n_fits * len(choices(self.covariance_type))
 
     def _fit_mixtures(self, *args):
         fit = self._fit_sharing if self.share == "classes" else super()._fit_mixtures
         mixtures = fit(*args)
-        self.reg_covar_ = mixtures[0].reg_covar_
+        self.reg_covar_ = max((m.reg_covar_ for m in mixtures), key=np.ptp)
         self.shrinkage_ = np.array([mixture.shrinkage_ for mixture in mixtures])
         return mixtures
 
     def _fit_sharing(self, X, codes, sample_weight, labels, mixtures, known, task):
-        """Fit all classes together, from fits of each where some have several components."""
+        """Fit all classes together, with the structure that is given or has the lowest BIC."""
+        found, first_error = [], None
+        for structure in choices(self.covariance_type):
+            own = [clone(mixture).set_params(covariance_type=structure) for mixture in mixtures]
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                try:
+                    fitted, loss = self._fit_structure(
+                        X, codes, sample_weight, labels, own, known, task
+                    )
+                except ValueError as error:
+                    first_error = first_error or error
+                    continue
+            found.append((loss, fitted, caught))
+        if not found:
+            raise first_error
+        _, fitted, caught = min(found, key=itemgetter(0))
+        for warning in caught:
+            warnings.warn(warning.message, warning.category, stacklevel=user_level())
+        return fitted
+
+    def _fit_structure(self, X, codes, sample_weight, labels, mixtures, known, task):
+        """Fit all classes together, from fits of each where some have several components.
+
+        Return the mixtures of all classes, and what the choice of a structure minimises.
+        """
         sizes = [mixture.n_components for mixture in mixtures]
         several = max(sizes) > 1
         if several:
@@ -264,7 +343,10 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         together = LabelledMixture(**{**parameters, "n_components": len(label_of), "n_init": 1})
         with task.subtask("classes").fitting(together), together._knowing(known):
             together.fit_classes(X, Classes(labels, codes, label_of, resp), sample_weight)
-        return [together.in_class(code, mixture) for code, mixture in enumerate(mixtures)]
+        fitted = [together.in_class(code, mixture) for code, mixture in enumerate(mixtures)]
+        n_rows = len(X) if sample_weight is None else sample_weight.sum()
+        bic = together.bic_with_classes(X, sample_weight)
+        return fitted, (*doubts(together, n_rows), bic)
 
     def decision_function(self, X):
         """Return the log-odds (two classes) or log prior + log density of every class.

@@ -63,7 +63,7 @@ class KMeansQuantizer(
 
     Attributes
     ----------
-    codebook_ : ndarray of shape (n_codes_, n_features)
+    codebook_ : ndarray of shape (`n_codes_`, n_features)
         The codes, in units of `X`.
 
     n_codes_ : int
@@ -76,7 +76,7 @@ class KMeansQuantizer(
     n_features_in_ : int
         Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during `fit`, where `X` has names that are all strings.
 
     See Also

@@ -17,7 +17,7 @@ from skmix._engine import em as _em
 from skmix._engine.acceleration import SquaredSteps
 from skmix._engine.em import em, em_step
 from skmix._families import Categorical, CategoricalParams, Packing
-from skmix._mixtures.categorical import StateSource
+from skmix._mixtures.categorical_fit import StateSource
 from skmix.exceptions import DegenerateComponentWarning
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

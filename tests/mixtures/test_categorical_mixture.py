@@ -20,7 +20,7 @@ from skmix import CategoricalBayesClassifier, CategoricalMixture, GaussianMixtur
 from skmix._engine.short_runs import draw_by_weight
 from skmix._families import CategoricalParams, Packing
 from skmix._mixtures import information
-from skmix._mixtures.categorical import StateSource
+from skmix._mixtures.categorical_fit import StateSource
 from skmix.exceptions import DegenerateComponentWarning
 
 pd = pytest.importorskip("pandas")
@@ -95,7 +95,7 @@ def test_draws_follow_the_weights_and_do_not_see_repetitions():
 
 
 def test_large_data_start_from_a_subsample_and_threads_change_no_bit(monkeypatch):
-    monkeypatch.setattr("skmix._mixtures.categorical.MAX_START_ROWS", 300)
+    monkeypatch.setattr("skmix._mixtures.categorical_fit.MAX_START_ROWS", 300)
     monkeypatch.setattr("skmix._rows.sources.CHUNK_BYTES", 1)
     X = two_classes(0, 6000, 12)
     fits = []

@@ -463,6 +463,12 @@ def test_weights_are_those_of_the_chunks():
         mixture.score(Chunks([X]), sample_weight=np.ones(60))
 
 
+def test_labels_of_rows_in_chunks_are_refused():
+    for mixture in (GaussianMixture(), MixedMixture()):
+        with pytest.raises(ValueError, match="partial_labels is not available"):
+            mixture.fit(Chunks([X]), partial_labels=np.zeros(60, dtype=int))
+
+
 @pytest.mark.parametrize("change", ["vanishes", "shrinks", "grows"])
 def test_a_file_that_changes_between_passes(tmp_path, change):
     path = tmp_path / "part.npy"

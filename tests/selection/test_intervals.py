@@ -161,6 +161,18 @@ def test_neither_jobs_nor_units_nor_the_fit_change_anything():
     )
 
 
+@pytest.mark.filterwarnings("ignore::skmix.exceptions.DegenerateComponentWarning")
+def test_labels_of_some_rows_stay_with_them():
+    labels = np.where(np.arange(150) % 2 == 0, np.arange(150) // 50, -1)
+    mixture = GaussianMixture(3, random_state=0).fit(X, partial_labels=labels)
+    found = bootstrap(mixture, X, n_bootstrap=30, random_state=0, partial_labels=labels)
+    plain = bootstrap(mixture, X, n_bootstrap=30, random_state=0)
+    # Versicolor and virginica overlap: labels say more than rows do.
+    assert np.all(found.standard_errors["weights"][1:] < plain.standard_errors["weights"][1:])
+    with pytest.raises(ValueError, match="kind='parametric' draws new rows"):
+        bootstrap(mixture, X, "parametric", 2, partial_labels=labels)
+
+
 def test_the_last_step_of_a_pipeline_is_meant():
     pipeline = make_pipeline(StandardScaler(), GaussianMixture(2, random_state=0)).fit(X)
     found = bootstrap(pipeline, X, n_bootstrap=3, random_state=0)

@@ -271,6 +271,6 @@ def test_errors_name_class_and_column_and_keep_the_earlier_fit():
     with pytest.raises(ValueError, match=r"class 'new' could not be fitted\. Column\(s\) 'age'"):
         classifier.fit(frame, ["new", "new", "old", "old"])
     assert classifier.mixtures_ is before
-    with pytest.raises(ValueError, match=r"shrinkage=2.0 has no effect with covariance_type"):
+    with pytest.raises(ValueError, match=r"shrinkage=2\.0 has no effect with covariance_type"):
         classifier.set_params(shrinkage=2.0).fit(X, y)
     assert classifier.mixtures_ is before

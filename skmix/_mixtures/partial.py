@@ -1,0 +1,169 @@
+"""Fits in which the components of some rows are known: `partial_labels`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._families import LabelParams, Labels, Part, Product, ProductParams, WithUniform
+from .._rows.sources import ArraySource
+from .._starts.labelled import LabelledStarts
+from .._starts.mixed import MixedStarts
+from .base import BaseMixture
+
+
+class Labelling(NamedTuple):
+    """The labels of rows, and of components."""
+
+    labels: np.ndarray  # (n_samples,), -1 where a row may come from any component
+    label_of: np.ndarray  # (n_components,), -1 for a component of rows without labels only
+
+
+class LabelledSource(ArraySource):
+    """Rows with one more column, their labels."""
+
+    def __init__(self, rows: ArraySource, labels: np.ndarray) -> None:
+        X = np.column_stack([np.asarray(rows.X, dtype=rows.dtype), labels.astype(rows.dtype)])
+        super().__init__(X, rows.sample_weight, incomplete=rows.incomplete)
+        self.rows = rows  # without labels
+
+
+class Labelled(Product):
+    """A family of the rows beside their labels: a row comes from a component of its label."""
+
+    def __init__(self, family: Any, name: str, label_of: np.ndarray, n_columns: int) -> None:
+        self.family = family
+        own = [Part(name, family, slice(0, n_columns))]
+        if isinstance(family, Product):
+            own = list(family.parts)
+        labels = Part("labels", Labels(label_of), slice(n_columns, n_columns + 1))
+        super().__init__([*own, labels])
+
+    def without_labels(self, params: ProductParams) -> Any:
+        """Return the parameters of the family of the rows."""
+        if isinstance(self.family, Product):
+            return ProductParams(params.weights, params.parts[:-1])
+        return params.parts[0]._replace(weights=params.weights)
+
+    def with_labels(self, own: Any) -> ProductParams:
+        """Return the parameters that those of the family of the rows are part of."""
+        parts = own.parts if isinstance(self.family, Product) else (own,)
+        return ProductParams(own.weights, (*parts, LabelParams(own.weights)))
+
+
+class PartialLabels(BaseMixture):
+    """What a mixture tells the fit where rows have labels."""
+
+    @contextmanager
+    def _labelled(self, partial_labels: Any) -> Iterator[None]:
+        if partial_labels is None:
+            yield
+            return
+        if not isinstance(partial_labels, Labelling):
+            label_of = np.arange(self.n_components)
+            labels = check_partial_labels(partial_labels, self.n_components)
+            partial_labels = Labelling(labels, label_of)
+        self._labelling = partial_labels
+        try:
+            yield
+        finally:
+            del self._labelling
+
+    def _fit_source(self, X, sample_weight):
+        rows, sample_weight, source = super()._fit_source(X, sample_weight)
+        if self._labelling is not None:
+            labels = self._labelling.labels
+            if len(labels) != len(rows):
+                raise ValueError(
+                    f"partial_labels has {len(labels)} labels, but X has {len(rows)} rows. Pass "
+                    "one label per row, -1 where it is not known."
+                )
+            source = LabelledSource(*self._labels_of(source, rows, sample_weight, labels))
+        return rows, sample_weight, source
+
+    def _make_family(self, source):
+        if not isinstance(source, LabelledSource):
+            return super()._make_family(source)
+        family = super()._make_family(source.rows)
+        if isinstance(family, WithUniform):
+            raise ValueError(
+                "partial_labels is not available with noise=True. Leave one of them out."
+            )
+        name, n_columns = self._part_name, source.rows.n_features
+        return Labelled(family, name, self._labelling.label_of, n_columns)
+
+    def _given_start(self, family, n_features):
+        if not isinstance(family, Labelled):
+            return super()._given_start(family, n_features)
+        return super()._given_start(family.family, n_features - 1)
+
+    def _start(self, source, family, given, random_state):
+        if not isinstance(family, Labelled):
+            return super()._start(source, family, given, random_state)
+        if self._continues():
+            own, repairs = super()._start(source.rows, family.family, given, random_state)
+            return family.with_labels(own), repairs
+        source.release()
+        params = self._labelled_starts().start(source, family, random_state)
+        if given:
+            own = family.without_labels(params)._replace(**given)
+            if "precisions_cholesky" in given:
+                own = family.family.admissible(own)
+            params = family.with_labels(own)
+        return params, []
+
+    def _labelled_starts(self) -> LabelledStarts:
+        hard = self.assignment == "hard"
+        starts = MixedStarts(
+            self.n_components, self.init_params, self.tol, hard, self._accelerate and not hard
+        )
+        return LabelledStarts(starts, self._labelling.label_of)
+
+    def _rank(self, source, family, result):
+        if not isinstance(family, Labelled):
+            return super()._rank(source, family, result)
+        starts = self._labelled_starts().starts
+        return starts.rank(source, family, result.params, result.lower_bound)
+
+    def _reseed(self, source, family, given, params, random_state):
+        if isinstance(family, Labelled):
+            return None
+        return super()._reseed(source, family, given, params, random_state)
+
+    def _repairs(self, source, family, params):
+        if isinstance(family, Labelled):
+            source, params = source.rows, family.without_labels(params)
+            family = family.family
+        return super()._repairs(source, family, params)
+
+    def _attributes(self, family, params, dtype):
+        if isinstance(family, Labelled):
+            family, params = family.family, family.without_labels(params)
+        return super()._attributes(family, params, dtype)
+
+
+def check_partial_labels(partial_labels: Any, n_components: int) -> np.ndarray:
+    """Return component indices, -1 where a row has no label."""
+    labels = np.asarray(partial_labels)
+    if labels.ndim != 1:
+        raise ValueError(
+            f"partial_labels must have one label per row, but has shape {labels.shape}."
+        )
+    if labels.dtype.kind not in "iuf":
+        raise ValueError(
+            f"partial_labels must be component indices from 0 to {n_components - 1}, or -1 where "
+            f"a row has no label, but has dtype {labels.dtype}. Number the labels first."
+        )
+    with np.errstate(invalid="ignore"):
+        whole = labels == np.floor(labels)
+        bad = np.flatnonzero(~(whole & (labels >= -1) & (labels < n_components)))
+    if len(bad):
+        raise ValueError(
+            f"partial_labels has {labels[bad[0]]} for row {bad[0]}, but must be a component index "
+            f"from 0 to {n_components - 1}, or -1 where a row has no label. Change the label, or "
+            "n_components."
+        )
+    return labels.astype(np.int64)
