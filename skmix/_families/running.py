@@ -68,11 +68,12 @@ class RunningMoments(GaussianCoordinates):
         """Return sums of so many times both statistics, about the means."""
         counts, first = share * statistics.counts, share * statistics.first
         second, about = share * statistics.second, statistics.about
-        if others is not None:
-            moved = self._about(others, about)
-            counts = counts + other_share * moved.counts
-            first = first + other_share * moved.first
-            second = second + other_share * moved.second
+        if others is None:
+            return GaussianStatistics(counts, first, second, about)
+        moved = self._about(others, about)
+        counts = counts + other_share * moved.counts
+        first = first + other_share * moved.first
+        second = second + other_share * moved.second
         means = np.where(
             counts[:, None] > 0, first / np.where(counts > 0, counts, 1.0)[:, None], about
         )

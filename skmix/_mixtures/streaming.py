@@ -20,9 +20,10 @@ from .base import BaseMixture
 
 CONSTRAINT = [Interval(Real, 0.0, 1.0, closed="neither"), None]
 
-# A start needs a row per free parameter, and so many per component; no more than `MOST_ROWS`, or
+# A start needs rows per free parameter, and per component; no more than `MOST_ROWS`, or
 # so many bytes, are kept for it.
-ROWS_PER_COMPONENT, MOST_ROWS, MOST_BYTES = 20, 20_000, 64 * 2**20
+ROWS_PER_PARAMETER, ROWS_PER_COMPONENT = 2, 50
+MOST_ROWS, MOST_BYTES = 20_000, 64 * 2**20
 
 
 class Waiting(NamedTuple):
@@ -93,8 +94,8 @@ class StreamFit(BaseMixture):
         Returns
         -------
         self : object
-            The mixture, fitted once it has seen enough rows for a start: one for every free
-            parameter and 20 per component, 20 000 at most. The first batches are kept until then,
+            The mixture, fitted once it has seen enough rows for a start: two for every free
+            parameter and 50 per component, 20 000 at most. The first batches are kept until then,
             and other methods raise NotFittedError.
 
         Raises
@@ -183,7 +184,8 @@ class StreamFit(BaseMixture):
             waiting.n_rows + len(rows),
         )
         most = min(MOST_ROWS, MOST_BYTES // max(1, rows[:1].nbytes))
-        wanted = max(self._n_free(rows.shape[1]), ROWS_PER_COMPONENT * self.n_components)
+        n_free = self._n_free(rows.shape[1])
+        wanted = max(ROWS_PER_PARAMETER * n_free, ROWS_PER_COMPONENT * self.n_components)
         if waiting.n_rows < max(2, min(wanted, most)):
             return waiting
         X = np.concatenate(waiting.rows)
