@@ -114,7 +114,13 @@ TABLE = {
         + [DiagonalGMM(2, shrinkage=5.0, random_state=0)]
         + [DiagonalGMM(2, assignment="hard", random_state=0)],
         "density_estimator",
-        {**EM_CHANGES, **START_CHANGES, "assignment": "hard", "prior": "data", "noise": True},
+        {
+            **EM_CHANGES,
+            **START_CHANGES,
+            "assignment": "hard",
+            "prior": "data",
+            "noise": True,
+        },
     ),
     GMMBayesClassifier: Row(
         [
@@ -132,6 +138,7 @@ TABLE = {
             "covariance_type": "spherical",
             "share": "classes",
             "priors": [0.2, 0.3, 0.5],
+            "unlabeled": 2,
             "prior": "data",
         },
     ),
@@ -211,7 +218,7 @@ TABLE = {
             CategoricalBayesClassifier(2, init_params="random", random_state=0),
         ],
         "classifier",
-        {**LATENT_CLASS_CHANGES, "priors": [0.2, 0.3, 0.5]},
+        {**LATENT_CLASS_CHANGES, "priors": [0.2, 0.3, 0.5], "unlabeled": 2},
     ),
     Mixture: Row(
         [Mixture(k, family_factory=Normal, random_state=0) for k in (1, 2)]
@@ -277,6 +284,7 @@ TABLE = {
             **EM_CHANGES,
             "covariance_type": "tied",
             "priors": [0.2, 0.3, 0.5],
+            "unlabeled": 2,
             "families": {0: "poisson"},
             "categorical_features": [0],
             "categories": [list(range(20))],

@@ -18,10 +18,10 @@ import numpy as np
 from .._families import Extrapolating, Family, Form
 from .._rows.sources import Chunk, Scratch, Source
 from .acceleration import Accepted, PlainSteps, Scheme, SquaredSteps
+from .candidates import Watch
 from .falls import fall_of
-
-# Rows whose normalisers are multiplied before the logarithm; 1e300 bounds the product.
-LOG_GROUP = 16
+from .terms import exp_terms, one_hot, total_log_likelihood
+from .truncated import Truncation
 
 
 class Monitor(Protocol):
@@ -71,6 +71,10 @@ def em(
 
     No exact update lowers the likelihood by more than regularisation may cost. A run in which one
     did, beyond rounding, has not converged, wherever it ends.
+
+    With many components most passes visit only those that can matter to a row
+    (:class:`~skmix._engine.truncated.Truncation`), and `lower_bounds` has a lower bound of the
+    likelihood for these. The first pass and the last one are exact.
     """
     scheme: Scheme = PlainSteps(lower_bound)
     if accelerate:
@@ -80,30 +84,54 @@ def em(
     converged = stopped = False
     objective, fall = lower_bound, 0.0
     accepted: Accepted | None = None
+    truncation: Truncation | None = None
+    if not accelerate and Truncation.pays(source, family.n_components(params), max_iter):
+        truncation = Truncation(source, family, expect, hard=hard)
     while len(lower_bounds) < max_iter and not (converged or stopped):
         previous, start = lower_bound, scheme.propose(params)
         if monitor is not None:
             monitor.iteration_begins(len(lower_bounds) + 1, start)
-        update, own_bound = em_step(source, family, start, hard=hard)
-        if accepted is not None and start is params and own_bound < accepted.lower_bound:
+        if truncation is not None and len(lower_bounds) + 1 == max_iter:
+            truncation.make_exact()
+        update, own_bound = em_step(source, family, start, hard=hard, truncation=truncation)
+        comparable = start is params and (truncation is None or truncation.comparable)
+        if accepted is not None and comparable and own_bound < accepted.lower_bound:
             fall = max(fall, fall_of(source, family, accepted, own_bound))
         accepted = scheme.accept(start, update, own_bound)
         params, lower_bound, objective, gain, _ = accepted
         lower_bounds.append(lower_bound)
         converged = gain is not None and (abs(gain) < tol or (hard and gain == 0.0))
+        if truncation is not None:
+            converged = truncation.confirm(converged)
         if monitor is not None:
             change = lower_bound - previous
             stopped = monitor.iteration_ends(len(lower_bounds), params, lower_bound, change)
+    if stopped and accepted is not None and truncation is not None and not truncation.exact:
+        form = family.prepare(accepted.start, source.dtype)
+        lower_bound = objective = expect(source, form, hard=hard)[0] / source.total_weight
+        lower_bounds[-1] = lower_bound
     n_iter, converged = len(lower_bounds), converged and fall == 0.0
     return EMResult(params, lower_bound, lower_bounds, n_iter, converged, stopped, objective, fall)
 
 
 def em_step(
-    source: Source, family: Family, params: Any, *, hard: bool = False
+    source: Source,
+    family: Family,
+    params: Any,
+    *,
+    hard: bool = False,
+    truncation: Truncation | None = None,
 ) -> tuple[Any, float]:
-    """Update the parameters once; return them and the mean log-likelihood of the old ones."""
-    form = family.prepare(params, source.dtype)
-    log_likelihood, statistics = expect(source, form, hard=hard)
+    """Update the parameters once; return them and the mean log-likelihood of the old ones.
+
+    Of a pass that a `truncation` shortens, that is a lower bound.
+    """
+    if truncation is None:
+        form = family.prepare(params, source.dtype)
+        log_likelihood, statistics = expect(source, form, hard=hard)
+    else:
+        form = truncation.prepare(params)
+        log_likelihood, statistics = truncation.expect(form)
     failure = None
     try:
         new_params = family.maximize(params, statistics)
@@ -111,6 +139,8 @@ def em_step(
         new_params, failure = None, error
     finer_form = family.refine(params, form, statistics, new_params)
     if finer_form is not None:  # rounding would show: take the same sums closer to the answer
+        if truncation is not None:
+            truncation.hear_of_rounding()
         _, statistics = expect(source, finer_form, hard=hard)
         new_params = family.maximize(params, statistics)
     elif failure is not None:
@@ -131,40 +161,49 @@ def em_step_of_runs(
     return family.maximize(params, statistics), log_likelihoods / source.total_weight
 
 
-def expect(source: Source, form: Form, *, hard: bool = False) -> tuple[float, Any]:
+def expect(
+    source: Source, form: Form, *, hard: bool = False, watch: Watch | None = None
+) -> tuple[float, Any]:
     """Make one pass over the rows: total log-likelihood and statistics, in float64.
 
     A ``hard`` pass replaces the responsibilities by zeros and ones, and the log density of a row
-    by that of the row and its component.
+    by that of the row and its component. A ``watch`` sums what it wants to see as well.
     """
-    log_likelihoods, statistics = expect_runs(source, form, 1, hard=hard)
+    log_likelihoods, statistics = expect_runs(source, form, 1, hard=hard, watch=watch)
     return float(log_likelihoods[0]), statistics
 
 
 def expect_runs(
-    source: Source, form: Form, n_runs: int, *, hard: bool = False
+    source: Source, form: Form, n_runs: int, *, hard: bool = False, watch: Watch | None = None
 ) -> tuple[np.ndarray, Any]:
     """Make one pass for several runs at once, whose components follow one another.
 
     The weights of the components of each run add up to ``1 / n_runs``.
     """
-    assign = _one_hot if hard else _exp_terms
+    assign = one_hot if hard else exp_terms
+    n_watched = 0 if watch is None else len(watch.zeros())
 
     def zeros() -> list[np.ndarray]:
-        return [np.zeros(n_runs), *form.zeros()]
+        watched = [] if watch is None else watch.zeros()
+        return [*watched, np.zeros(n_runs), *form.zeros()]
 
     def add(chunk: Chunk, totals: list[np.ndarray], scratch: Scratch) -> None:
         own, features, resp, peak = _log_terms(form, chunk.X, scratch, n_runs)
+        if watch is not None:
+            watch.add(chunk, resp[0], peak[0], totals, scratch)
         norm = assign(resp, peak, scratch)
         weight = chunk.sample_weight
         if weight is not None and form.parts_per_row > 1:
             weight = np.tile(weight, form.parts_per_row)
-        totals[0] += _log_likelihood(norm, peak, weight)
+        totals[n_watched] += total_log_likelihood(norm, peak, weight)
         np.divide(1.0 if weight is None else weight, norm, out=norm)
         np.multiply(resp, norm[:, None], out=resp)
-        own.add(totals[1:], features, resp.reshape(form.n_components, -1), scratch)
+        own.add(totals[n_watched + 1 :], features, resp.reshape(form.n_components, -1), scratch)
 
-    log_likelihood, *totals = source.reduce(add, zeros, form.bytes_per_row, form.min_chunk_rows)
+    totals = source.reduce(add, zeros, form.bytes_per_row, form.min_chunk_rows)
+    if watch is not None:
+        watch.see(totals[:n_watched])
+    log_likelihood, *totals = totals[n_watched:]
     log_likelihood += form.row_term_total + source.total_weight * np.log(n_runs)
     return log_likelihood, form.statistics(totals)
 
@@ -281,7 +320,7 @@ def log_terms(form: Form, X: np.ndarray, scratch: Scratch) -> Any:
 def exp_log_prob(form: Form, X: np.ndarray, scratch: Scratch, features: Any = None) -> Any:
     """Do so, and exponentiate less the peak: (form, features, terms, their sum, peak)."""
     form, features, terms, peak = _log_terms(form, X, scratch, 1, features)
-    norm = _exp_terms(terms, peak, scratch)
+    norm = exp_terms(terms, peak, scratch)
     return form, features, terms[0], norm[0], peak[0]
 
 
@@ -306,48 +345,3 @@ def _log_terms_of(form: Form, X: np.ndarray, scratch: Scratch, n_runs: int, feat
     if finer is not None:
         return _log_terms(finer, X, scratch, n_runs)
     return form, features, joint, peak
-
-
-def _exp_terms(terms: np.ndarray, peak: np.ndarray, scratch: Scratch) -> np.ndarray:
-    """Exponentiate log terms less their peak in place; return their sums (n_runs, n_chunk)."""
-    norm = scratch.array("norm", peak.shape, peak.dtype)
-    np.subtract(terms, peak[:, None], out=terms)
-    _exp(terms)
-    return terms.sum(axis=1, out=norm)
-
-
-def _one_hot(terms: np.ndarray, peak: np.ndarray, scratch: Scratch) -> np.ndarray:
-    """Replace the largest term of each row by 1, the first of equal ones, and others by 0."""
-    norm = scratch.array("norm", peak.shape, peak.dtype)
-    np.equal(terms, peak[:, None], out=terms, casting="unsafe")
-    np.sum(terms, axis=1, out=norm)
-    runs, rows = np.nonzero(norm > 1.0)
-    if len(rows):
-        first = np.argmax(terms[runs, :, rows], axis=1)
-        terms[runs, :, rows] = np.arange(terms.shape[1]) == first[:, None]
-        norm[runs, rows] = 1.0
-    return norm
-
-
-def _exp(x: np.ndarray) -> None:
-    """Exponentiate in place; what would underflow becomes 0 without the slow path of np.exp."""
-    floor = x.dtype.type(-87.0 if x.dtype == np.float32 else -700.0)
-    if not x.size or x.min() >= floor:
-        np.exp(x, out=x)
-        return
-    np.maximum(x, floor, out=x)
-    np.exp(x, out=x)
-    np.subtract(x, np.exp(floor), out=x)
-
-
-def _log_likelihood(
-    norm: np.ndarray, peak: np.ndarray, sample_weight: np.ndarray | None
-) -> np.ndarray:
-    """Sum over the rows of every run, given arrays of shape (n_runs, n_chunk)."""
-    if sample_weight is None:
-        # Every norm is between 1 and n_components: a product of a few needs one logarithm.
-        groups = np.arange(0, norm.shape[1], LOG_GROUP)
-        products = np.multiply.reduceat(norm, groups, axis=1, dtype=np.float64)
-        return peak.sum(axis=1, dtype=np.float64) + np.log(products).sum(axis=1)
-    log_norm = np.log(norm)
-    return np.add(peak, log_norm, dtype=np.float64) @ sample_weight

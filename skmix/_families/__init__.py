@@ -17,6 +17,7 @@ Imports numpy, scipy, `_rows` and `_linalg`, never scikit-learn.
 from .categorical import Categorical, CategoricalParams, Packing
 from .constrained import CONSTRAINED
 from .diagonal import DiagonalGaussian
+from .fixed import FixedGaussian, Held
 from .frame import Frame
 from .full import FullGaussian
 from .gaussian import GaussianFamily
@@ -41,12 +42,14 @@ __all__ = [
     "DiagonalGaussian",
     "Extrapolating",
     "Family",
+    "FixedGaussian",
     "Form",
     "Frame",
     "FullGaussian",
     "GaussianFamily",
     "GaussianForm",
     "GaussianParams",
+    "Held",
     "LabelParams",
     "Labels",
     "LinearFamily",

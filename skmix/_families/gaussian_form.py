@@ -101,6 +101,11 @@ class GaussianForm:
         n_quadratic = self.family.n_quadratic(self.n_features) if self.moment_form else 0
         return 1 + self.n_features + n_quadratic
 
+    @property
+    def linear(self) -> bool:
+        """Whether densities are `coefficients` times features, and statistics sums of features."""
+        return len(self.centred) == 0
+
     def _prepare_densities(self, params: GaussianParams) -> None:
         n_features = self.n_features
         linear, quadratic = self.family.natural_parameters(params)

@@ -79,9 +79,16 @@ class DiagonalGMM(GaussianMixture):
         Whether one more component is uniform over a box around the rows, for those that belong
         to no Gaussian, as in :class:`GaussianMixture`.
 
+    fixed : dict, default=None
+        What EM holds at its start: "weights", "means" and "precisions" with a list of components,
+        or True for all, such as ``{"means": [0], "weights": True}``. The values are those of
+        `weights_init`, `means_init` and `precisions_init`; the criteria do not count them. Not
+        together with `prior`, `shrinkage`, `noise`, `warm_start` or `partial_labels`, and
+        precisions only where components share nothing.
+
     forgetting : float or None, default=None
-        How `partial_fit` weighs the batches before: None, all alike; a number between 0 and 1,
-        less and less (see :class:`GaussianMixture`).
+        How `partial_fit` weighs the batches before: None, all alike; a number between 0 and 1 is
+        its step, for rows that change: a batch counts for (1 - forgetting)^m after m others.
 
     Attributes
     ----------
@@ -191,6 +198,7 @@ class DiagonalGMM(GaussianMixture):
         assignment="soft",
         prior=None,
         noise=False,
+        fixed=None,
         forgetting=None,
     ):
         self.n_components = n_components
@@ -210,6 +218,7 @@ class DiagonalGMM(GaussianMixture):
         self.assignment = assignment
         self.prior = prior
         self.noise = noise
+        self.fixed = fixed
         self.forgetting = forgetting
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from .._rows.sources import ArraySource
 from .._starts.labelled import LabelledStarts
 from .._starts.mixed import MixedStarts
 from .base import BaseMixture
+from .covariance_types import FAMILIES
 
 
 class Labelling(NamedTuple):
@@ -57,6 +59,8 @@ class Labelled(Product):
 class PartialLabels(BaseMixture):
     """What a mixture tells the fit where rows have labels."""
 
+    weights_: np.ndarray
+
     @contextmanager
     def _labelled(self, partial_labels: Any) -> Iterator[None]:
         if partial_labels is None:
@@ -71,6 +75,22 @@ class PartialLabels(BaseMixture):
             yield
         finally:
             del self._labelling
+
+    def _only(self, own: np.ndarray) -> Any:
+        """Return a fitted mixture of some of the components."""
+        mixture: Any = copy.copy(self)
+        mixture.n_components = len(own)
+        mixture.weights_ = self.weights_[own] / self.weights_[own].sum()
+        family_type = FAMILIES.get(getattr(self, "covariance_type", ""))
+        names = ["means_", "rates_"]
+        if family_type is not None and not family_type.shared_covariance:
+            names += ["covariances_", "precisions_", "precisions_cholesky_"]
+        for name in names:
+            if hasattr(self, name):
+                setattr(mixture, name, getattr(self, name)[own])
+        if hasattr(self, "probabilities_"):
+            mixture.probabilities_ = [table[own] for table in self.probabilities_]
+        return mixture
 
     def _fit_source(self, X, sample_weight):
         rows, sample_weight, source = super()._fit_source(X, sample_weight)

@@ -20,9 +20,9 @@ from .base import BaseMixture
 
 CONSTRAINT = [Interval(Real, 0.0, 1.0, closed="neither"), None]
 
-# A start needs rows per free parameter, and per component; no more than `MOST_ROWS`, or
-# so many bytes, are kept for it.
-ROWS_PER_PARAMETER, ROWS_PER_COMPONENT = 2, 50
+# A start needs so many cells per free parameter, and rows per component; no more than
+# `MOST_ROWS`, or so many bytes, are kept for it.
+CELLS_PER_PARAMETER, ROWS_PER_COMPONENT = 10, 50
 MOST_ROWS, MOST_BYTES = 20_000, 64 * 2**20
 
 
@@ -94,9 +94,9 @@ class StreamFit(BaseMixture):
         Returns
         -------
         self : object
-            The mixture, fitted once it has seen enough rows for a start: two for every free
-            parameter and 50 per component, 20 000 at most. The first batches are kept until then,
-            and other methods raise NotFittedError.
+            The mixture, fitted once it has seen enough rows for a start: ten cells for every
+            free parameter and 50 rows per component, 20 000 rows at most. The first batches are
+            kept until then, and other methods raise NotFittedError.
 
         Raises
         ------
@@ -184,8 +184,9 @@ class StreamFit(BaseMixture):
             waiting.n_rows + len(rows),
         )
         most = min(MOST_ROWS, MOST_BYTES // max(1, rows[:1].nbytes))
-        n_free = self._n_free(rows.shape[1])
-        wanted = max(ROWS_PER_PARAMETER * n_free, ROWS_PER_COMPONENT * self.n_components)
+        n_features = rows.shape[1]
+        cells = CELLS_PER_PARAMETER * self._n_free(n_features)
+        wanted = max(-(-cells // n_features), ROWS_PER_COMPONENT * self.n_components)
         if waiting.n_rows < max(2, min(wanted, most)):
             return waiting
         X = np.concatenate(waiting.rows)

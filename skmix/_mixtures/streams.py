@@ -10,6 +10,7 @@ from .._families import Frame
 from .._interface import columns, encoding, survey, validation
 from .._rows.sources import ArraySource
 from .covariance_types import FAMILIES
+from .shrinking import Shrinkage
 from .streaming import StreamFit
 
 
@@ -25,6 +26,7 @@ class StreamOfNumbers(StreamFit):
     """Batches of numbers, for Gaussian components."""
 
     noise: bool
+    fixed: dict | None
     covariance_type: str
 
     def _refuse_stream(self):
@@ -32,6 +34,11 @@ class StreamOfNumbers(StreamFit):
             raise ValueError(
                 "partial_fit is not available with noise=True, whose box is that of all rows. Use "
                 "noise=False, or fit Chunks."
+            )
+        if self.fixed:
+            raise ValueError(
+                f"partial_fit is not available with fixed={self.fixed}. Use fixed=None, or fit "
+                "Chunks."
             )
 
     def _read_batch(self, X, sample_weight, *, reset):
@@ -61,9 +68,9 @@ class StreamOfNumbers(StreamFit):
         fitted, params = self._fitted_family()
         nowhere = np.zeros(source.n_features)
         frame = fitted.frame._replace(radius=nowhere)  # as yet; batches say how far they reach
-        known = self._known_of_fit()
-        reg_covar = known.reg_covar if known.reg_covar is not None else np.zeros(len(nowhere))
-        shrunk = known.shrinkage or self._resolved_shrinkage()
+        known = self._known_of_fit()  # nothing of a mixture that was made of parameters
+        reg_covar = nowhere if known.reg_covar is None else known.reg_covar
+        shrunk = known.shrinkage or Shrinkage(0.0, 0.0)
         return self._family_in(frame, source, reg_covar, shrunk), params
 
 

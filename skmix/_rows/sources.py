@@ -122,6 +122,8 @@ class Source(ABC):
         self._stack = ExitStack()
         self._pool: ThreadPoolExecutor | None = None
 
+    random_access = False  # whether rows can be taken in any order at little cost
+
     # What a subclass says -----------------------------------------------------------------
 
     @property
@@ -208,10 +210,37 @@ class Source(ABC):
         lane_bytes = sum(total.nbytes for total in totals)
         lanes = _lanes(self.n_samples, bytes_per_row, lane_bytes, min_rows)
 
-        def add_lane(lane: list[slice]) -> Any:
+        def add_rows(rows: slice, sums: list[np.ndarray], scratch: Scratch) -> None:
+            add(self.take(rows), sums, scratch)
+
+        return self._sum(add_rows, totals, zeros, lanes)
+
+    def reduce_batches(
+        self,
+        add: Callable[[Any, list[np.ndarray], Scratch], None],
+        zeros: Callable[[], list[np.ndarray]],
+        batches: list[Any],
+    ) -> list[np.ndarray]:
+        """Sum over batches of rows that the caller has chosen and takes himself."""
+        totals = zeros()
+        n_lanes = min(_most_lanes(sum(total.nbytes for total in totals)), max(1, len(batches)))
+        edges = np.linspace(0, len(batches), n_lanes + 1).astype(int).tolist()
+        lanes = [batches[a:b] for a, b in itertools.pairwise(edges)]
+        return self._sum(add, totals, zeros, lanes)
+
+    def _sum(
+        self,
+        add: Callable[[Any, list[np.ndarray], Scratch], None],
+        totals: list[np.ndarray],
+        zeros: Callable[[], list[np.ndarray]],
+        lanes: list[list[Any]],
+    ) -> list[np.ndarray]:
+        """Add every lane up in order, and then the lanes, to `totals`, which are zeros."""
+
+        def add_lane(lane: list[Any]) -> Any:
             sums = totals if lane is lanes[0] else zeros()
-            for rows in lane:
-                add(self.take(rows), sums, self.scratch)
+            for piece in lane:
+                add(piece, sums, self.scratch)
             return sums
 
         sums = self._run(add_lane, lanes)
@@ -249,6 +278,8 @@ class ArraySource(Source):
     sample_weight, in_order, incomplete
         As of a :class:`Source`.
     """
+
+    random_access = True
 
     def __init__(
         self, X: np.ndarray, sample_weight: np.ndarray | None = None, **options: bool
@@ -357,6 +388,7 @@ class SampledSource(Source):
     def __init__(self, source: Source, indices: np.ndarray, sample_weight: np.ndarray) -> None:
         super().__init__(sample_weight, incomplete=source.incomplete)
         self.source, self.indices, self.weights = source, indices, sample_weight
+        self.random_access = source.random_access
 
     @property
     def n_samples(self) -> int:
@@ -387,6 +419,12 @@ def _chunk_rows(bytes_per_row: int, min_rows: int) -> int:
     return max(min_rows, CHUNK_BYTES // max(bytes_per_row, 1))
 
 
+def _most_lanes(lane_bytes: int) -> int:
+    if lane_bytes > LARGE_LANE_BYTES:
+        return 2
+    return max(MIN_LANES, min(MAX_LANES, LANE_BYTES // max(lane_bytes, 1)))
+
+
 def _lanes(
     n_rows: int, bytes_per_row: int, lane_bytes: int, min_rows: int = MIN_CHUNK_ROWS
 ) -> list[list[slice]]:
@@ -394,9 +432,7 @@ def _lanes(
     if 0 < n_rows <= _chunk_rows(bytes_per_row, min_rows):
         return [[slice(0, n_rows)]]
     n_chunks = max(1, -(-n_rows // _chunk_rows(bytes_per_row, min_rows)))
-    n_lanes = max(MIN_LANES, min(MAX_LANES, LANE_BYTES // max(lane_bytes, 1)))
-    if lane_bytes > LARGE_LANE_BYTES:
-        n_lanes = 2
+    n_lanes = _most_lanes(lane_bytes)
     if n_chunks < n_lanes:
         n_lanes = n_chunks
     else:  # every lane the same number of chunks

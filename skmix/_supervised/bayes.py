@@ -25,17 +25,25 @@ from .._mixtures.base import BaseMixture
 from .._mixtures.known import NOTHING, Known
 from .._selection.by_bic import choose_by_bic
 from ..exceptions import DegenerateComponentWarning, user_level
+from .unlabeled import PartlyLabeled
 
 
 class MixtureBayesClassifier(
-    CallbackSupportMixin, ClassifierMixin, VersionedMixin, BaseEstimator, metaclass=ABCMeta
+    PartlyLabeled,
+    CallbackSupportMixin,
+    ClassifierMixin,
+    VersionedMixin,
+    BaseEstimator,
+    metaclass=ABCMeta,
 ):
     """Bayes rule over one mixture per class; subclasses say which mixture."""
+
+    _batches: Any = None  # that `partial_fit` has seen since the last `fit`
 
     # What a subclass defines ------------------------------------------------------------------
 
     # Parameters of the classifier that are not those of the mixtures.
-    _own_parameters: tuple[str, ...] = ("priors", "n_jobs")
+    _own_parameters: tuple[str, ...] = ("priors", "n_jobs", "unlabeled")
 
     @abstractmethod
     def _make_mixture(self, parameters: dict[str, Any]) -> BaseMixture:
@@ -66,7 +74,7 @@ class MixtureBayesClassifier(
             The rows, NaN where a cell is missing.
 
         y : array-like of shape (n_samples,)
-            Their class labels.
+            Their class labels, `unlabeled` where they are not known.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights: a row of weight w counts as w rows. Rows of weight 0 are left
@@ -102,19 +110,29 @@ class MixtureBayesClassifier(
             weight, kept_rows, kept_labels = validation.drop_unweighted(
                 sample_weight, rows, labels
             )
-            classes, codes = np.unique(kept_labels, return_inverse=True)
-            totals = np.bincount(codes, weights=weight, minlength=len(classes))
-            prior = self._check_priors(totals / totals.sum())
+            classes, codes = self._coded(kept_labels)
             names = classes.tolist()
-            sizes = self._check_classes(kept_rows, codes, names)
-            task = Task.root(self, self._n_fits(sizes), rows, labels, sample_weight)
-            known = self._known_of_rows(kept_rows, weight, sizes)
-            unfitted = self._unfitted(sizes)
-            mixtures = self._fit_mixtures(kept_rows, codes, weight, names, unfitted, known, task)
+            if np.any(codes < 0):
+                task = Task.root(self, 1, rows, labels, sample_weight)
+                prior, mixtures = self._fit_together(kept_rows, codes, weight, names, task)
+            else:
+                totals = np.bincount(codes, weights=weight, minlength=len(classes))
+                prior = self._check_priors(totals / totals.sum())
+                sizes = self._check_classes(kept_rows, codes, names)
+                task = Task.root(self, self._n_fits(sizes), rows, labels, sample_weight)
+                known = self._known_of_rows(kept_rows, weight, sizes)
+                mixtures = self._fit_mixtures(
+                    kept_rows, codes, weight, names, self._unfitted(sizes), known, task
+                )
             self.classes_, self.class_prior_, self.mixtures_ = classes, prior, mixtures
             self.n_iter_ = np.array([mixture.n_iter_ for mixture in mixtures])
+            self._keep(mixtures)
+            self._batches = None
             task.end(dict)
         return self
+
+    def _keep(self, mixtures: list[Any]) -> None:
+        """Learn what else the mixtures of all classes say."""
 
     def _fit_mixtures(self, X, codes, sample_weight, labels, mixtures, known, task):
         """Return the mixtures of all classes, fitted to the rows of each."""
@@ -151,7 +169,7 @@ class MixtureBayesClassifier(
         sizes = self._check_n_components(labels)
         if validation.has_missing(X):
             for code, label in enumerate(labels):
-                with _blaming(label):  # here, since mixtures see no names of columns
+                with blaming(label):  # here, since mixtures see no names of columns
                     validation.drop_empty_rows(self, None, X[codes == code])
         return [
             self._affordable(size, X[codes == code], label)
@@ -232,6 +250,9 @@ class MixtureBayesClassifier(
         with np.errstate(divide="ignore"):  # a class of prior 0 is impossible
             log_prior = np.log(self.class_prior_)
         for c, mixture in enumerate(self.mixtures_):
+            if not hasattr(mixture, "weights_"):  # of a stream that has next to no rows of it
+                joint[:, c] = -np.inf
+                continue
             np.add(mixture._score_rows(em.score_samples, X), log_prior[c], out=joint[:, c])
         return joint
 
@@ -376,7 +397,7 @@ def _fit_class(
         X = np.repeat(X, 2, axis=0)
         sample_weight = np.full(2, 0.5 if sample_weight is None else sample_weight[0] / 2)
     with (
-        _blaming(label),
+        blaming(label),
         task.fitting(mixture),
         mixture._knowing(known),
         warnings.catch_warnings(record=True) as caught,
@@ -390,7 +411,7 @@ def _fit_class(
 
 
 @contextmanager
-def _blaming(label: Any) -> Iterator[None]:
+def blaming(label: Any) -> Iterator[None]:
     """Say of which class an error speaks."""
     try:
         yield

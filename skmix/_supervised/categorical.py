@@ -10,10 +10,10 @@ from sklearn.utils._param_validation import Interval
 
 from .._interface import encoding, validation
 from .._mixtures.categorical import CategoricalMixture
-from .bayes import MixtureBayesClassifier
+from .streaming import ClassesOfStream
 
 
-class CategoricalBayesClassifier(MixtureBayesClassifier):
+class CategoricalBayesClassifier(ClassesOfStream):
     r"""Bayes classifier with one mixture of categorical distributions per class.
 
     The probability of a row in class c is a mixture :math:`p(x | c)`; rows are classified by
@@ -69,6 +69,16 @@ class CategoricalBayesClassifier(MixtureBayesClassifier):
         Number of processes that fit classes side by side, through joblib. None means 1 unless
         in a `joblib.parallel_config`.
 
+    unlabeled : object, default=None
+        The label in `y` of rows whose class is not known, such as -1. These rows are shared among
+        the classes by EM, in one mixture of all classes in which labelled rows come from
+        components of their own class (see Notes). None stands for none: -1 is then a class like
+        others.
+
+    forgetting : float or None, default=None
+        How `partial_fit` weighs the batches before: None, all alike; a number between 0 and 1,
+        less and less (see :class:`GaussianMixture`).
+
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
@@ -104,10 +114,17 @@ class CategoricalBayesClassifier(MixtureBayesClassifier):
     A fit costs as much as one mixture per class on the rows of that class; a prediction costs
     as much as scoring all rows under every mixture.
 
+    With `unlabeled` rows, all classes are fitted as one mixture whose likelihood is that of the
+    labelled rows with their classes and of the others without (Miller and Uyar, 1996).
+    `class_prior_` are then the weights of the classes in it, unless `priors` are given.
+
     References
     ----------
     D. Lowd, P. Domingos, "Naive Bayes models for probability estimation", Proceedings of the
     22nd International Conference on Machine Learning, 2005. :doi:`10.1145/1102351.1102418`
+
+    D. J. Miller, H. S. Uyar, "A mixture of experts classifier with learning based on both
+    labelled and unlabelled data", Advances in Neural Information Processing Systems 9, 1996.
 
     Examples
     --------
@@ -127,9 +144,10 @@ class CategoricalBayesClassifier(MixtureBayesClassifier):
             if name not in ("n_components", "assignment", "warm_start")
         },
         "n_jobs": [Integral, None],
+        "unlabeled": "no_validation",
     }
 
-    _own_parameters = ("priors", "n_jobs", "categories", "handle_unknown")
+    _own_parameters = ("priors", "n_jobs", "unlabeled", "categories", "handle_unknown")
 
     def __init__(
         self,
@@ -147,6 +165,8 @@ class CategoricalBayesClassifier(MixtureBayesClassifier):
         verbose=0,
         verbose_interval=10,
         n_jobs=None,
+        unlabeled=None,
+        forgetting=None,
     ):
         self.n_components = n_components
         self.priors = priors
@@ -161,6 +181,8 @@ class CategoricalBayesClassifier(MixtureBayesClassifier):
         self.verbose = verbose
         self.verbose_interval = verbose_interval
         self.n_jobs = n_jobs
+        self.unlabeled = unlabeled
+        self.forgetting = forgetting
 
     def __sklearn_tags__(self):
         return encoding.categorical_tags(super().__sklearn_tags__())
@@ -175,6 +197,16 @@ class CategoricalBayesClassifier(MixtureBayesClassifier):
         sample_weight = validation.check_sample_weight(sample_weight, labels)
         kept = np.ones(len(labels), bool) if sample_weight is None else sample_weight > 0
         self.categories_ = encoding.learn_categories(columns, self.categories, kept)
+        codes = encoding.encode(columns, self.categories_, self.handle_unknown, kept)
+        return _with_nan(codes), labels, sample_weight
+
+    def _read_batch(self, X, y, sample_weight, *, reset):
+        if reset:
+            return self._fit_rows(X, y, sample_weight)
+        columns = encoding.read_columns(self, X, reset=False, categories=self.categories_)
+        labels = validation.check_labels(self, y, columns[0].positions)
+        sample_weight = validation.check_sample_weight(sample_weight, labels)
+        kept = None if sample_weight is None else sample_weight > 0
         codes = encoding.encode(columns, self.categories_, self.handle_unknown, kept)
         return _with_nan(codes), labels, sample_weight
 

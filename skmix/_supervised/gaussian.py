@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._interface import validation
-from .._mixtures import regularisation, shrinking
+from .._mixtures import regularisation, shrinking, streaming
 from .._mixtures.covariance_types import FAMILIES, choices
 from .._mixtures.gaussian import GaussianMixture
 from .._mixtures.known import Known
@@ -20,13 +20,15 @@ from .._mixtures.labelled import Classes, LabelledMixture
 from .._selection.by_bic import doubts
 from .._starts.methods import INIT_PARAMS
 from ..exceptions import DegenerateComponentWarning, user_level
-from .bayes import MixtureBayesClassifier, count_distinct
+from .bayes import count_distinct
+from .streaming import ClassesOfStream
+from .unlabeled import refuse_sharing
 
 # Components of a class, at most, where BIC chooses: as many as mclust's classifier tries.
 MOST_COMPONENTS = 5
 
 
-class GMMBayesClassifier(MixtureBayesClassifier):
+class GMMBayesClassifier(ClassesOfStream):
     r"""Bayes classifier with one Gaussian mixture per class.
 
     The density of class c is a mixture :math:`p(x | c)`; rows are classified by
@@ -99,6 +101,16 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         Number of processes that fit classes side by side, through joblib. None means 1 unless
         in a `joblib.parallel_config`. One process already uses all the threads of BLAS.
 
+    unlabeled : object, default=None
+        The label in `y` of rows whose class is not known, such as -1. These rows are shared among
+        the classes by EM, in one mixture of all classes in which labelled rows come from
+        components of their own class (see Notes). None stands for none: -1 is then a class like
+        others.
+
+    forgetting : float or None, default=None
+        How `partial_fit` weighs the batches before: None, all alike; a number between 0 and 1,
+        less and less (see :class:`GaussianMixture`).
+
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
@@ -159,6 +171,11 @@ class GMMBayesClassifier(MixtureBayesClassifier):
     Several components per class with one covariance are mixture discriminant analysis (Hastie
     and Tibshirani, 1996).
 
+    With `unlabeled` rows, all classes are fitted as one mixture whose likelihood is that of the
+    labelled rows with their classes and of the others without (Miller and Uyar, 1996).
+    `class_prior_` are then the weights of the classes in it, unless `priors` are given, and what
+    components share (`shrinkage` included) they share between classes.
+
     References
     ----------
     H. Bensmail, G. Celeux, "Regularized Gaussian discriminant analysis through eigenvalue
@@ -171,6 +188,9 @@ class GMMBayesClassifier(MixtureBayesClassifier):
 
     T. Hastie, R. Tibshirani, "Discriminant analysis by Gaussian mixtures", Journal of the Royal
     Statistical Society B 58(1), 1996. :doi:`10.1111/j.2517-6161.1996.tb02073.x`
+
+    D. J. Miller, H. S. Uyar, "A mixture of experts classifier with learning based on both
+    labelled and unlabelled data", Advances in Neural Information Processing Systems 9, 1996.
 
     Examples
     --------
@@ -198,6 +218,8 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Integral, None],
+        "unlabeled": "no_validation",
+        "forgetting": streaming.CONSTRAINT,
     }
 
     def __init__(
@@ -218,6 +240,8 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         verbose=0,
         verbose_interval=10,
         n_jobs=None,
+        unlabeled=None,
+        forgetting=None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -234,11 +258,25 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         self.verbose = verbose
         self.verbose_interval = verbose_interval
         self.n_jobs = n_jobs
+        self.unlabeled = unlabeled
+        self.forgetting = forgetting
 
-    _own_parameters = ("priors", "n_jobs", "share")
+    _own_parameters = ("priors", "n_jobs", "unlabeled", "share")
 
     def _make_mixture(self, parameters):
         return GaussianMixture(**parameters)
+
+    def _read_batch(self, X, y, sample_weight, *, reset):
+        rows, labels = validation.validate_rows(self, X, y, reset=reset)
+        return rows, labels, validation.check_sample_weight(sample_weight, rows)
+
+    def _refuse_stream(self):
+        super()._refuse_stream()
+        for name, value in (("share", "classes"), ("n_components", "bic")):
+            if getattr(self, name) == value:
+                raise self._no_stream(name)
+        if self.covariance_type == "bic":
+            raise self._no_stream("covariance_type")
 
     def _check_n_components(self, labels):
         if self.n_components != "bic":
@@ -286,12 +324,23 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         n_fits = 1 if max(sizes) == 1 else len(sizes) + 1
         return n_fits * len(choices(self.covariance_type))
 
+    def _check_sharing(self):
+        if self.n_components == "bic" or len(choices(self.covariance_type)) > 1:
+            raise ValueError(
+                "'bic', for n_components or covariance_type, is not available with rows of no "
+                "class. Choose by the BIC of GaussianMixture fitted with partial_labels, or name "
+                "what is wanted."
+            )
+        if self.share == "components":
+            refuse_sharing(self.covariance_type, "share='classes' or ")
+
     def _fit_mixtures(self, *args):
         fit = self._fit_sharing if self.share == "classes" else super()._fit_mixtures
-        mixtures = fit(*args)
+        return fit(*args)
+
+    def _keep(self, mixtures):
         self.reg_covar_ = max((m.reg_covar_ for m in mixtures), key=np.ptp)
         self.shrinkage_ = np.array([mixture.shrinkage_ for mixture in mixtures])
-        return mixtures
 
     def _fit_sharing(self, X, codes, sample_weight, labels, mixtures, known, task):
         """Fit all classes together, with the structure that is given or has the lowest BIC."""

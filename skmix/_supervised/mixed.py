@@ -13,10 +13,11 @@ from .._interface import columns, frames, validation
 from .._mixtures import regularisation
 from .._mixtures.known import NOTHING, Known
 from .._mixtures.mixed import MixedMixture
-from .bayes import MixtureBayesClassifier
+from .streaming import ClassesOfStream
+from .unlabeled import refuse_sharing
 
 
-class MixedBayesClassifier(MixtureBayesClassifier):
+class MixedBayesClassifier(ClassesOfStream):
     r"""Bayes classifier with one mixture of numbers, counts and categories per class.
 
     The density of class c is a :class:`MixedMixture` :math:`p(x | c)`; rows are classified by
@@ -89,6 +90,16 @@ class MixedBayesClassifier(MixtureBayesClassifier):
         Number of processes that fit classes side by side, through joblib. None means 1 unless
         in a `joblib.parallel_config`.
 
+    unlabeled : object, default=None
+        The label in `y` of rows whose class is not known, such as -1. These rows are shared among
+        the classes by EM, in one mixture of all classes in which labelled rows come from
+        components of their own class (see Notes). None stands for none: -1 is then a class like
+        others.
+
+    forgetting : float or None, default=None
+        How `partial_fit` weighs the batches before: None, all alike; a number between 0 and 1,
+        less and less (see :class:`GaussianMixture`).
+
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
@@ -134,10 +145,18 @@ class MixedBayesClassifier(MixtureBayesClassifier):
     as much as scoring all rows under every mixture. Missing cells drop out, in `fit` and in
     predictions.
 
+    With `unlabeled` rows, all classes are fitted as one mixture whose likelihood is that of the
+    labelled rows with their classes and of the others without (Miller and Uyar, 1996).
+    `class_prior_` are then the weights of the classes in it, unless `priors` are given, and what
+    components share (`shrinkage` included) they share between classes.
+
     References
     ----------
     D. Lowd, P. Domingos, "Naive Bayes models for probability estimation", Proceedings of the
     22nd International Conference on Machine Learning, 2005. :doi:`10.1145/1102351.1102418`
+
+    D. J. Miller, H. S. Uyar, "A mixture of experts classifier with learning based on both
+    labelled and unlabelled data", Advances in Neural Information Processing Systems 9, 1996.
 
     Examples
     --------
@@ -157,11 +176,13 @@ class MixedBayesClassifier(MixtureBayesClassifier):
             if name not in ("n_components", "assignment", "warm_start")
         },
         "n_jobs": [Integral, None],
+        "unlabeled": "no_validation",
     }
 
     _own_parameters = (
         "priors",
         "n_jobs",
+        "unlabeled",
         "families",
         "categorical_features",
         "categories",
@@ -190,6 +211,8 @@ class MixedBayesClassifier(MixtureBayesClassifier):
         verbose_interval=10,
         shrinkage=0.0,
         n_jobs=None,
+        unlabeled=None,
+        forgetting=None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -209,6 +232,8 @@ class MixedBayesClassifier(MixtureBayesClassifier):
         self.verbose_interval = verbose_interval
         self.shrinkage = shrinkage
         self.n_jobs = n_jobs
+        self.unlabeled = unlabeled
+        self.forgetting = forgetting
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -268,6 +293,14 @@ class MixedBayesClassifier(MixtureBayesClassifier):
         rows, self.families_, self.categories_, sample_weight = learned
         return rows, validation.check_labels(self, y, rows), sample_weight
 
+    def _read_batch(self, X, y, sample_weight, *, reset):
+        if reset:
+            self._template = frames.template_of(X)
+            return self._fit_rows(X, y, sample_weight)
+        rows = columns.encode_seen(self, X, self.families_, self.categories_)
+        labels = validation.check_labels(self, y, rows)
+        return rows, labels, validation.check_sample_weight(sample_weight, rows)
+
     def _known_of_rows(self, X, sample_weight, sizes):
         numbers = np.flatnonzero(self.families_ == "gaussian")
         if len(numbers) == 0:
@@ -278,11 +311,12 @@ class MixedBayesClassifier(MixtureBayesClassifier):
         )
         return Known(reg_covar=reg_covar)
 
-    def _fit_mixtures(self, *args):
-        mixtures = super()._fit_mixtures(*args)
+    def _check_sharing(self):
+        refuse_sharing(self.covariance_type, "")
+
+    def _keep(self, mixtures):
         self.reg_covar_ = mixtures[0].reg_covar_
         self.shrinkage_ = np.array([mixture.shrinkage_ for mixture in mixtures])
-        return mixtures
 
     def _validate_rows(self, X):
         check_is_fitted(self)

@@ -16,6 +16,7 @@ from skmix import CategoricalMixture, DiagonalGMM, GaussianMixture
 from skmix._engine import em as _em
 from skmix._engine.acceleration import SquaredSteps
 from skmix._engine.em import em, em_step
+from skmix._engine.terms import one_hot
 from skmix._families import Categorical, CategoricalParams, Packing
 from skmix._mixtures.categorical_fit import StateSource
 from skmix.exceptions import DegenerateComponentWarning
@@ -344,7 +345,7 @@ def test_one_hot_terms_are_the_arg_max(case):
         framed = family.to_frame(params)
         form = family.prepare(framed, X.dtype)
         _, _, terms, peak = _em._log_terms(form, X, source.scratch, 1)
-        norm = _em._one_hot(terms, peak, source.scratch)[0].copy()
+        norm = one_hot(terms, peak, source.scratch)[0].copy()
         resp, peak = terms[0].copy(), peak[0].copy()
         np.testing.assert_array_equal(np.argmax(resp, axis=0), _em.predict(source, family, framed))
         _, _, terms, total, same = _em.exp_log_prob(form, X, source.scratch)

@@ -17,8 +17,9 @@ from test_categorical_mixture import (
 
 from skmix import CategoricalMixture
 from skmix._engine.acceleration import SquaredSteps
-from skmix._engine.em import _exp, em, em_step, expect
+from skmix._engine.em import em, em_step, expect
 from skmix._engine.short_runs import best_of_short_runs
+from skmix._engine.terms import _exp
 from skmix._families import Categorical, Packing
 from skmix._rows.merge import merge_rows
 

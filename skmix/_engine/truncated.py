@@ -1,0 +1,215 @@
+"""Passes in which a row visits only the components that can matter to it.
+
+With many components a row belongs to a few. Exact passes now and then find which
+(`candidates.py`); the passes between them evaluate these alone, for blocks of rows that share
+them, in stacked matrix products. While groups and candidates stay as they are, that is EM on a
+lower bound of the likelihood, in which the responsibilities of a row are 0 outside its candidates:
+the bound never falls. An exact pass says how much they leave out by now, and how long the next
+ones may do.
+
+The idea of truncated expectations for clusters that share few candidates is that of D. Forster,
+J. Lücke, "Can clustering scale sublinearly with its clusters? A variational EM acceleration of
+GMMs and k-means", AISTATS 2018, PMLR 84:124-132.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .._families import Family
+from .._rows.sources import Scratch, Source
+from .candidates import Blocks, Groups, Watch, blocks_of
+from .terms import exp_terms, one_hot
+
+# With fewer components, or pairs of them with rows, exact passes are as fast. More components have
+# too many pairs of their own.
+MIN_COMPONENTS, MAX_COMPONENTS = 64, 4096
+MIN_PAIRS = 2**23
+# A run of fewer passes would be exact ones.
+MIN_PASSES = 6
+# A truncated pass that costs a larger share of an exact one is not worth it.
+MOST_WORK = 0.5
+# Share of a group's responsibilities that its candidates leave out, at first and at most. While
+# responsibilities still move, components from outside need to be seen early.
+FIRST_SHARE, MOST_SHARE = 1e-5, 1e-4
+# Share of all responsibilities that may be outside when an exact pass looks again.
+ALLOWED = 1e-3
+# Truncated passes before the first look, and by how much their number changes from look to look.
+FIRST_STRETCH, MOST_CHANGE = 4.0, 4.0
+# Exact passes that decide on convergence, and those after which truncated ones are tried again.
+CONFIRMING, PAUSE = 3, 8
+
+NO_DENSITY = -1e30  # log density of what fills a list of candidates up
+
+
+class Truncation:
+    """Which passes of a run of EM are exact; makes all of them.
+
+    Parameters
+    ----------
+    source : Source
+    family : Family
+    expect : callable
+        Makes an exact pass, given the source, a form, `hard` and `watch`.
+    hard : bool
+        Whether a row belongs to its most probable component alone.
+
+    Attributes
+    ----------
+    exact : bool
+        Whether the last pass was exact.
+    comparable : bool
+        Whether the bound of the last pass may not be below that of the pass before.
+    """
+
+    def __init__(
+        self, source: Source, family: Family, expect: Callable[..., Any], *, hard: bool
+    ) -> None:
+        self._source, self._family = source, family
+        self._expect, self._hard = expect, hard
+        self.exact = self.comparable = True
+        self._share, self._stretch = FIRST_SHARE, FIRST_STRETCH
+        self._most_share = MOST_SHARE
+        self._groups: Groups | None = None
+        self._blocks: list[Blocks] = []
+        self._n_truncated = 0  # passes before the next exact one
+        self._n_exact = 0  # passes before the next truncated one
+        self._watched = False
+
+    @staticmethod
+    def pays(source: Source, n_components: int, max_iter: int) -> bool:
+        """Whether a run may gain by it."""
+        return (
+            MIN_COMPONENTS <= n_components <= MAX_COMPONENTS
+            and source.n_samples * n_components >= MIN_PAIRS
+            and max_iter >= MIN_PASSES
+            and source.random_access
+        )
+
+    def make_exact(self) -> None:
+        """Make the next pass an exact one."""
+        self._n_truncated = 0
+
+    def hear_of_rounding(self) -> None:
+        """Make exact passes for a while if a truncated pass had to be repeated."""
+        if not self.exact:
+            self._pause()
+
+    def _pause(self) -> None:
+        self._n_truncated, self._n_exact = 0, PAUSE
+
+    def confirm(self, converged: bool) -> bool:
+        """Whether the run has converged, given whether the last pass gained little.
+
+        Exact passes decide. The likelihood of one that follows a truncated pass gains at least
+        what an exact pass before it would have made it gain.
+        """
+        if not converged or not self.comparable:
+            return False
+        if not self.exact:
+            self._n_truncated, self._n_exact = 0, CONFIRMING
+            self._share = self._most_share = self._share / 10.0  # should they gain more
+        return self.exact
+
+    def prepare(self, params: Any) -> Any:
+        """Return the form of the next pass, and decide whether that is exact."""
+        source = self._source
+        was_exact, self.exact = self.exact, self._n_truncated == 0
+        form = truncated = self._family.prepare(params, source.dtype)
+        if not _is_linear(form) and source.dtype != np.float64:
+            truncated = self._family.prepare(params, np.dtype(np.float64))
+        if not _is_linear(truncated):
+            self.exact = True
+        self._watched = _is_linear(truncated)
+        self.comparable = self.exact or not was_exact
+        return form if self.exact else truncated
+
+    def expect(self, form: Any) -> tuple[float, Any]:
+        """Make a pass: the log-likelihood or a lower bound of it, and statistics."""
+        if not self.exact:
+            self._n_truncated -= 1
+            return self._expect_truncated(form)
+        self._n_exact = max(0, self._n_exact - 1)
+        if self._n_exact or not self._watched:
+            return self._expect(self._source, form, hard=self._hard)
+        watch = Watch(self._source.n_samples, form.n_components, self._share, self._groups)
+        made = self._expect(self._source, form, hard=self._hard, watch=watch)
+        self._plan(watch)
+        return made
+
+    def _plan(self, watch: Watch) -> None:
+        """Choose groups, candidates and the number of passes by what an exact pass has seen."""
+        if self._groups is not None:
+            left_out = watch.left_out / self._source.total_weight
+            if left_out > ALLOWED:
+                self._share /= 10.0
+            elif left_out < ALLOWED / 5.0:
+                self._share = min(10.0 * self._share, self._most_share)
+            # What is outside grows about evenly.
+            change = ALLOWED / max(2.0 * left_out, ALLOWED / MOST_CHANGE)
+            self._stretch = max(1.0, self._stretch * max(change, 1.0 / MOST_CHANGE))
+        self._groups, self._blocks = watch.groups(self._share), []
+        if self._groups.work > MOST_WORK:
+            self._groups = None
+            self._pause()
+        else:
+            self._n_truncated = int(self._stretch)
+
+    def _expect_truncated(self, form: Any) -> tuple[float, Any]:
+        """Sum over the candidates of every row."""
+        assert self._groups is not None
+        source = self._source
+        if not self._blocks:
+            bytes_per_row = source.dtype.itemsize * source.n_features
+            bytes_per_features = form.dtype.itemsize * form.coefficients.shape[1]
+            self._blocks = blocks_of(self._groups, bytes_per_row, bytes_per_features)
+
+        def zeros() -> list[np.ndarray]:
+            return [np.zeros(1), *form.zeros()]
+
+        coefficients = _coefficients(form)
+
+        def add(blocks: Blocks, totals: list[np.ndarray], scratch: Scratch) -> None:
+            with np.errstate(over="ignore", invalid="ignore"):  # a finer form takes over
+                self._add_blocks(form, coefficients, blocks, totals, scratch)
+
+        (bound, *_), *totals = source.reduce_batches(add, zeros, self._blocks)
+        return float(bound) + form.row_term_total, form.statistics(totals)
+
+    def _add_blocks(
+        self, form: Any, coefficients: np.ndarray, blocks: Blocks, totals: Any, scratch: Scratch
+    ) -> None:
+        """Add the log-likelihood and the statistics of blocks of rows."""
+        n_blocks, n_rows = blocks.rows.shape
+        chunk = self._source.take(blocks.rows.ravel())
+        features = form.features(chunk.X, scratch).reshape(-1, n_blocks, n_rows).swapaxes(0, 1)
+        terms = scratch.array("resp", (*blocks.candidates.shape, n_rows), form.dtype)
+        np.matmul(coefficients[blocks.candidates], features, out=terms)
+        peak = terms.max(axis=1)
+        finer = form.finer(peak)
+        if finer is not None:
+            self._add_blocks(finer, _coefficients(finer), blocks, totals, scratch)
+            return
+        weight: Any = np.arange(n_rows) < blocks.n_own[:, None]
+        if chunk.sample_weight is not None:
+            weight = weight * chunk.sample_weight.reshape(weight.shape)
+        norm = (one_hot if self._hard else exp_terms)(terms, peak, scratch)
+        totals[0] += np.vdot(np.add(np.log(norm), peak, dtype=np.float64), weight)
+        np.multiply(terms, (weight / norm)[:, None], out=terms, casting="same_kind")
+        moments = np.matmul(terms, features.swapaxes(1, 2))
+        totals[1][blocks.components] += blocks.sums @ moments.reshape(-1, moments.shape[2])
+
+
+def _coefficients(form: Any) -> np.ndarray:
+    """Return the coefficients of all components, and of what fills lists of candidates up."""
+    nothing = np.zeros((1, form.coefficients.shape[1]), dtype=form.dtype)
+    nothing[0, 0] = NO_DENSITY  # the first feature is 1
+    return np.concatenate([form.coefficients, nothing])
+
+
+def _is_linear(form: Any) -> bool:
+    """Whether log densities and statistics of a form are products with features."""
+    return getattr(form, "linear", False)
