@@ -3,9 +3,9 @@
 Clusters that move, in batches of rows
 ======================================
 
-Rows arrive in batches and are not kept: ``partial_fit`` learns from each and forgets the rows. Here
-three clusters move while they are watched. Does a mixture follow them, and what does it cost where
-nothing moves?
+Rows arrive in batches and are not kept: ``partial_fit`` learns from each and forgets the rows.
+Here three clusters move while they are watched. Does a mixture follow them, and what does it cost
+where nothing moves?
 
 Run it with ``python examples/plot_stream.py``. It writes the figure ``plot_stream.png`` to the
 current folder.
@@ -37,9 +37,9 @@ def batch(t, rng, moving=True):
 # %%
 # Three ways to weigh the past
 # ----------------------------
-# With ``forgetting=None`` all batches count alike. A rate is the step of every batch: at 0.2, what
-# was learned halves in three batches. ``lower_bounds_`` has the likelihood of every batch before it
-# was learned, an honest judge.
+# With ``forgetting=None`` all batches count alike. A rate is the step of every batch: at 0.2,
+# what was learned halves in three batches. ``lower_bounds_`` has the likelihood of every batch
+# before it was learned, an honest judge.
 rates = (None, 0.05, 0.2)
 mixtures, paths = {}, {}
 for rate in rates:

@@ -213,7 +213,7 @@ class GaussianMixture(
 
     From 64 components and 2²³ pairs of rows and components on, most iterations visit for each row
     only the components that may matter to it (after Forster and Lücke, 2018): those that carried
-    all but 1e-4 or less of the responsibilities of rows with the same most probable component,
+    all but 1e-5 of the responsibilities of rows with the same most probable component,
     when last all were visited. They climb a lower bound of the likelihood. Iterations that visit
     all begin and end every run, so that `lower_bound_` and convergence are exact, and say in
     between what is left out: over 1e-3, and candidates become more. Fits to rows with missing

@@ -54,6 +54,16 @@ def test_missing_pixels_are_left_out():
     assert estimate_noise_std(masked) == expected
 
 
+@pytest.mark.parametrize("missing", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("std", [5, 25])
+def test_pixels_missing_at_random(missing, std):
+    image = noisy(std, (192, 192))
+    image[np.random.default_rng(1).random(image.shape) < missing] = np.nan
+    assert estimate_noise_std(image) == pytest.approx(std, rel=0.15)
+    image[:60] = np.where(np.isnan(image[:60]), np.nan, 77.0)  # a bar
+    assert estimate_noise_std(image) == pytest.approx(std, rel=0.25)
+
+
 @pytest.mark.parametrize("side", [8, 12, 16, 20, 28])
 def test_small_images(side):
     """As exact as so few pixels allow: on average, and within three standard errors each."""
