@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
+from sklearn.utils.metaestimators import available_if
 
 from .._engine import online
 from .._interface import survey, validation
@@ -24,6 +25,12 @@ CONSTRAINT = [Interval(Real, 0.0, 1.0, closed="neither"), None]
 # `MOST_ROWS`, or so many bytes, are kept for it.
 CELLS_PER_PARAMETER, ROWS_PER_COMPONENT = 10, 50
 MOST_ROWS, MOST_BYTES = 20_000, 64 * 2**20
+
+
+def can_stream(estimator: Any) -> bool:
+    """Say that an estimator learns from streams; raise an error that says why it does not."""
+    estimator._refuse_stream()
+    return True
 
 
 class Waiting(NamedTuple):
@@ -76,6 +83,7 @@ class StreamFit(BaseMixture):
 
     # The method -------------------------------------------------------------------------------
 
+    @available_if(can_stream)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
         r"""Learn from another batch of rows of a stream.
@@ -101,8 +109,10 @@ class StreamFit(BaseMixture):
         Raises
         ------
         ValueError
-            If the rows are invalid, have other columns than those before, or an option is not
-            available for streams. What was learned before is kept.
+            If the rows are invalid or have other columns than those before. What was learned
+            before is kept.
+        AttributeError
+            If a parameter needs all rows at once; its cause names the parameter.
 
         See Also
         --------
@@ -148,7 +158,6 @@ class StreamFit(BaseMixture):
         array([[-5.],
                [ 5.]])
         """
-        self._refuse_stream()
         if as_chunks(X) is not None:
             for rows, weight in survey.pieces(X, sample_weight):
                 self._learn_batch(rows, weight)

@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import _fit_context
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._interface import validation
+from .._mixtures.streaming import can_stream
 from .bayes import MixtureBayesClassifier, blaming
 
 
@@ -43,6 +45,7 @@ class ClassesOfStream(MixtureBayesClassifier):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "mixtures_")
 
+    @available_if(can_stream)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Learn from another batch of labelled rows of a stream.
@@ -71,8 +74,10 @@ class ClassesOfStream(MixtureBayesClassifier):
         Raises
         ------
         ValueError
-            If rows or labels are invalid, `classes` is missing at the first call or another than
-            before, or an option is not available for streams. What was learned before is kept.
+            If rows or labels are invalid, or `classes` is missing at the first call or another
+            than before. What was learned before is kept.
+        AttributeError
+            If a parameter needs all rows at once; its cause names the parameter.
 
         See Also
         --------
@@ -97,7 +102,6 @@ class ClassesOfStream(MixtureBayesClassifier):
         >>> classifier.predict([[0.0], [5.0]])
         array([0, 1])
         """
-        self._refuse_stream()
         with validation.earlier_fit_kept(self):
             batches = self._batches
             if batches is None and hasattr(self, "mixtures_"):

@@ -357,17 +357,18 @@ def test_categories_are_those_of_the_first_batch():
     assert known.partial_fit([["c"], ["a"]]).probabilities_[0][0, 2] > 0
 
 
-@pytest.mark.parametrize(
-    ("options", "match"),
-    [
-        ({"noise": True}, "noise=True"),
-        ({"fixed": {"means": [0]}, "means_init": CENTRES}, "fixed="),
-        ({"forgetting": 1.0}, "forgetting"),
-    ],
-)
-def test_what_is_not_for_streams(options, match):
-    with pytest.raises(ValueError, match=match):
-        GaussianMixture(3, **options).partial_fit(clusters()[0])
+@pytest.mark.parametrize("options", [{"noise": True}, {"fixed": {"means": [0]}}], ids=str)
+def test_what_is_not_for_streams(options):
+    mixture = GaussianMixture(3, **options)
+    assert not hasattr(mixture, "partial_fit")
+    with pytest.raises(AttributeError) as caught:
+        mixture.partial_fit(clusters()[0])
+    assert next(iter(options)) in str(caught.value.__cause__)
+
+
+def test_a_rate_is_between_0_and_1():
+    with pytest.raises(ValueError, match="forgetting"):
+        GaussianMixture(forgetting=1.0).partial_fit(clusters()[0])
 
 
 def test_bounds_are_those_before_a_batch_is_learned(monkeypatch):
@@ -444,9 +445,9 @@ def test_a_classifier_waits_for_all_classes_that_it_saw():
     ids=str,
 )
 def test_what_is_not_for_streams_of_classes(options):
-    X, y = clusters(200)
-    with pytest.raises(ValueError, match=next(iter(options))):
-        GMMBayesClassifier(**options).partial_fit(X, y, classes=[0, 1, 2])
+    with pytest.raises(AttributeError) as caught:
+        GMMBayesClassifier(**options).partial_fit(*clusters(200), classes=[0, 1, 2])
+    assert next(iter(options)) in str(caught.value.__cause__)
 
 
 def test_a_fit_of_chunks_counts_as_its_rows():
