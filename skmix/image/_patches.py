@@ -191,7 +191,7 @@ def count_patches(begins: np.ndarray, size: int) -> np.ndarray:
 
 def window_sums(image: np.ndarray, size: int) -> np.ndarray:
     """Sums over all windows of size x size pixels of an image of booleans."""
-    image = image.astype(np.int32)
+    image = image.astype(np.int16 if size * size < 2**15 else np.int32)
     for axis in (0, 1):
         moved = np.moveaxis(image, axis, 0)
         n_windows = len(moved) - size + 1
