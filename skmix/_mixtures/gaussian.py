@@ -6,6 +6,7 @@ from numbers import Integral, Real
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from .._interface import validation
 from .._starts import methods
 from . import regularisation, shrinking
 from .conditioning import ConditioningMixin
@@ -438,6 +439,6 @@ class GaussianMixture(
         >>> gm.predict([[0.5], [3.0]])
         array([0, 1])
         """
-        mixture = cls(len(weights), covariance_type=covariance_type)
+        mixture = cls(validation.n_given_components(weights), covariance_type=covariance_type)
         mixture._set_parameters(weights, means, covariances)
         return mixture
