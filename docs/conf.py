@@ -27,7 +27,9 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "benchmark_tables",
+    "code_blocks",
     "external_names",
+    "gallery",
     "mathml",
 ]
 exclude_patterns = ["_build", "README.md", "gallery/**/*.ipynb", "gallery/**/*.md5"]
@@ -68,6 +70,7 @@ def runs(name):
 
 EXAMPLES = HERE.parent / "examples"
 NAMES = ["quickstart", *sorted(path.stem for path in EXAMPLES.glob("plot_*.py"))]
+gallery_without_run = [name for name in NAMES if not runs(name)]
 
 sphinx_gallery_conf = {
     "examples_dirs": str(EXAMPLES),
@@ -75,7 +78,7 @@ sphinx_gallery_conf = {
     "filename_pattern": "/(" + "|".join(filter(runs, NAMES)) + r")\.py$",
     "ignore_pattern": "make_images",
     "copyfile_regex": "",
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "gallery.AsListed",
     "backreferences_dir": "gallery/backreferences",
     "doc_module": ("skmix",),
     "parallel": 2,
@@ -83,7 +86,7 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "show_memory": False,
     "show_signature": False,
-    "min_reported_time": 1,
+    "min_reported_time": 3600,  # how busy the machine of the build was is no news
 }
 
 # Site

@@ -47,11 +47,10 @@ def remove(share):
 # what is missing.
 holes = remove(0.3)
 search = GridSearchCV(
-    make_pipeline(StandardScaler(), ConditionalGMMInpainter(shrinkage=10.0, random_state=0)),
-    {
-        "conditionalgmminpainter__n_components": [1, 2, 3],
-        "conditionalgmminpainter__reg_covar": [1e-3, 1e-2],
-    },
+    make_pipeline(
+        StandardScaler(), ConditionalGMMInpainter(shrinkage=10.0, reg_covar=1e-3, random_state=0)
+    ),
+    {"conditionalgmminpainter__n_components": [1, 2, 3]},
     cv=KFold(3, shuffle=True, random_state=0),
     n_jobs=2,
 ).fit(holes)

@@ -114,7 +114,13 @@ TABLE = {
         + [DiagonalGMM(2, shrinkage=5.0, random_state=0)]
         + [DiagonalGMM(2, assignment="hard", random_state=0)],
         "density_estimator",
-        {**EM_CHANGES, **START_CHANGES, "assignment": "hard", "prior": "data", "noise": True},
+        {
+            **EM_CHANGES,
+            **START_CHANGES,
+            "assignment": "hard",
+            "prior": "data",
+            "noise": True,
+        },
     ),
     GMMBayesClassifier: Row(
         [

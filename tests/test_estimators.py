@@ -278,8 +278,9 @@ def same(a, b):
 
 # How many jobs share the work must not show, what stands for a missing cell is no setting of a
 # fit, what is unknown needs other rows, no column here is empty, drawn counts are whole already,
-# and refits are for draws of their own: test_bayes.py, test_inpainter.py, test_mixture_imputer.py
-# and test_categorical_mixture.py have tests of these.
+# refits are for draws of their own, what is fixed needs starting values, and a fit forgets
+# nothing: test_bayes.py, test_inpainter.py, test_mixture_imputer.py, test_categorical_mixture.py,
+# test_fixed.py and test_online.py have tests of these.
 TESTED_ELSEWHERE = {
     "n_jobs",
     "missing_values",
@@ -287,6 +288,8 @@ TESTED_ELSEWHERE = {
     "keep_empty_features",
     "round_integers",
     "n_refits",
+    "fixed",
+    "forgetting",
 }
 
 

@@ -4,6 +4,8 @@ scikit-learn, NumPy, SciPy, pandas and joblib give every public name a page whos
 from the name. Names of other projects stay text.
 """
 
+import sys
+
 from docutils import nodes
 
 SITES = {
@@ -38,11 +40,17 @@ def address(name):
     return site.format(name=name, module=module)
 
 
+def is_attribute(node):
+    """Whether a name is that of a property in the list of attributes where it is described."""
+    owner = getattr(sys.modules.get(node.get("py:module")), node.get("py:class") or "", None)
+    return owner is not None and hasattr(owner, node["reftarget"].rpartition(".")[2])
+
+
 def resolve(app, env, node, content):
     """The node that takes the place of a name or label which no page here has."""
     target = node["reftarget"]
     if node.get("refdomain") == "py":
-        if target.startswith(UNLINKED):
+        if target.startswith(UNLINKED) or is_attribute(node):
             return content
         uri = address(target)
     elif node["reftype"] == "term":

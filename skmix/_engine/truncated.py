@@ -32,9 +32,9 @@ MIN_PAIRS = 2**23
 MIN_PASSES = 6
 # A truncated pass that costs a larger share of an exact one is not worth it.
 MOST_WORK = 0.5
-# Share of a group's responsibilities that its candidates leave out, at first and at most. While
-# responsibilities still move, components from outside need to be seen early.
-FIRST_SHARE, MOST_SHARE = 1e-5, 1e-4
+# Share of a group's responsibilities that its candidates leave out. With ten times as much, fits
+# fall behind: components gain rows through the responsibilities that they have outside of theirs.
+SHARE = 1e-5
 # Share of all responsibilities that may be outside when an exact pass looks again.
 ALLOWED = 1e-3
 # Truncated passes before the first look, and by how much their number changes from look to look.
@@ -71,8 +71,7 @@ class Truncation:
         self._source, self._family = source, family
         self._expect, self._hard = expect, hard
         self.exact = self.comparable = True
-        self._share, self._stretch = FIRST_SHARE, FIRST_STRETCH
-        self._most_share = MOST_SHARE
+        self._share, self._stretch = SHARE, FIRST_STRETCH
         self._groups: Groups | None = None
         self._blocks: list[Blocks] = []
         self._n_truncated = 0  # passes before the next exact one
@@ -111,7 +110,7 @@ class Truncation:
             return False
         if not self.exact:
             self._n_truncated, self._n_exact = 0, CONFIRMING
-            self._share = self._most_share = self._share / 10.0  # should they gain more
+            self._share /= 10.0  # should they gain more
         return self.exact
 
     def prepare(self, params: Any) -> Any:
@@ -146,8 +145,6 @@ class Truncation:
             left_out = watch.left_out / self._source.total_weight
             if left_out > ALLOWED:
                 self._share /= 10.0
-            elif left_out < ALLOWED / 5.0:
-                self._share = min(10.0 * self._share, self._most_share)
             # What is outside grows about evenly.
             change = ALLOWED / max(2.0 * left_out, ALLOWED / MOST_CHANGE)
             self._stretch = max(1.0, self._stretch * max(change, 1.0 / MOST_CHANGE))

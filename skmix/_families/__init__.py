@@ -17,6 +17,7 @@ Imports numpy, scipy, `_rows` and `_linalg`, never scikit-learn.
 from .categorical import Categorical, CategoricalParams, Packing
 from .constrained import CONSTRAINED
 from .diagonal import DiagonalGaussian
+from .fixed import FixedGaussian, Held
 from .frame import Frame
 from .full import FullGaussian
 from .gaussian import GaussianFamily
@@ -26,7 +27,7 @@ from .linear import LinearFamily, LinearStatistics
 from .poisson import Poisson, PoissonParams
 from .prior import ConjugatePrior
 from .product import Part, Product, ProductParams
-from .protocols import Extrapolating, Family, Form
+from .protocols import Extrapolating, Family, Form, Streaming
 from .scales import ScaleFamily, ScaleParams, spread_scales
 from .spherical import SphericalGaussian
 from .tied import TiedGaussian, TiedRuns
@@ -41,12 +42,14 @@ __all__ = [
     "DiagonalGaussian",
     "Extrapolating",
     "Family",
+    "FixedGaussian",
     "Form",
     "Frame",
     "FullGaussian",
     "GaussianFamily",
     "GaussianForm",
     "GaussianParams",
+    "Held",
     "LabelParams",
     "Labels",
     "LinearFamily",
@@ -60,6 +63,7 @@ __all__ = [
     "ScaleFamily",
     "ScaleParams",
     "SphericalGaussian",
+    "Streaming",
     "TiedGaussian",
     "TiedRuns",
     "WithUniform",

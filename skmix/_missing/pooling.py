@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from .._interface.wording import naming
+from .._interface.wording import naming, number
 
 
 class PooledEstimate(NamedTuple):
@@ -109,9 +109,6 @@ def pool_estimates(estimates, variances, *, complete_df=None):
         estimates = np.asarray(estimates, float)
     with naming("variances", "an array of numbers"):
         variances = np.asarray(variances, float)
-    if complete_df is not None:
-        with naming("complete_df", "a positive number"):
-            complete_df = float(complete_df)
     if estimates.shape != variances.shape:
         raise ValueError(
             f"estimates have shape {estimates.shape}, but variances {variances.shape}; pass one "
@@ -123,7 +120,7 @@ def pool_estimates(estimates, variances, *, complete_df=None):
         raise ValueError("estimates and variances must be finite; leave failed analyses out.")
     if np.any(variances < 0):
         raise ValueError("variances must not be negative: they are squared standard errors.")
-    if complete_df is not None and not complete_df > 0:
+    if complete_df is not None and not number(complete_df, "complete_df") > 0:
         raise ValueError(f"complete_df={complete_df} must be positive.")
     m = len(estimates)
     between = (1.0 + 1.0 / m) * estimates.var(axis=0, ddof=1)

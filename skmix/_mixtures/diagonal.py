@@ -49,7 +49,8 @@ class DiagonalGMM(GaussianMixture):
         Controls the start and the draws of `sample`. Pass an int for reproducible output.
 
     warm_start : bool, default=False
-        Whether `fit` continues from the last fit, with a single run.
+        Whether `fit` continues from the last fit, with a single run. It forgets the rows before:
+        `partial_fit` is for batches that are to count together.
 
     verbose : int, default=0
         1 prints each initialization and every `verbose_interval`-th iteration, 2 adds times and
@@ -78,6 +79,17 @@ class DiagonalGMM(GaussianMixture):
     noise : bool, default=False
         Whether one more component is uniform over a box around the rows, for those that belong
         to no Gaussian, as in :class:`GaussianMixture`.
+
+    fixed : dict, default=None
+        What EM holds at its start: "weights", "means" and "precisions" with a list of components,
+        or True for all, such as ``{"means": [0], "weights": True}``. The values are those of
+        `weights_init`, `means_init` and `precisions_init`; the criteria do not count them. Not
+        together with `prior`, `shrinkage`, `noise`, `warm_start` or `partial_labels`, and
+        precisions only where components share nothing.
+
+    forgetting : float or None, default=None
+        How `partial_fit` weighs the batches before: None, all alike; a number between 0 and 1 is
+        its step, for rows that change: a batch counts for (1 - forgetting)^m after m others.
 
     Attributes
     ----------
@@ -187,6 +199,8 @@ class DiagonalGMM(GaussianMixture):
         assignment="soft",
         prior=None,
         noise=False,
+        fixed=None,
+        forgetting=None,
     ):
         self.n_components = n_components
         self.tol = tol
@@ -205,6 +219,8 @@ class DiagonalGMM(GaussianMixture):
         self.assignment = assignment
         self.prior = prior
         self.noise = noise
+        self.fixed = fixed
+        self.forgetting = forgetting
 
     @classmethod
     def from_parameters(cls, weights, means, covariances):

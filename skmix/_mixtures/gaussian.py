@@ -6,9 +6,8 @@ from numbers import Integral, Real
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._interface import validation
 from .._starts import methods
-from . import regularisation, shrinking
+from . import regularisation, shrinking, streaming
 from .conditioning import ConditioningMixin
 from .covariance_types import FAMILIES
 from .criteria import ClassificationCriteria
@@ -17,9 +16,11 @@ from .modes import GaussianModes
 from .noise import NoiseFit
 from .partial import PartialLabels
 from .report import GaussianReport
+from .streams import StreamOfNumbers
 
 
 class GaussianMixture(
+    StreamOfNumbers,
     PartialLabels,
     NoiseFit,
     ConditioningMixin,
@@ -101,7 +102,8 @@ class GaussianMixture(
         Controls the start and the draws of `sample`. Pass an int for reproducible output.
 
     warm_start : bool, default=False
-        Whether `fit` continues from the last fit, with a single run.
+        Whether `fit` continues from the last fit, with a single run. It forgets the rows before:
+        `partial_fit` is for batches that are to count together.
 
     verbose : int, default=0
         1 prints each initialization and every `verbose_interval`-th iteration, 2 adds times and
@@ -131,9 +133,17 @@ class GaussianMixture(
           onto a few rows. Not together with `shrinkage`.
 
     noise : bool, default=False
-        Whether one more component is uniform over a box around the rows, for those that belong
-        to no Gaussian: `predict` gives them -1, and the last column of `predict_proba` is their
-        probability. Its start needs no guess (see Notes).
+        Whether one more component is uniform over a box around the rows, for those of no Gaussian:
+        `predict` gives them -1, the last column of `predict_proba` their probability (see Notes).
+
+    fixed : dict, default=None
+        What EM holds at `weights_init`, `means_init` and `precisions_init`: "weights", "means" and
+        "precisions" of a list of components, or True for all. Criteria do not count it. Not with
+        `prior`, `shrinkage`, `noise`, `warm_start` or `partial_labels`.
+
+    forgetting : float or None, default=None
+        How `partial_fit` weighs the batches before: None, all alike; a number between 0 and 1 is
+        its step, for rows that change: a batch counts for (1 - forgetting)^m after m others.
 
     Attributes
     ----------
@@ -203,7 +213,7 @@ class GaussianMixture(
 
     From 64 components and 2²³ pairs of rows and components on, most iterations visit for each row
     only the components that may matter to it (after Forster and Lücke, 2018): those that carried
-    all but 1e-4 or less of the responsibilities of rows with the same most probable component,
+    all but 1e-5 of the responsibilities of rows with the same most probable component,
     when last all were visited. They climb a lower bound of the likelihood. Iterations that visit
     all begin and end every run, so that `lower_bound_` and convergence are exact, and say in
     between what is left out: over 1e-3, and candidates become more. Fits to rows with missing
@@ -277,8 +287,8 @@ class GaussianMixture(
     box have the same noise density, so that a row far from everything is noise. Parameters are
     counted as in mclust: the weight and the volume of the noise are two more. Starts take
     distances to near neighbours for those of two Poisson processes (Byers and Raftery, 1998) and
-    begin with the rows of the denser one; guesses from several numbers of neighbours and that of
-    little noise compete. `marginal`, `condition`, `modes`, `cdf` and `quantile` are refused.
+    begin with the rows of the denser one; guesses from several numbers of neighbours compete.
+    `marginal`, `condition`, `modes`, `cdf` and `quantile` are refused.
 
     A component whose rows coincide, or lie in a plane, has no maximum-likelihood covariance;
     `reg_covar` then stands in for its variance, and a
@@ -357,6 +367,8 @@ class GaussianMixture(
         "assignment": [StrOptions({"soft", "hard"})],
         "prior": [StrOptions({"data"}), None],
         "noise": ["boolean"],
+        "fixed": [dict, None],
+        "forgetting": streaming.CONSTRAINT,
     }
 
     def __init__(
@@ -380,6 +392,8 @@ class GaussianMixture(
         assignment="soft",
         prior=None,
         noise=False,
+        fixed=None,
+        forgetting=None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -399,46 +413,5 @@ class GaussianMixture(
         self.assignment = assignment
         self.prior = prior
         self.noise = noise
-
-    @classmethod
-    def from_parameters(cls, weights, means, covariances, *, covariance_type="full"):
-        """Make a fitted mixture of given parameters, which samples and scores.
-
-        Parameters
-        ----------
-        weights : array-like of shape (n_components,)
-            The weights of the components; they must sum to 1, within 1e-6, and are normalised.
-
-        means : array-like of shape (n_components, n_features)
-            The means of the components.
-
-        covariances : array-like
-            The covariances, shaped as `covariances_` of this `covariance_type`.
-
-        covariance_type : str, default='full'
-            What the covariances look like: one of those of :class:`GaussianMixture`.
-
-        Returns
-        -------
-        mixture : estimator
-            A fitted instance. It has seen no data: `lower_bound_` is NaN.
-
-        Raises
-        ------
-        ValueError
-            If shapes disagree, weights do not sum to 1, a covariance is not positive
-            definite, or the covariances do not share what `covariance_type` says (to 1 % of
-            their variances).
-
-        Examples
-        --------
-        >>> from skmix import GaussianMixture
-        >>> gm = GaussianMixture.from_parameters(
-        ...     [0.5, 0.5], [[0.0], [4.0]], [1.0, 1.0], covariance_type="spherical"
-        ... )
-        >>> gm.predict([[0.5], [3.0]])
-        array([0, 1])
-        """
-        mixture = cls(validation.n_given_components(weights), covariance_type=covariance_type)
-        mixture._set_parameters(weights, means, covariances)
-        return mixture
+        self.fixed = fixed
+        self.forgetting = forgetting

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from . import estimates, regularisation, shrinking
+from . import estimates, regularisation, shrinking, streaming
 from .covariance_types import FAMILIES
 from .criteria import ClassificationCriteria
 from .estimates import Estimate
@@ -17,9 +17,10 @@ from .mixed_conditioning import MixedConditioning
 from .mixed_fit import ORDER
 from .partial import PartialLabels
 from .report import Line, column_names, show
+from .streams import StreamOfTables
 
 
-class MixedMixture(PartialLabels, MixedConditioning, ClassificationCriteria):
+class MixedMixture(StreamOfTables, PartialLabels, MixedConditioning, ClassificationCriteria):
     r"""Mixture for tables with columns of several kinds: numbers, counts and categories.
 
     Within a component the numbers follow a normal distribution, with any structure of the
@@ -86,7 +87,8 @@ class MixedMixture(PartialLabels, MixedConditioning, ClassificationCriteria):
         Controls the start and the draws of `sample`. Pass an int for reproducible output.
 
     warm_start : bool, default=False
-        Whether `fit` continues from the last fit, with a single run.
+        Whether `fit` continues from the last fit, with a single run. It forgets the rows before:
+        `partial_fit` is for batches that are to count together.
 
     verbose : int, default=0
         1 prints each initialization and every `verbose_interval`-th iteration, 2 adds times and
@@ -104,6 +106,10 @@ class MixedMixture(PartialLabels, MixedConditioning, ClassificationCriteria):
 
         - 'soft': for all components, by their responsibilities (EM).
         - 'hard': each for its most probable component alone (classification EM).
+
+    forgetting : float or None, default=None
+        How `partial_fit` weighs the batches before: None, all alike; a number between 0 and 1,
+        less and less (see :class:`GaussianMixture`).
 
     Attributes
     ----------
@@ -247,6 +253,7 @@ class MixedMixture(PartialLabels, MixedConditioning, ClassificationCriteria):
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "shrinkage": shrinking.CONSTRAINT,
         "assignment": [StrOptions({"soft", "hard"})],
+        "forgetting": streaming.CONSTRAINT,
     }
 
     def __init__(
@@ -270,6 +277,7 @@ class MixedMixture(PartialLabels, MixedConditioning, ClassificationCriteria):
         verbose_interval=10,
         shrinkage=0.0,
         assignment="soft",
+        forgetting=None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -289,6 +297,7 @@ class MixedMixture(PartialLabels, MixedConditioning, ClassificationCriteria):
         self.verbose_interval = verbose_interval
         self.shrinkage = shrinkage
         self.assignment = assignment
+        self.forgetting = forgetting
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

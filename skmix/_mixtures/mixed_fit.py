@@ -170,10 +170,18 @@ class MixedFit(BaseMixture):
             self._numbers()._check_fit_parameters((shape[0], len(numbers)), weighted)
 
     def _laid_out(
-        self, rows: np.ndarray, sample_weight: np.ndarray | None = None, *, in_order: bool = False
+        self,
+        rows: np.ndarray,
+        sample_weight: np.ndarray | None = None,
+        *,
+        in_order: bool = False,
+        missing: np.ndarray | None = None,
     ) -> MixedSource:
-        """Return a source of encoded rows, which have their columns as users have them."""
-        packing = self._packing(np.isnan(rows).any(axis=0))
+        """Return a source of encoded rows, which have their columns as users have them.
+
+        `missing` says in which columns cells may be missing, if not those where some are.
+        """
+        packing = self._packing(np.isnan(rows).any(axis=0) if missing is None else missing)
         X = self._arranged(packing, rows)
         incomplete = validation.has_missing(X)
         return MixedSource(
@@ -294,6 +302,11 @@ class MixedFit(BaseMixture):
             return given["params"], []
         source.release()
         return self._starts().start(source, family, random_state), []
+
+    def _reseed(self, source, family, given, params, random_state):
+        if given:
+            return None
+        return self._starts().second_try(source, family, params, random_state)
 
     def _rank(self, source, family, result):
         return self._starts().rank(source, family, result.params, result.lower_bound)

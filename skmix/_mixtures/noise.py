@@ -10,12 +10,12 @@ import numpy as np
 from .._engine import em
 from .._families import Box, WithUniform, log_of_weights
 from .._starts.noise import NoiseStarts
-from .gaussian_fit import GaussianFit
+from .fixed import FixedFit
 
 NOISE = -1  # the label of rows that belong to no Gaussian
 
 
-class NoiseFit(GaussianFit):
+class NoiseFit(FixedFit):
     """What a Gaussian mixture with a component of constant density tells the fit."""
 
     noise: bool = False

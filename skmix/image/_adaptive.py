@@ -68,7 +68,7 @@ def restore_adaptively(
             noise_std = rms(np.array([rms(image.noise_std) for image in images]))
             restored = restored_by(adapted(prior, rows, noise_std, for_each))
         for i, (pixels, _, noise) in enumerate(images if similar else []):
-            last = _similar.restore_by_similar(
+            restored[i] = _similar.restore_by_similar(
                 pixels.astype(np.float32, copy=False),
                 restored[i],
                 noise,
@@ -76,8 +76,6 @@ def restore_adaptively(
                 for_each,
                 visitor.progress,
             )
-            # The two err in different places.
-            restored[i] = (restored[i] + last) / 2
     return [
         image.astype(noisy.pixels.dtype, copy=False)
         for image, noisy in zip(restored, images, strict=True)

@@ -6,6 +6,7 @@ from ._arrays import Axes
 from ._poisson import restore_counts
 from ._progress import Progress
 from ._restoration import Settings, restore
+from ._rician import restore_magnitudes
 
 
 def denoise(
@@ -44,10 +45,12 @@ def denoise(
         or a map with one for each pixel or each value of the image (or of one slice of a stack).
         'auto' estimates it.
 
-    noise : {'gaussian', 'poisson'}, default='gaussian'
+    noise : {'gaussian', 'poisson', 'rician'}, default='gaussian'
         'poisson' is for pixels that count photons: their variance is `gain` times their clean
         value, and that of Gaussian noise of `noise_std`, one number, comes on top ('auto' is
-        none). Black must be 0: subtract an offset first.
+        none). Black must be 0: subtract an offset first. 'rician' is for magnitudes of complex
+        numbers, such as those of magnetic resonance images, both parts of which have Gaussian
+        noise of `noise_std`, one number; 'auto' estimates it.
 
     gain : float, default=1.0
         Units of the image per counted photon, with ``noise='poisson'``: the variance of a pixel
@@ -58,7 +61,7 @@ def denoise(
         are denoised, and the image is pulled towards them and towards the noisy one, with
         growing trust in the patches. 'auto' does so, adapts the prior to the result, and does so
         again; it is fast, as a patch meets few of the components in full. 'similar' goes on to
-        look for similar patches in the result, and filters them by their mean and covariance:
+        look for similar patches in the result, and filters them by what they have in common:
         better, above all where something repeats, and it takes two to three times as long.
         Priors without a mixture (`ICADenoiser`) have 'mmse' for 'auto' and 'similar'.
 
@@ -114,8 +117,8 @@ def denoise(
         If the prior is no denoiser: a mixture, a pipeline, a class.
     ValueError
         If the image is smaller than a patch or boolean, the prior does not fit, the noise is
-        negative or its map of another shape, pixels are infinite, or counts are negative without
-        Gaussian noise.
+        negative or its map of another shape, pixels are infinite, or counts or magnitudes are
+        negative without Gaussian noise.
 
     Warns
     -----
@@ -140,8 +143,11 @@ def denoise(
     'auto' adapts the mixture by three EM steps on patches of the restored image, in which noise of
     a quarter is taken to be left, means and covariances being held to those of the prior by 20
     pseudo-observations per component. It compares all components in 24 directions, and the eight
-    likeliest in full. 'similar' takes the mean of that and of the filter for groups of 60 similar
-    patches, found within 14 pixels of one in every three. Both compute in single precision.
+    likeliest in full. 'similar' finds groups of 60 similar patches within 30 pixels, twice: first
+    it keeps those principal axes of noisy groups that noise alone does not have, as much of the
+    image is repeated that the prior has smoothed away; then the mean of both results tells the
+    groups, and the mean and covariance with which the noisy patches are filtered. The result of
+    'auto' counts for 35 % of the end result. Both methods compute in single precision.
 
     With a map of the noise patches and pixels count in units of their own noise. Patches in which
     it differs by a third or more of the variance are restored by solving equations for each, their
@@ -153,6 +159,10 @@ def denoise(
     of standard deviation 1, and the result transformed back by the exact unbiased inverse, which a
     table of expectations gives up to 100 counts and a series beyond (Mäkitalo and Foi). Standard
     deviations are those of the transformed image times the slope of the inverse.
+
+    Rician noise is made alike everywhere by the integral of one over its standard deviation, and
+    comes back by a table of expectations of that (Foi): noise alone has a mean of 1.25 standard
+    deviations, which a plain average keeps.
 
     An outlier is among the three highest or lowest of 5 x 5 pixels, more than four standard
     deviations of the noise away from their median, and more than six of prediction and noise away
@@ -178,6 +188,9 @@ def denoise(
     Poisson-Gaussian noise", IEEE Transactions on Image Processing 22(1), 2013.
     :doi:`10.1109/TIP.2012.2202675`
 
+    A. Foi, "Noise estimation and removal in MR imaging: the variance-stabilization approach",
+    IEEE International Symposium on Biomedical Imaging, 2011. :doi:`10.1109/ISBI.2011.5872758`
+
     Examples
     --------
     >>> import numpy as np
@@ -193,14 +206,18 @@ def denoise(
     """
     settings = Settings(method, stride, remove_mean, return_std, bool(reject_outliers))
     axes = Axes(stack_axis, channel_axis)
-    if not isinstance(noise, str) or noise not in ("gaussian", "poisson"):
-        raise ValueError(f"noise must be 'gaussian' or 'poisson', but is {noise!r}.")
-    if noise == "gaussian" and gain != 1.0:
-        raise ValueError(f"gain={gain!r} is for noise='poisson', but noise is 'gaussian'.")
+    if not isinstance(noise, str) or noise not in ("gaussian", "poisson", "rician"):
+        raise ValueError(f"noise must be 'gaussian', 'poisson' or 'rician', but is {noise!r}.")
+    if noise != "poisson" and gain != 1.0:
+        raise ValueError(f"gain={gain!r} is for noise='poisson', but noise is {noise!r}.")
     with Progress("denoise", verbose) as progress:
         if noise == "poisson":
             restored, std = restore_counts(
                 image, prior, gain, noise_std, axes, data_range, settings, progress
+            )
+        elif noise == "rician":
+            restored, std = restore_magnitudes(
+                image, prior, noise_std, axes, data_range, settings, progress
             )
         else:
             restored, std = restore(

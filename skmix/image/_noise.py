@@ -17,6 +17,8 @@ N_PATCHES = 40_000
 # Directions of patches are learned from this many or more; fewer patches make variances of rest
 # directions too small (by 7 to 40 % for images of 28 and 20 pixels a side).
 ENOUGH_PATCHES = 1_000
+# With less than this smaller patches are taken, where pixels are missing.
+FEW_PATCHES = 300
 # A value is an end of the range where so many pixels have exactly that value.
 SHARE_AT_END = 5e-4
 # One in so many neighbourhoods of 3 x 3 pixels may be constant where noise is rounded.
@@ -72,7 +74,8 @@ def estimate_noise_std(image, *, size=8, channel_axis=None):
     Patches with constant areas, such as bars or a background that was cut out, have no noise and
     are left out; so are those that touch black or white, if many pixels are exactly that: noise
     was cut off there. What was cut off beyond the range of the others is put back by the variance
-    of a truncated normal distribution. From large images 40 000 patches are taken.
+    of a truncated normal distribution. From large images 40 000 patches are taken. Where missing
+    pixels leave less than 300 patches, smaller ones are taken, down to 2 x 2.
 
     References
     ----------
@@ -119,6 +122,12 @@ def noise_std_of_plane(image: np.ndarray, size: int = 8) -> float:
         if len(patches) >= ENOUGH_PATCHES:
             return _with_what_was_cut_off(*_of_learned_directions(patches), ends, worst)
     patches, worst = _usable_patches(image, max(2, size // 2), ends)
+    if len(patches) < FEW_PATCHES and np.isnan(image).any():
+        # Of pixels here and there only the smallest patches are complete.
+        for smaller in range(max(2, size // 2), 1, -1):
+            patches, worst = _usable_patches(image, smaller, ends, margin=0)
+            if len(patches) >= FEW_PATCHES:
+                break
     if len(patches) < 10:
         return float("nan")
     return _with_what_was_cut_off(*_of_high_frequencies(patches), ends, worst)
@@ -137,7 +146,7 @@ def _ends(image: np.ndarray) -> tuple[float, float]:
 
 
 def _usable_patches(
-    image: np.ndarray, size: int, ends: tuple[float, float]
+    image: np.ndarray, size: int, ends: tuple[float, float], margin: int = 1
 ) -> tuple[np.ndarray, int]:
     """Return patches (n, size, size) without missing pixels and constant areas.
 
@@ -145,14 +154,17 @@ def _usable_patches(
     possible; that number is returned too.
     """
     # Constant areas show better with one more pixel around.
-    width = size + 2 if min(image.shape) >= 4 * size else size
+    width = size + 2 * margin if min(image.shape) >= 4 * size else size
     n_rows, n_columns = (n - width + 1 for n in image.shape)
     step = max(1.0, np.sqrt(n_rows * n_columns / N_PATCHES))
     places = [np.unique(np.arange(0, n, step).astype(int)) for n in (n_rows, n_columns)]
     windows = np.lib.stride_tricks.sliding_window_view(image, (width, width))
     wide = windows[np.ix_(*places)].reshape(-1, width, width)
     wide = wide[~np.isnan(wide).any(axis=(1, 2))]
-    wide = wide[_n_constant(wide) <= (width - 2) ** 2 // CONSTANT]
+    if width > 2:
+        wide = wide[_n_constant(wide) <= (width - 2) ** 2 // CONSTANT]
+    else:
+        wide = wide[wide.min(axis=(1, 2)) < wide.max(axis=(1, 2))]
     first = (width - size) // 2
     patches = wide[:, first : first + size, first : first + size]
     touching = ((patches <= ends[0]) | (patches >= ends[1])).sum(axis=(1, 2))

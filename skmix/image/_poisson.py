@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import poisson
 
-from ._arrays import Axes, as_dtype, read_image
-from ._noise import noise_std_of_plane
+from ._arrays import Axes, read_image
 from ._progress import Progress
-from ._restoration import Settings, restore
-from ._units import check_data_range
-from ._warn import warn_caller
+from ._restoration import Settings
+from ._stabilised import restore_stabilised
 
 # Counts up to here are inverted by a table, above by a series.
 LAST_COUNT = 100.0
@@ -21,12 +19,6 @@ N_KNOTS = 500
 # The Gaussian part is integrated over so many standard deviations, at so many points.
 WIDTH = 8.0
 N_POINTS = 801
-# White is what so many areas of this side are darker than.
-AREA = 8
-SHARE = 0.995
-# Noise that is left as it should be has a standard deviation of one. It is less where counts are
-# close to zero.
-PLAUSIBLE = (0.2, 1.6)
 
 
 class Anscombe:
@@ -100,15 +92,19 @@ def restore_counts(
             f"image holds {np.nanmin(values):g}, but noise='poisson' is for counts, which are not "
             "negative. Give the Gaussian part as noise_std, or add what was subtracted."
         )
-    stabilised = transform(values).astype(values.dtype)
-    white = check_data_range(data_range) or _white(axes.split(values))
-    contrast = float(transform(np.array(white)) - transform(np.zeros(())))
-    _check_noise(axes.split(stabilised))
-    restored, std = restore(
-        stabilised, None, prior, 1.0, axes, contrast or 1.0, settings, progress
+    return restore_stabilised(
+        values,
+        dtype,
+        transform,
+        "noise='poisson' with this gain and noise_std",
+        "gain is the variance of a pixel divided by its mean, without the Gaussian part; black is "
+        "0.",
+        prior,
+        axes,
+        data_range,
+        settings,
+        progress,
     )
-    counts, slope = transform.inverse(restored)
-    return as_dtype(counts.astype(values.dtype), dtype), None if std is None else std * slope
 
 
 def _positive(gain: Any) -> float:
@@ -130,29 +126,3 @@ def _gaussian_part(noise_std: Any) -> float:
             "for none: with noise='poisson' it is the Gaussian part, the same for all pixels."
         )
     return float(value)
-
-
-def _white(slices: np.ndarray) -> float:
-    """What the brightest areas of images (n_slices, n_rows, n_columns, n_channels) have."""
-    n_slices, n_rows, n_columns = slices.shape[:3]
-    height, width = min(AREA, n_rows), min(AREA, n_columns)
-    slices = slices[:, : n_rows // height * height, : n_columns // width * width]
-    areas = slices.reshape(n_slices, n_rows // height, height, n_columns // width, width, -1)
-    known = ~np.isnan(areas)
-    counts = known.sum(axis=(2, 4))
-    sums = np.where(known, areas, 0.0).sum(axis=(2, 4), dtype=np.float64)
-    return float(np.quantile(sums / np.maximum(counts, 1), SHARE))
-
-
-def _check_noise(slices: np.ndarray) -> None:
-    """Warn where transformed noise is not as it should be."""
-    plane = slices[len(slices) // 2, :, :, 0]
-    if min(plane.shape) < 4 * AREA:
-        return
-    found = noise_std_of_plane(plane)
-    if not np.isnan(found) and not PLAUSIBLE[0] <= found <= PLAUSIBLE[1]:
-        warn_caller(
-            f"noise='poisson' with this gain and noise_std leaves noise of {found:.2g} standard "
-            "deviations where 1 is expected. gain is the variance of a pixel divided by its mean, "
-            "without the Gaussian part; black is 0."
-        )

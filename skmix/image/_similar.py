@@ -8,29 +8,34 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from . import _patches
+from ._group_filters import GroupFilter, by_own_axes, by_pilot
 from ._noise_levels import NoiseStd
 from ._patch_mixture import ForEach
 from ._patches import add_patches, corners
 from ._progress import Progress
 
-# Lebrun, Buades and Morel: how many patches a Gaussian is of, how far away they may be, and how
-# far apart the patches are for which others are looked for.
+# How many patches a Gaussian is of, how far away they may be, and how far apart the patches are
+# for which others are looked for.
 N_SIMILAR = 60
-REACH = 14
+REACH = 30
 STEP = 3
+# How far apart they are in the first turn.
+FIRST_STEP = 4
+# What the pilot counts for in the result: the two err in different places.
+PILOT_SHARE = 0.35
 # Patches are compared by so many of their principal components.
 N_COMPARED = 16
 # The axes are those of so many patches.
 N_SEEN = 10_000
 # Patches that are restored at once, with those like them.
 CHUNK = 128
-# Noise variances in a group that differ by less than this factor count as one.
-EVEN = 1.3
+# Neighbouring patches for which distances are computed at once.
+BLOCK = 32
 
 
 def n_steps(shape: tuple[int, ...], size: int) -> int:
     """Return how many steps of progress `restore_by_similar` takes."""
-    return len(corners(shape, size, STEP)[0])
+    return sum(len(corners(shape, size, min(step, size))[0]) for step in (FIRST_STEP, STEP))
 
 
 def restore_by_similar(
@@ -43,18 +48,39 @@ def restore_by_similar(
 ) -> np.ndarray:
     """Return an image (n_rows, n_columns, n_channels) restored by similar patches of a pilot.
 
-    Mean and covariance of patches that are alike in the pilot make a Wiener filter for the noisy
-    ones.
+    Priors smooth what they have not seen, and a pilot does not know of it any more. A first turn
+    therefore asks the noisy patches what they have in common. Mean and covariance of patches that
+    are alike in the mean of pilot and first turn make a Wiener filter for the noisy ones.
     """
+
+    def turn(pilot: np.ndarray, step: int, group_filter: GroupFilter) -> np.ndarray:
+        return filter_groups(noisy, pilot, noise_std, size, step, group_filter, for_each, progress)
+
+    own = turn(pilot, FIRST_STEP, by_own_axes)
+    last = turn((pilot + own) / 2, STEP, by_pilot)
+    return PILOT_SHARE * pilot + (1 - PILOT_SHARE) * last
+
+
+def filter_groups(
+    noisy: np.ndarray,
+    pilot: np.ndarray,
+    noise_std: NoiseStd,
+    size: int,
+    step: int,
+    group_filter: GroupFilter,
+    for_each: ForEach,
+    progress: Progress,
+) -> np.ndarray:
+    """Return an image of patches that were filtered together with those like them in a pilot."""
     axes = _principal_axes(pilot, size)
     total, counts = np.zeros_like(noisy), np.zeros(noisy.shape[:2], dtype=noisy.dtype)
-    rows, columns = corners(noisy.shape, size, STEP)
+    rows, columns = corners(noisy.shape, size, min(step, size))
     for some, top, bottom in _bands(rows, noisy.shape, size):
         band = slice(top, bottom + size - 1)
         noise = noise_std if isinstance(noise_std, float) else noise_std[band]
         restored = _Band(noisy[band], pilot[band], noise, axes, size)
         for row in (some - top).tolist():
-            restored.around(row, columns, for_each)
+            restored.around(row, columns, group_filter, for_each)
             progress.advance(1)
         restored.add_to(total[band], counts[band])
     return total / counts[:, :, None]
@@ -94,47 +120,58 @@ class _Band:
             if isinstance(noise_std, float)
             else _all_patches(np.square(noise_std), size)
         )
-        self.compared = (self.pilot @ axes).reshape(self.n_rows, self.n_columns, -1)
+        compared = self.pilot @ axes
+        compared -= compared.mean(axis=0)  # keeps digits
+        self.compared = compared.reshape(self.n_rows, self.n_columns, -1)
+        self.squares = np.einsum("rcj,rcj->rc", self.compared, self.compared)
         self.sums = np.zeros_like(self.noisy)
         self.counts = np.zeros(len(self.noisy), dtype=noisy.dtype)
 
-    def around(self, row: int, columns: np.ndarray, for_each: ForEach) -> None:
+    def around(
+        self, row: int, columns: np.ndarray, group_filter: GroupFilter, for_each: ForEach
+    ) -> None:
         """Restore patches like those of a row at these columns."""
-        done: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        done: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
         def restore(start: int) -> None:
             members = self._similar(row, columns[start : start + CHUNK])
             one_noise = len(self.noise_variances) == 1
             variances = self.noise_variances if one_noise else self.noise_variances[members]
-            done[start] = (
-                members.ravel(),
-                _wiener(self.noisy[members], self.pilot[members], variances),
-            )
+            restored, weights = group_filter(self.noisy[members], self.pilot[members], variances)
+            done[start] = members.ravel(), restored, np.repeat(weights, members.shape[1])
 
         for_each(restore, range(0, len(columns), CHUNK))
         first = max(0, row - REACH) * self.n_columns
         last = min(self.n_rows, row + REACH + 1) * self.n_columns
         for start in sorted(done):
-            members, restored = done[start]
+            members, restored, weights = done[start]
             members = members - first
-            ones = np.ones(len(members), dtype=restored.dtype)
             shape = (last - first, len(members))
-            adding = csr_array((ones, (members, np.arange(len(members)))), shape=shape)
+            adding = csr_array((weights, (members, np.arange(len(members)))), shape=shape)
             self.sums[first:last] += adding @ restored.reshape(len(members), -1)
-            self.counts[first:last] += np.bincount(members, minlength=last - first)
+            self.counts[first:last] += np.bincount(members, weights, minlength=last - first)
 
     def _similar(self, row: int, columns: np.ndarray) -> np.ndarray:
         """Return the places (n, n_similar) of the patches most alike to those of a row."""
+        found = [
+            self._nearest(row, columns[start : start + BLOCK])
+            for start in range(0, len(columns), BLOCK)
+        ]
+        return np.concatenate(found)
+
+    def _nearest(self, row: int, columns: np.ndarray) -> np.ndarray:
         top, bottom = max(0, row - REACH), min(self.n_rows, row + REACH + 1)
         width = min(2 * REACH + 1, self.n_columns)
         lefts = np.clip(columns - REACH, 0, self.n_columns - width)
-        windows = np.lib.stride_tricks.sliding_window_view(
-            self.compared[top:bottom], width, axis=1
-        )
-        near = windows[:, lefts] - self.compared[row, columns][None, :, :, None]
-        distances = np.einsum("rncj,rncj->nrj", near, near).reshape(len(columns), -1)
-        n_similar = min(N_SIMILAR, distances.shape[1])
-        nearest = np.argpartition(distances, n_similar - 1, axis=1)[:, :n_similar]
+        # Squared distances to all that some of them may be like, less what does not rank them.
+        area = np.s_[top:bottom, lefts[0] : lefts[-1] + width]
+        products = self.compared[area] @ self.compared[row, columns].T
+        distances = self.squares[area][:, :, None] - 2.0 * products
+        windows = np.lib.stride_tricks.sliding_window_view(distances, width, axis=1)
+        own = windows[:, lefts - lefts[0], np.arange(len(columns))]
+        own = own.transpose(1, 0, 2).reshape(len(columns), -1)
+        n_similar = min(N_SIMILAR, own.shape[1])
+        nearest = np.argpartition(own, n_similar - 1, axis=1)[:, :n_similar]
         i, j = np.divmod(nearest, width)
         return (top + i) * self.n_columns + lefts[:, None] + j
 
@@ -162,41 +199,3 @@ def _principal_axes(image: np.ndarray, size: int) -> np.ndarray:
     rows = rows.astype(np.float64)
     rows -= rows.mean(axis=0)
     return np.linalg.eigh(rows.T @ rows)[1][:, -N_COMPARED:].astype(image.dtype)
-
-
-def _wiener(noisy: np.ndarray, pilot: np.ndarray, noise_variances: np.ndarray) -> np.ndarray:
-    """Filter groups of noisy patches (n, n_similar, n_features) by their pilots' Gaussians.
-
-    Noise variances are one for all (1, 1), or one for each pixel of each patch.
-    """
-    means = pilot.mean(axis=1, keepdims=True)
-    pilot = pilot - means
-    covariances = pilot.transpose(0, 2, 1) @ pilot
-    covariances /= max(pilot.shape[1] - 1, 1)
-    deviations = noisy - means
-    if noise_variances.ndim == 2:
-        return noisy - _taken(covariances, deviations, noise_variances)
-    of_patches = noise_variances.mean(axis=2)
-    even = of_patches.max(axis=1) <= EVEN * of_patches.min(axis=1)
-    taken = np.empty_like(noisy)
-    of_groups = noise_variances[even].mean(axis=1)
-    taken[even] = _taken(covariances[even], deviations[even], of_groups)
-    # Patches of different noise share the axes of their Gaussian.
-    values, vectors = np.linalg.eigh(covariances[~even])
-    own = of_patches[~even][:, :, None]
-    tiny = np.finfo(noisy.dtype).tiny
-    shares = own / np.maximum(np.maximum(values[:, None, :], 0.0) + own, tiny)
-    taken[~even] = ((deviations[~even] @ vectors) * shares) @ vectors.transpose(0, 2, 1)
-    return noisy - taken
-
-
-def _taken(
-    covariances: np.ndarray, deviations: np.ndarray, noise_variances: np.ndarray
-) -> np.ndarray:
-    """What Wiener filters take away, by noise variances (n or 1, n_features or 1) of groups."""
-    noisy, diagonal = covariances.copy(), np.arange(covariances.shape[1])
-    traces = np.einsum("nii->n", covariances)[:, None]
-    least = np.finfo(noisy.dtype).eps * traces + np.finfo(noisy.dtype).tiny
-    noisy[:, diagonal, diagonal] += np.maximum(noise_variances, least)
-    weights = np.linalg.solve(noisy, deviations.transpose(0, 2, 1))
-    return (noise_variances[:, :, None] * weights).transpose(0, 2, 1)

@@ -25,8 +25,8 @@ def known_data_range(dtype: np.dtype, image: np.ndarray) -> float | None:
     return 1.0 if dtype.kind == "f" and low >= -0.5 and high <= 1.5 else None
 
 
-# Squares of gray levels, in units of the narrowest components, fit into float32.
-LARGEST_LEVEL = 1e15
+# All integers of 64 bits are taken, and squares of gray levels fit into float32.
+LARGEST_LEVEL = 1e19
 
 
 def check_data_range(data_range: Any) -> float | None:

@@ -13,9 +13,10 @@ from skmix import GMMDenoiser, ICADenoiser, MVNDenoiser
 from skmix._rows.threads import worker_threads
 from skmix.image import _adaptive, _patches, _similar, denoise, extract_patches, fit_patch_prior
 from skmix.image._adaptation import N_STEPS, PSEUDO_OBSERVATIONS, adapted
+from skmix.image._group_filters import by_own_axes, by_pilot
 from skmix.image._patch_mixture import Gates, PatchMixture
 from skmix.image._progress import Progress
-from skmix.image._similar import restore_by_similar
+from skmix.image._similar import filter_groups, restore_by_similar
 
 
 def drawn_mixture(n_components=30, n_features=16, seed=0):
@@ -140,11 +141,45 @@ def test_similar_patches_by_a_loop(monkeypatch):
                 total[window] += (mean + gain @ (noisy[window].ravel() - mean)).reshape(3, 3)
                 counts[window] += 1
     with Progress("similar", False) as progress:
-        arguments = noisy[..., None], pilot[..., None], 0.2, 3, for_each, progress
-        found = restore_by_similar(*arguments)[..., 0]
+        images, rest = (noisy[..., None], pilot[..., None], 0.2, 3), (for_each, progress)
+        found = filter_groups(*images, 3, by_pilot, *rest)[..., 0]
         np.testing.assert_allclose(found, total / counts, atol=1e-8)
+        own = filter_groups(*images, 4, by_own_axes, *rest)
+        both = (images[1] + own) / 2
+        last = filter_groups(images[0], both, 0.2, 3, 3, by_pilot, *rest)
+        restored = restore_by_similar(*images, *rest)
+        np.testing.assert_allclose(restored, 0.35 * images[1] + 0.65 * last, atol=1e-12)
         monkeypatch.setattr(_patches, "STRIP_VALUES", 1)  # a band for every row of patches
-        np.testing.assert_allclose(restore_by_similar(*arguments)[..., 0], found, atol=1e-10)
+        np.testing.assert_allclose(restore_by_similar(*images, *rest), restored, atol=1e-10)
+
+
+def test_axes_that_stand_out_of_noise():
+    """One axis of two groups is more than noise."""
+    rng = np.random.default_rng(0)
+    axis, mean = np.array([1.0, -1.0, 1.0, -1.0, 0.0]) / 2, rng.normal(size=5)
+    clean = mean + 8 * rng.normal(size=(2, 40, 1)) * axis
+    noisy = clean + 0.5**0.5 * rng.normal(size=clean.shape)
+    restored, weights = by_own_axes(noisy, np.zeros_like(noisy), np.full((1, 1), 0.5))
+    for g in range(2):
+        centre = noisy[g].mean(axis=0)
+        values, vectors = np.linalg.eigh(np.cov(noisy[g].T, bias=True))
+        assert values[-1] > 0.5 * (1 + np.sqrt(5 / 40)) ** 2 > values[-2]
+        kept = (1 - 0.5 / values[-1]) * np.outer(vectors[:, -1], vectors[:, -1])
+        expected = centre + (noisy[g] - centre) @ kept
+        np.testing.assert_allclose(restored[g], expected, atol=1e-10)
+        assert weights[g] == pytest.approx(1 / (2 - 0.5 / values[-1]))
+    assert mse(restored, clean) < 0.3 * mse(noisy, clean)
+    # The same noise, given pixel by pixel, and other units of some pixels.
+    again, _ = by_own_axes(noisy, noisy, np.full(noisy.shape, 0.5))
+    np.testing.assert_allclose(again, restored, atol=1e-10)
+    units = rng.uniform(0.5, 2.0, size=5)
+    scaled, _ = by_own_axes(units * noisy, noisy, np.broadcast_to(units**2 * 0.5, noisy.shape))
+    np.testing.assert_allclose(scaled, units * restored, atol=1e-10)
+    # Where all is noise, the mean is all that is left.
+    noise = rng.normal(size=(3, 200, 5))
+    alone, weights = by_own_axes(noise, noise, np.full((1, 1), 1.3))
+    np.testing.assert_allclose(alone, np.broadcast_to(noise.mean(axis=1)[:, None], noise.shape))
+    np.testing.assert_array_equal(weights, 1.0)
 
 
 # What users see

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skmix.image import estimate_noise_std
+from skmix.image import denoise, estimate_noise_std
 
 
 def smooth(shape=(128, 128), seed=0):
@@ -52,6 +52,25 @@ def test_missing_pixels_are_left_out():
     assert expected == pytest.approx(25, rel=0.06)
     masked = np.ma.MaskedArray(np.nan_to_num(image), np.isnan(image))
     assert estimate_noise_std(masked) == expected
+
+
+@pytest.mark.parametrize("missing", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("std", [5, 25])
+def test_pixels_missing_at_random(missing, std):
+    image = noisy(std, (192, 192))
+    image[np.random.default_rng(1).random(image.shape) < missing] = np.nan
+    assert estimate_noise_std(image) == pytest.approx(std, rel=0.15)
+    image[:60] = np.where(np.isnan(image[:60]), np.nan, 77.0)  # a bar
+    assert estimate_noise_std(image) == pytest.approx(std, rel=0.25)
+
+
+def test_noise_between_missing_pixels_is_removed():
+    image = noisy(25, (96, 96))
+    missing = np.random.default_rng(1).random(image.shape) < 0.2
+    restored = denoise(np.where(missing, np.nan, image), data_range=255)
+    left = restored - smooth((96, 96))
+    assert np.sqrt(np.mean(left[~missing] ** 2)) < 0.4 * 25
+    assert np.sqrt(np.mean(left[missing] ** 2)) < 0.5 * 25
 
 
 @pytest.mark.parametrize("side", [8, 12, 16, 20, 28])

@@ -9,9 +9,9 @@ from test_image_denoising import mse, noisy_version, waves
 from skmix import GMMDenoiser, ICADenoiser, MVNDenoiser
 from skmix.image import denoise, extract_patches, fit_patch_prior, inpaint, reconstruct
 from skmix.image._conditional import Conditional, filter_for_noise
+from skmix.image._group_filters import by_pilot
 from skmix.image._patch_mixture import PatchMixture
 from skmix.image._progress import Progress
-from skmix.image._similar import _wiener
 from skmix.image._visitor import PatchVisitor
 
 METHODS = ("auto", "similar", "epll", "mmse")
@@ -118,13 +118,13 @@ def test_groups_of_different_noise():
         for i in range(30):
             gain = covariance @ np.linalg.inv(covariance + variances[g, i] * np.eye(5))
             expected[g, i] = mean + gain @ (noisy[g, i] - mean)
-    np.testing.assert_allclose(_wiener(noisy, pilot, cells), expected, atol=1e-10)
-    one = _wiener(noisy[1:], pilot[1:], np.full((1, 1), 0.9))
+    np.testing.assert_allclose(by_pilot(noisy, pilot, cells)[0], expected, atol=1e-10)
+    one = by_pilot(noisy[1:], pilot[1:], np.full((1, 1), 0.9))[0]
     np.testing.assert_allclose(one, expected[1:], atol=1e-10)
     # Noise that differs within patches, in the same way in all.
     mean, covariance = pilot[0].mean(axis=0), np.cov(pilot[0].T)
     gain = covariance @ np.linalg.inv(covariance + np.diag(across))
-    actual = _wiener(noisy[:1], pilot[:1], np.broadcast_to(across, (1, 30, 5)))
+    actual = by_pilot(noisy[:1], pilot[:1], np.broadcast_to(across, (1, 30, 5)))[0]
     np.testing.assert_allclose(actual[0], mean + (noisy[0] - mean) @ gain.T, atol=1e-10)
 
 

@@ -7,7 +7,8 @@ from test_image_denoising import mse, waves
 
 from skmix import MVNDenoiser
 from skmix.image import denoise, fit_patch_prior
-from skmix.image._poisson import LAST_COUNT, Anscombe, _white
+from skmix.image._poisson import LAST_COUNT, Anscombe
+from skmix.image._stabilised import _white
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +130,7 @@ def test_a_gain_that_does_not_suit_the_image(prior):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"noise": "salt"}, "noise must be 'gaussian' or 'poisson', but is 'salt'"),
+        ({"noise": "salt"}, "noise must be 'gaussian', 'poisson' or 'rician', but is 'salt'"),
         ({"noise": "gaussian", "gain": 2.0}, "gain=2.0 is for noise='poisson'"),
         ({"gain": 0.0}, "gain=0.0 must be a positive number"),
         ({"gain": [1.0, 2.0]}, r"gain=\[1.0, 2.0\] must be a positive number"),
