@@ -13,6 +13,7 @@ from . import estimates, regularisation, shrinking
 from .covariance_types import FAMILIES
 from .criteria import ClassificationCriteria
 from .estimates import Estimate
+from .gaussian import GaussianMixture
 from .mixed_conditioning import MixedConditioning
 from .mixed_fit import ORDER
 from .partial import PartialLabels
@@ -104,6 +105,10 @@ class MixedMixture(PartialLabels, MixedConditioning, ClassificationCriteria):
 
         - 'soft': for all components, by their responsibilities (EM).
         - 'hard': each for its most probable component alone (classification EM).
+
+    prior : {'data', None}, default=None
+        'data' is the conjugate prior that the numbers suggest, as in :class:`GaussianMixture`: no
+        component can collapse, and `shrinkage` must be 0. None is maximum likelihood.
 
     Attributes
     ----------
@@ -247,6 +252,7 @@ class MixedMixture(PartialLabels, MixedConditioning, ClassificationCriteria):
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "shrinkage": shrinking.CONSTRAINT,
         "assignment": [StrOptions({"soft", "hard"})],
+        "prior": GaussianMixture._parameter_constraints["prior"],
     }
 
     def __init__(
@@ -270,6 +276,7 @@ class MixedMixture(PartialLabels, MixedConditioning, ClassificationCriteria):
         verbose_interval=10,
         shrinkage=0.0,
         assignment="soft",
+        prior=None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -289,6 +296,7 @@ class MixedMixture(PartialLabels, MixedConditioning, ClassificationCriteria):
         self.verbose_interval = verbose_interval
         self.shrinkage = shrinkage
         self.assignment = assignment
+        self.prior = prior
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

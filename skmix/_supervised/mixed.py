@@ -96,6 +96,11 @@ class MixedBayesClassifier(MixtureBayesClassifier):
         components of their own class (see Notes). None stands for none: -1 is then a class like
         others.
 
+    prior : {'data', None}, default=None
+        'data' is the conjugate prior that the numbers of the class suggest, as in
+        :class:`GaussianMixture`: no component can collapse, and `shrinkage` must be 0. None is
+        maximum likelihood.
+
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
@@ -208,6 +213,7 @@ class MixedBayesClassifier(MixtureBayesClassifier):
         shrinkage=0.0,
         n_jobs=None,
         unlabeled=None,
+        prior=None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -228,6 +234,7 @@ class MixedBayesClassifier(MixtureBayesClassifier):
         self.shrinkage = shrinkage
         self.n_jobs = n_jobs
         self.unlabeled = unlabeled
+        self.prior = prior
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
