@@ -278,9 +278,9 @@ def same(a, b):
 
 # How many jobs share the work must not show, what stands for a missing cell is no setting of a
 # fit, what is unknown needs other rows, no column here is empty, drawn counts are whole already,
-# refits are for draws of their own, and what is fixed needs starting values: test_bayes.py,
-# test_inpainter.py, test_mixture_imputer.py, test_categorical_mixture.py and test_fixed.py have
-# tests of these.
+# refits are for draws of their own, what is fixed needs starting values, and a fit forgets
+# nothing: test_bayes.py, test_inpainter.py, test_mixture_imputer.py, test_categorical_mixture.py,
+# test_fixed.py and test_online.py have tests of these.
 TESTED_ELSEWHERE = {
     "n_jobs",
     "missing_values",
@@ -289,6 +289,7 @@ TESTED_ELSEWHERE = {
     "round_integers",
     "n_refits",
     "fixed",
+    "forgetting",
 }
 
 

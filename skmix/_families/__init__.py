@@ -27,7 +27,7 @@ from .linear import LinearFamily, LinearStatistics
 from .poisson import Poisson, PoissonParams
 from .prior import ConjugatePrior
 from .product import Part, Product, ProductParams
-from .protocols import Extrapolating, Family, Form
+from .protocols import Extrapolating, Family, Form, Streaming
 from .scales import ScaleFamily, ScaleParams, spread_scales
 from .spherical import SphericalGaussian
 from .tied import TiedGaussian, TiedRuns
@@ -63,6 +63,7 @@ __all__ = [
     "ScaleFamily",
     "ScaleParams",
     "SphericalGaussian",
+    "Streaming",
     "TiedGaussian",
     "TiedRuns",
     "WithUniform",

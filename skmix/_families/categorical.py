@@ -15,6 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from .._rows.sources import MIN_CHUNK_ROWS, Scratch
+from .running import weighted_sum
 
 # Tables of this many states per pack stay in the cache; 8 binary columns make one pack.
 MAX_STATES = 256
@@ -296,6 +297,43 @@ class Categorical:
             draws = rng.uniform(size=n_samples) * cumulative[-1]
             codes[:, column] = np.searchsorted(cumulative, draws, side="right")
         return codes
+
+    # What a stream asks; see :class:`~skmix._families.Streaming`. --------------------------------
+
+    def for_batch(self, source: Any, weight: float) -> Categorical:
+        """Return the family of the packs of a batch, where it has its own."""
+        return Categorical(getattr(source, "packing", None) or self.packing, self.alpha)
+
+    def combined(
+        self,
+        statistics: CategoricalStatistics,
+        share: float,
+        others: CategoricalStatistics | None = None,
+        other_share: float = 0.0,
+    ) -> CategoricalStatistics:
+        """Return sums of so many times both statistics."""
+        summed: CategoricalStatistics = weighted_sum(statistics, share, others, other_share)
+        return summed
+
+    def implied(self, params: CategoricalParams) -> CategoricalStatistics:
+        """Return statistics of rows with all answers, less pseudo-observations."""
+        weights = params.weights
+        return CategoricalStatistics(weights.copy(), weights[:, None] * params.probabilities)
+
+    def divided(
+        self,
+        statistics: CategoricalStatistics,
+        params: CategoricalParams,
+        dead: int,
+        donor: int,
+        random_state: np.random.RandomState,
+    ) -> CategoricalStatistics:
+        """Give a dead class half of the answers of another, chosen at random."""
+        counts, answers = (field.copy() for field in statistics)
+        counts[[dead, donor]] = counts[donor] / 2
+        share = random_state.uniform(0.25, 0.75, size=answers.shape[1])
+        answers[dead], answers[donor] = share * answers[donor], (1.0 - share) * answers[donor]
+        return CategoricalStatistics(counts, answers)
 
     # What acceleration needs; see :class:`~skmix._families.Extrapolating`. ----------------------
 

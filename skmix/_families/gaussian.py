@@ -10,7 +10,6 @@ import numpy as np
 
 from . import rounding
 from .frame import Frame
-from .gaussian_coordinates import GaussianCoordinates
 from .gaussian_form import (
     LOG_2PI,
     GaussianForm,
@@ -20,6 +19,7 @@ from .gaussian_form import (
 )
 from .penalties import concession, magnitude, shrunk
 from .prior import ConjugatePrior, with_prior
+from .running import RunningMoments
 
 # Where a component's own rows are: at its mean, and so many standard deviations of each feature
 # farther out. Spread costs digits only where correlations make some direction narrower than the
@@ -43,7 +43,7 @@ ILL_DEFINED_COVARIANCE = (
 )
 
 
-class GaussianFamily(GaussianCoordinates):
+class GaussianFamily(RunningMoments):
     """Gaussian components, in the coordinates of a frame: the protocol of EM.
 
     What their covariances are is said by a :class:`Structure`, which a subclass inherits first,

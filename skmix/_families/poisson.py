@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from scipy.special import gammaln
 
+from .._rows.sources import Source
 from .categorical import MIN_SHRINKAGE, TINY
 from .linear import LinearFamily, LinearStatistics
+from .running import weighted_sum
 
 
 class PoissonParams(NamedTuple):
@@ -64,6 +66,45 @@ class Poisson(LinearFamily):
 
     def n_parameters(self, params: PoissonParams) -> int:
         return params.rates.size + len(params.weights) - 1
+
+    # What a stream asks; see :class:`~skmix._families.Streaming`. --------------------------------
+
+    def for_batch(self, source: Source, weight: float) -> Self:
+        """Return a copy that knows the rows of a batch."""
+        return self.for_rows(source)
+
+    def combined(
+        self,
+        statistics: LinearStatistics,
+        share: float,
+        others: LinearStatistics | None = None,
+        other_share: float = 0.0,
+    ) -> LinearStatistics:
+        """Return sums of so many times both statistics."""
+        summed: LinearStatistics = weighted_sum(statistics, share, others, other_share)
+        return summed
+
+    def implied(self, params: PoissonParams) -> LinearStatistics:
+        """Return statistics of rows with all counts."""
+        weights = params.weights[:, None]
+        sums = np.hstack([weights * params.rates, np.repeat(weights, self.n_features, axis=1)])
+        return LinearStatistics(params.weights.copy(), sums)
+
+    def divided(
+        self,
+        statistics: LinearStatistics,
+        params: PoissonParams,
+        dead: int,
+        donor: int,
+        random_state: np.random.RandomState,
+    ) -> LinearStatistics:
+        """Give a dead component half of another, with other shares of its counts."""
+        counts, sums = statistics.counts.copy(), statistics.sums.copy()
+        counts[[dead, donor]] = counts[donor] / 2
+        share = np.full(2 * self.n_features, 0.5)
+        share[: self.n_features] = random_state.uniform(0.25, 0.75, size=self.n_features)
+        sums[dead], sums[donor] = share * sums[donor], (1.0 - share) * sums[donor]
+        return LinearStatistics(counts, sums)
 
     # What acceleration needs; see :class:`~skmix._families.Extrapolating`. ----------------------
 

@@ -243,6 +243,48 @@ class Product:
         ]
         return np.hstack(drawn)
 
+    # What a stream asks, where all parts have it; see `Streaming`. -----------------------------
+
+    def for_batch(self, source: Any, weight: float) -> Product:
+        """Return the product for the rows of a batch."""
+        return self.changed(lambda part: part.family.for_batch(source.block(part.columns), weight))
+
+    def combined(
+        self, statistics: Any, share: float, others: Any = None, other_share: float = 0.0
+    ) -> ProductStatistics:
+        """Return sums of so many times both statistics."""
+        more = [None] * len(self.parts) if others is None else others.parts
+        own = [
+            part.family.combined(sums, share, other, other_share)
+            for part, sums, other in zip(self.parts, statistics.parts, more, strict=True)
+        ]
+        return ProductStatistics(own[0].counts, tuple(own))
+
+    def implied(self, params: ProductParams) -> ProductStatistics:
+        """Return statistics that the parameters of all parts are the most likely for."""
+        own = [
+            part.family.implied(own)
+            for part, own in zip(self.parts, self._own(params), strict=True)
+        ]
+        return ProductStatistics(own[0].counts, tuple(own))
+
+    def divided(
+        self,
+        statistics: ProductStatistics,
+        params: ProductParams,
+        dead: int,
+        donor: int,
+        random_state: np.random.RandomState,
+    ) -> ProductStatistics:
+        """Divide a component in all parts."""
+        own = [
+            part.family.divided(sums, own, dead, donor, random_state)
+            for part, sums, own in zip(
+                self.parts, statistics.parts, self._own(params), strict=True
+            )
+        ]
+        return ProductStatistics(own[0].counts, tuple(own))
+
     # What acceleration needs, where all parts have it; see `Extrapolating`. ---------------------
 
     def coordinates(self, params: ProductParams) -> np.ndarray:

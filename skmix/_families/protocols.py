@@ -127,6 +127,34 @@ class Extrapolating(Family, Protocol):
         """Return what `maximize` adds to the log-likelihood of all rows (nats)."""
 
 
+class Streaming(Family, Protocol):
+    """A family whose statistics can run along a stream; see `_engine/online.py`.
+
+    Statistics are per unit of weight.
+    """
+
+    def for_batch(self, source: Any, weight: float) -> Any:
+        """Return the family for the rows of a batch, whose updates are by rows of a weight."""
+
+    def combined(
+        self, statistics: Any, share: float, others: Any = None, other_share: float = 0.0
+    ) -> Any:
+        """Return the sum of statistics, each times its share."""
+
+    def implied(self, params: Any) -> Any:
+        """Return statistics that parameters are the most likely for."""
+
+    def divided(
+        self,
+        statistics: Any,
+        params: Any,
+        dead: int,
+        donor: int,
+        random_state: np.random.RandomState,
+    ) -> Any:
+        """Return statistics in which a dead component has half of the rows of another."""
+
+
 def concession_of(family: Any, params: Any, update: Any, total_weight: float) -> float:
     """Return by how much `maximize` may let the likelihood fall (nats per unit of weight)."""
     if hasattr(family, "concession"):

@@ -85,7 +85,11 @@ def _needs_no_check(estimator: Any, X: Any) -> bool:
 
 def check_fitted(estimator: Any) -> None:
     """Raise what scikit-learn raises where nothing was learned, and see at once where it was."""
-    if not any(name.endswith("_") and not name.startswith("_") for name in vars(estimator)):
+    says = getattr(estimator, "__sklearn_is_fitted__", None)
+    learned = vars(estimator)
+    if not any(name.endswith("_") and not name.startswith("_") for name in learned) or (
+        says is not None and not says()
+    ):
         check_is_fitted(estimator)
 
 

@@ -61,6 +61,11 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         "or raise reg_covar."
     )
 
+    # What `partial_fit` goes on from: the weight of the rows of a fit and their number, or batches
+    # since then.
+    _weight_of_fit: tuple[float, int] = (0.0, 0)
+    _progress: Any = None
+
     _part_name = ""  # of the family, unless it is a product, beside labels
 
     # The labels of the rows of this fit, where it was given some; `_labelled` sets them.
@@ -266,6 +271,7 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
             self.lower_bound_ = result.lower_bound
             self.lower_bounds_ = result.lower_bounds
             self._remember_columns(X)
+            self._weight_of_fit, self._progress = (source.total_weight, source.n_samples), None
             self._warn(result, repairs)
             task.end(dict)
         return rows

@@ -11,15 +11,17 @@ from sklearn.utils.validation import check_is_fitted
 from .._engine import em
 from .._families import Categorical, Packing
 from .._interface import encoding, frames
+from . import streaming
 from .categorical_fit import CategoricalFit, StateSource, packing_of
 from .chunkwise import lazily_by_chunks
 from .criteria import ClassificationCriteria
 from .latent_classes import LatentClassReports
 from .partial import PartialLabels
+from .streams import StreamOfAnswers
 
 
 class CategoricalMixture(
-    PartialLabels, CategoricalFit, LatentClassReports, ClassificationCriteria
+    StreamOfAnswers, PartialLabels, CategoricalFit, LatentClassReports, ClassificationCriteria
 ):
     r"""Mixture of categorical distributions: latent class analysis.
 
@@ -77,7 +79,8 @@ class CategoricalMixture(
         Controls the start and the draws of `sample`. Pass an int for reproducible output.
 
     warm_start : bool, default=False
-        Whether `fit` continues from the last fit, with a single run.
+        Whether `fit` continues from the last fit, with a single run. It forgets the rows before:
+        `partial_fit` is for batches that are to count together.
 
     verbose : int, default=0
         1 prints each initialization and every `verbose_interval`-th iteration, 2 adds times and
@@ -85,6 +88,10 @@ class CategoricalMixture(
 
     verbose_interval : int, default=10
         Number of iterations from one printed line to the next.
+
+    forgetting : float or None, default=None
+        How `partial_fit` weighs the batches before: None, all alike; a number between 0 and 1,
+        less and less (see :class:`GaussianMixture`).
 
     Attributes
     ----------
@@ -186,6 +193,7 @@ class CategoricalMixture(
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
+        "forgetting": streaming.CONSTRAINT,
     }
 
     def __init__(
@@ -204,6 +212,7 @@ class CategoricalMixture(
         warm_start=False,
         verbose=0,
         verbose_interval=10,
+        forgetting=None,
     ):
         self.n_components = n_components
         self.categories = categories
@@ -218,6 +227,7 @@ class CategoricalMixture(
         self.warm_start = warm_start
         self.verbose = verbose
         self.verbose_interval = verbose_interval
+        self.forgetting = forgetting
 
     def __sklearn_tags__(self):
         return encoding.categorical_tags(super().__sklearn_tags__())

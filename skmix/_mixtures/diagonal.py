@@ -48,7 +48,8 @@ class DiagonalGMM(GaussianMixture):
         Controls the start and the draws of `sample`. Pass an int for reproducible output.
 
     warm_start : bool, default=False
-        Whether `fit` continues from the last fit, with a single run.
+        Whether `fit` continues from the last fit, with a single run. It forgets the rows before:
+        `partial_fit` is for batches that are to count together.
 
     verbose : int, default=0
         1 prints each initialization and every `verbose_interval`-th iteration, 2 adds times and
@@ -84,6 +85,10 @@ class DiagonalGMM(GaussianMixture):
         `weights_init`, `means_init` and `precisions_init`; the criteria do not count them. Not
         together with `prior`, `shrinkage`, `noise`, `warm_start` or `partial_labels`, and
         precisions only where components share nothing.
+
+    forgetting : float or None, default=None
+        How `partial_fit` weighs the batches before: None, all alike; a number between 0 and 1 is
+        its step, for rows that change: a batch counts for (1 - forgetting)^m after m others.
 
     Attributes
     ----------
@@ -194,6 +199,7 @@ class DiagonalGMM(GaussianMixture):
         prior=None,
         noise=False,
         fixed=None,
+        forgetting=None,
     ):
         self.n_components = n_components
         self.tol = tol
@@ -213,6 +219,7 @@ class DiagonalGMM(GaussianMixture):
         self.prior = prior
         self.noise = noise
         self.fixed = fixed
+        self.forgetting = forgetting
 
     @classmethod
     def from_parameters(cls, weights, means, covariances):

@@ -7,7 +7,7 @@ from numbers import Integral, Real
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._starts import methods
-from . import regularisation, shrinking
+from . import regularisation, shrinking, streaming
 from .conditioning import ConditioningMixin
 from .covariance_types import FAMILIES
 from .criteria import ClassificationCriteria
@@ -16,9 +16,11 @@ from .modes import GaussianModes
 from .noise import NoiseFit
 from .partial import PartialLabels
 from .report import GaussianReport
+from .streams import StreamOfNumbers
 
 
 class GaussianMixture(
+    StreamOfNumbers,
     PartialLabels,
     NoiseFit,
     ConditioningMixin,
@@ -100,7 +102,8 @@ class GaussianMixture(
         Controls the start and the draws of `sample`. Pass an int for reproducible output.
 
     warm_start : bool, default=False
-        Whether `fit` continues from the last fit, with a single run.
+        Whether `fit` continues from the last fit, with a single run. It forgets the rows before:
+        `partial_fit` is for batches that are to count together.
 
     verbose : int, default=0
         1 prints each initialization and every `verbose_interval`-th iteration, 2 adds times and
@@ -137,6 +140,10 @@ class GaussianMixture(
         What EM holds at `weights_init`, `means_init` and `precisions_init`: "weights", "means" and
         "precisions" of a list of components, or True for all. Criteria do not count it. Not with
         `prior`, `shrinkage`, `noise`, `warm_start` or `partial_labels`.
+
+    forgetting : float or None, default=None
+        How `partial_fit` weighs the batches before: None, all alike; a number between 0 and 1 is
+        its step, for rows that change: a batch counts for (1 - forgetting)^m after m others.
 
     Attributes
     ----------
@@ -361,6 +368,7 @@ class GaussianMixture(
         "prior": [StrOptions({"data"}), None],
         "noise": ["boolean"],
         "fixed": [dict, None],
+        "forgetting": streaming.CONSTRAINT,
     }
 
     def __init__(
@@ -385,6 +393,7 @@ class GaussianMixture(
         prior=None,
         noise=False,
         fixed=None,
+        forgetting=None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -405,46 +414,4 @@ class GaussianMixture(
         self.prior = prior
         self.noise = noise
         self.fixed = fixed
-
-    @classmethod
-    def from_parameters(cls, weights, means, covariances, *, covariance_type="full"):
-        """Make a fitted mixture of given parameters, which samples and scores.
-
-        Parameters
-        ----------
-        weights : array-like of shape (n_components,)
-            The weights of the components; they must sum to 1, within 1e-6, and are normalised.
-
-        means : array-like of shape (n_components, n_features)
-            The means of the components.
-
-        covariances : array-like
-            The covariances, shaped as `covariances_` of this `covariance_type`.
-
-        covariance_type : str, default='full'
-            What the covariances look like: one of those of :class:`GaussianMixture`.
-
-        Returns
-        -------
-        mixture : estimator
-            A fitted instance. It has seen no data: `lower_bound_` is NaN.
-
-        Raises
-        ------
-        ValueError
-            If shapes disagree, weights do not sum to 1, a covariance is not positive
-            definite, or the covariances do not share what `covariance_type` says (to 1 % of
-            their variances).
-
-        Examples
-        --------
-        >>> from skmix import GaussianMixture
-        >>> gm = GaussianMixture.from_parameters(
-        ...     [0.5, 0.5], [[0.0], [4.0]], [1.0, 1.0], covariance_type="spherical"
-        ... )
-        >>> gm.predict([[0.5], [3.0]])
-        array([0, 1])
-        """
-        mixture = cls(len(weights), covariance_type=covariance_type)
-        mixture._set_parameters(weights, means, covariances)
-        return mixture
+        self.forgetting = forgetting

@@ -30,6 +30,49 @@ class GaussianFit(BaseMixture):
     # One of `PRIORS`; estimators that offer none have none.
     prior: str | None = None
 
+    @classmethod
+    def from_parameters(cls, weights, means, covariances, *, covariance_type="full"):
+        """Make a fitted mixture of given parameters, which samples and scores.
+
+        Parameters
+        ----------
+        weights : array-like of shape (n_components,)
+            The weights of the components; they must sum to 1, within 1e-6, and are normalised.
+
+        means : array-like of shape (n_components, n_features)
+            The means of the components.
+
+        covariances : array-like
+            The covariances, shaped as `covariances_` of this `covariance_type`.
+
+        covariance_type : str, default='full'
+            What the covariances look like: one of those of :class:`GaussianMixture`.
+
+        Returns
+        -------
+        mixture : estimator
+            A fitted instance. It has seen no data: `lower_bound_` is NaN.
+
+        Raises
+        ------
+        ValueError
+            If shapes disagree, weights do not sum to 1, a covariance is not positive
+            definite, or the covariances do not share what `covariance_type` says (to 1 % of
+            their variances).
+
+        Examples
+        --------
+        >>> from skmix import GaussianMixture
+        >>> gm = GaussianMixture.from_parameters(
+        ...     [0.5, 0.5], [[0.0], [4.0]], [1.0, 1.0], covariance_type="spherical"
+        ... )
+        >>> gm.predict([[0.5], [3.0]])
+        array([0, 1])
+        """
+        mixture = cls(len(weights), covariance_type=covariance_type)
+        mixture._set_parameters(weights, means, covariances)
+        return mixture
+
     @one_blas_thread()
     def _set_parameters(self, weights, means, covariances):
         self._validate_params()

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from . import estimates, regularisation, shrinking
+from . import estimates, regularisation, shrinking, streaming
 from .covariance_types import FAMILIES
 from .criteria import ClassificationCriteria
 from .estimates import Estimate
@@ -18,9 +18,10 @@ from .mixed_conditioning import MixedConditioning
 from .mixed_fit import ORDER
 from .partial import PartialLabels
 from .report import Line, column_names, show
+from .streams import StreamOfTables
 
 
-class MixedMixture(PartialLabels, MixedConditioning, ClassificationCriteria):
+class MixedMixture(StreamOfTables, PartialLabels, MixedConditioning, ClassificationCriteria):
     r"""Mixture for tables with columns of several kinds: numbers, counts and categories.
 
     Within a component the numbers follow a normal distribution, with any structure of the
@@ -87,7 +88,8 @@ class MixedMixture(PartialLabels, MixedConditioning, ClassificationCriteria):
         Controls the start and the draws of `sample`. Pass an int for reproducible output.
 
     warm_start : bool, default=False
-        Whether `fit` continues from the last fit, with a single run.
+        Whether `fit` continues from the last fit, with a single run. It forgets the rows before:
+        `partial_fit` is for batches that are to count together.
 
     verbose : int, default=0
         1 prints each initialization and every `verbose_interval`-th iteration, 2 adds times and
@@ -109,6 +111,10 @@ class MixedMixture(PartialLabels, MixedConditioning, ClassificationCriteria):
     prior : {'data', None}, default=None
         'data' is the conjugate prior that the numbers suggest, as in :class:`GaussianMixture`: no
         component can collapse, and `shrinkage` must be 0. None is maximum likelihood.
+
+    forgetting : float or None, default=None
+        How `partial_fit` weighs the batches before: None, all alike; a number between 0 and 1,
+        less and less (see :class:`GaussianMixture`).
 
     Attributes
     ----------
@@ -253,6 +259,7 @@ class MixedMixture(PartialLabels, MixedConditioning, ClassificationCriteria):
         "shrinkage": shrinking.CONSTRAINT,
         "assignment": [StrOptions({"soft", "hard"})],
         "prior": GaussianMixture._parameter_constraints["prior"],
+        "forgetting": streaming.CONSTRAINT,
     }
 
     def __init__(
@@ -277,6 +284,7 @@ class MixedMixture(PartialLabels, MixedConditioning, ClassificationCriteria):
         shrinkage=0.0,
         assignment="soft",
         prior=None,
+        forgetting=None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -297,6 +305,7 @@ class MixedMixture(PartialLabels, MixedConditioning, ClassificationCriteria):
         self.shrinkage = shrinkage
         self.assignment = assignment
         self.prior = prior
+        self.forgetting = forgetting
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

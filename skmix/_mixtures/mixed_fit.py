@@ -169,10 +169,18 @@ class MixedFit(BaseMixture):
             self._numbers()._check_fit_parameters((shape[0], len(numbers)), weighted)
 
     def _laid_out(
-        self, rows: np.ndarray, sample_weight: np.ndarray | None = None, *, in_order: bool = False
+        self,
+        rows: np.ndarray,
+        sample_weight: np.ndarray | None = None,
+        *,
+        in_order: bool = False,
+        missing: np.ndarray | None = None,
     ) -> MixedSource:
-        """Return a source of encoded rows, which have their columns as users have them."""
-        packing = self._packing(np.isnan(rows).any(axis=0))
+        """Return a source of encoded rows, which have their columns as users have them.
+
+        `missing` says in which columns cells may be missing, if not those where some are.
+        """
+        packing = self._packing(np.isnan(rows).any(axis=0) if missing is None else missing)
         X = self._arranged(packing, rows)
         incomplete = validation.has_missing(X)
         return MixedSource(

@@ -65,7 +65,7 @@ class Mixture(ClassificationCriteria, BaseMixture):
         Controls the start and the draws of `sample`. Pass an int for reproducible output.
 
     warm_start : bool, default=False
-        Whether `fit` continues from the last fit, with a single run.
+        Whether `fit` continues from the last fit, with a single run. It forgets the rows before.
 
     verbose : int, default=0
         1 prints each initialization and every `verbose_interval`-th iteration, 2 adds times and

@@ -38,6 +38,8 @@ class MixtureBayesClassifier(
 ):
     """Bayes rule over one mixture per class; subclasses say which mixture."""
 
+    _batches: Any = None  # that `partial_fit` has seen since the last `fit`
+
     # What a subclass defines ------------------------------------------------------------------
 
     # Parameters of the classifier that are not those of the mixtures.
@@ -125,6 +127,7 @@ class MixtureBayesClassifier(
             self.classes_, self.class_prior_, self.mixtures_ = classes, prior, mixtures
             self.n_iter_ = np.array([mixture.n_iter_ for mixture in mixtures])
             self._keep(mixtures)
+            self._batches = None
             task.end(dict)
         return self
 
@@ -166,7 +169,7 @@ class MixtureBayesClassifier(
         sizes = self._check_n_components(labels)
         if validation.has_missing(X):
             for code, label in enumerate(labels):
-                with _blaming(label):  # here, since mixtures see no names of columns
+                with blaming(label):  # here, since mixtures see no names of columns
                     validation.drop_empty_rows(self, None, X[codes == code])
         return [
             self._affordable(size, X[codes == code], label)
@@ -247,6 +250,9 @@ class MixtureBayesClassifier(
         with np.errstate(divide="ignore"):  # a class of prior 0 is impossible
             log_prior = np.log(self.class_prior_)
         for c, mixture in enumerate(self.mixtures_):
+            if not hasattr(mixture, "weights_"):  # of a stream that has next to no rows of it
+                joint[:, c] = -np.inf
+                continue
             np.add(mixture._score_rows(em.score_samples, X), log_prior[c], out=joint[:, c])
         return joint
 
@@ -391,7 +397,7 @@ def _fit_class(
         X = np.repeat(X, 2, axis=0)
         sample_weight = np.full(2, 0.5 if sample_weight is None else sample_weight[0] / 2)
     with (
-        _blaming(label),
+        blaming(label),
         task.fitting(mixture),
         mixture._knowing(known),
         warnings.catch_warnings(record=True) as caught,
@@ -405,7 +411,7 @@ def _fit_class(
 
 
 @contextmanager
-def _blaming(label: Any) -> Iterator[None]:
+def blaming(label: Any) -> Iterator[None]:
     """Say of which class an error speaks."""
     try:
         yield

@@ -10,10 +10,10 @@ from sklearn.utils._param_validation import Interval
 
 from .._interface import encoding, validation
 from .._mixtures.categorical import CategoricalMixture
-from .bayes import MixtureBayesClassifier
+from .streaming import ClassesOfStream
 
 
-class CategoricalBayesClassifier(MixtureBayesClassifier):
+class CategoricalBayesClassifier(ClassesOfStream):
     r"""Bayes classifier with one mixture of categorical distributions per class.
 
     The probability of a row in class c is a mixture :math:`p(x | c)`; rows are classified by
@@ -74,6 +74,10 @@ class CategoricalBayesClassifier(MixtureBayesClassifier):
         the classes by EM, in one mixture of all classes in which labelled rows come from
         components of their own class (see Notes). None stands for none: -1 is then a class like
         others.
+
+    forgetting : float or None, default=None
+        How `partial_fit` weighs the batches before: None, all alike; a number between 0 and 1,
+        less and less (see :class:`GaussianMixture`).
 
     Attributes
     ----------
@@ -162,6 +166,7 @@ class CategoricalBayesClassifier(MixtureBayesClassifier):
         verbose_interval=10,
         n_jobs=None,
         unlabeled=None,
+        forgetting=None,
     ):
         self.n_components = n_components
         self.priors = priors
@@ -177,6 +182,7 @@ class CategoricalBayesClassifier(MixtureBayesClassifier):
         self.verbose_interval = verbose_interval
         self.n_jobs = n_jobs
         self.unlabeled = unlabeled
+        self.forgetting = forgetting
 
     def __sklearn_tags__(self):
         return encoding.categorical_tags(super().__sklearn_tags__())
@@ -191,6 +197,16 @@ class CategoricalBayesClassifier(MixtureBayesClassifier):
         sample_weight = validation.check_sample_weight(sample_weight, labels)
         kept = np.ones(len(labels), bool) if sample_weight is None else sample_weight > 0
         self.categories_ = encoding.learn_categories(columns, self.categories, kept)
+        codes = encoding.encode(columns, self.categories_, self.handle_unknown, kept)
+        return _with_nan(codes), labels, sample_weight
+
+    def _read_batch(self, X, y, sample_weight, *, reset):
+        if reset:
+            return self._fit_rows(X, y, sample_weight)
+        columns = encoding.read_columns(self, X, reset=False, categories=self.categories_)
+        labels = validation.check_labels(self, y, columns[0].positions)
+        sample_weight = validation.check_sample_weight(sample_weight, labels)
+        kept = None if sample_weight is None else sample_weight > 0
         codes = encoding.encode(columns, self.categories_, self.handle_unknown, kept)
         return _with_nan(codes), labels, sample_weight
 

@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._interface import validation
-from .._mixtures import regularisation, shrinking
+from .._mixtures import regularisation, shrinking, streaming
 from .._mixtures.covariance_types import FAMILIES, choices
 from .._mixtures.gaussian import GaussianMixture
 from .._mixtures.known import Known
@@ -20,14 +20,15 @@ from .._mixtures.labelled import Classes, LabelledMixture
 from .._selection.by_bic import doubts
 from .._starts.methods import INIT_PARAMS
 from ..exceptions import DegenerateComponentWarning, user_level
-from .bayes import MixtureBayesClassifier, count_distinct
+from .bayes import count_distinct
+from .streaming import ClassesOfStream
 from .unlabeled import refuse_sharing
 
 # Components of a class, at most, where BIC chooses: as many as mclust's classifier tries.
 MOST_COMPONENTS = 5
 
 
-class GMMBayesClassifier(MixtureBayesClassifier):
+class GMMBayesClassifier(ClassesOfStream):
     r"""Bayes classifier with one Gaussian mixture per class.
 
     The density of class c is a mixture :math:`p(x | c)`; rows are classified by
@@ -105,6 +106,10 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         the classes by EM, in one mixture of all classes in which labelled rows come from
         components of their own class (see Notes). None stands for none: -1 is then a class like
         others.
+
+    forgetting : float or None, default=None
+        How `partial_fit` weighs the batches before: None, all alike; a number between 0 and 1,
+        less and less (see :class:`GaussianMixture`).
 
     Attributes
     ----------
@@ -214,6 +219,7 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Integral, None],
         "unlabeled": "no_validation",
+        "forgetting": streaming.CONSTRAINT,
     }
 
     def __init__(
@@ -235,6 +241,7 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         verbose_interval=10,
         n_jobs=None,
         unlabeled=None,
+        forgetting=None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -252,11 +259,24 @@ class GMMBayesClassifier(MixtureBayesClassifier):
         self.verbose_interval = verbose_interval
         self.n_jobs = n_jobs
         self.unlabeled = unlabeled
+        self.forgetting = forgetting
 
     _own_parameters = ("priors", "n_jobs", "unlabeled", "share")
 
     def _make_mixture(self, parameters):
         return GaussianMixture(**parameters)
+
+    def _read_batch(self, X, y, sample_weight, *, reset):
+        rows, labels = validation.validate_rows(self, X, y, reset=reset)
+        return rows, labels, validation.check_sample_weight(sample_weight, rows)
+
+    def _refuse_stream(self):
+        super()._refuse_stream()
+        for name, value in (("share", "classes"), ("n_components", "bic")):
+            if getattr(self, name) == value:
+                raise self._no_stream(name)
+        if self.covariance_type == "bic":
+            raise self._no_stream("covariance_type")
 
     def _check_n_components(self, labels):
         if self.n_components != "bic":

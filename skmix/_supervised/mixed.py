@@ -13,11 +13,11 @@ from .._interface import columns, frames, validation
 from .._mixtures import regularisation
 from .._mixtures.known import NOTHING, Known
 from .._mixtures.mixed import MixedMixture
-from .bayes import MixtureBayesClassifier
+from .streaming import ClassesOfStream
 from .unlabeled import refuse_sharing
 
 
-class MixedBayesClassifier(MixtureBayesClassifier):
+class MixedBayesClassifier(ClassesOfStream):
     r"""Bayes classifier with one mixture of numbers, counts and categories per class.
 
     The density of class c is a :class:`MixedMixture` :math:`p(x | c)`; rows are classified by
@@ -100,6 +100,10 @@ class MixedBayesClassifier(MixtureBayesClassifier):
         'data' is the conjugate prior that the numbers of the class suggest, as in
         :class:`GaussianMixture`: no component can collapse, and `shrinkage` must be 0. None is
         maximum likelihood.
+
+    forgetting : float or None, default=None
+        How `partial_fit` weighs the batches before: None, all alike; a number between 0 and 1,
+        less and less (see :class:`GaussianMixture`).
 
     Attributes
     ----------
@@ -214,6 +218,7 @@ class MixedBayesClassifier(MixtureBayesClassifier):
         n_jobs=None,
         unlabeled=None,
         prior=None,
+        forgetting=None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -235,6 +240,7 @@ class MixedBayesClassifier(MixtureBayesClassifier):
         self.n_jobs = n_jobs
         self.unlabeled = unlabeled
         self.prior = prior
+        self.forgetting = forgetting
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -293,6 +299,14 @@ class MixedBayesClassifier(MixtureBayesClassifier):
         learned = columns.learn_rows(self, X, sample_weight)
         rows, self.families_, self.categories_, sample_weight = learned
         return rows, validation.check_labels(self, y, rows), sample_weight
+
+    def _read_batch(self, X, y, sample_weight, *, reset):
+        if reset:
+            self._template = frames.template_of(X)
+            return self._fit_rows(X, y, sample_weight)
+        rows = columns.encode_seen(self, X, self.families_, self.categories_)
+        labels = validation.check_labels(self, y, rows)
+        return rows, labels, validation.check_sample_weight(sample_weight, rows)
 
     def _known_of_rows(self, X, sample_weight, sizes):
         numbers = np.flatnonzero(self.families_ == "gaussian")

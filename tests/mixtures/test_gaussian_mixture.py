@@ -204,13 +204,15 @@ def test_warnings_point_at_the_caller():
     assert [w.filename for w in caught] == [__file__]
 
 
-def test_signature_is_that_of_scikit_learn_but_for_two_defaults_and_three_more():
+def test_signature_is_that_of_scikit_learn_but_for_two_defaults_and_more_at_the_end():
     theirs = dict(inspect.signature(SklearnMixture).parameters)
     for name in ("init_params", "reg_covar"):
         theirs[name] = theirs[name].replace(default="auto")
     ours = dict(inspect.signature(GaussianMixture).parameters)
-    added = {name: ours.pop(name) for name in ("shrinkage", "assignment", "prior")}
-    assert [parameter.default for parameter in added.values()] == [0.0, "soft", None]
+    more = {"shrinkage": 0.0, "assignment": "soft", "prior": None}
+    more |= {"noise": False, "fixed": None, "forgetting": None}
+    added = {name: ours.pop(name) for name in more}
+    assert {name: parameter.default for name, parameter in added.items()} == more
     assert list(ours.items()) == list(theirs.items())
     diagonal = dict(inspect.signature(DiagonalGMM).parameters)
     del theirs["covariance_type"]
