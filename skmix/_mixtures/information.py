@@ -61,7 +61,7 @@ def _on_boundary(one_hot, counts, resp, params):
     """
     shares = resp * counts[:, None]
     answers = shares.T @ one_hot
-    boundary = answers < np.finfo(float).tiny
+    boundary = (answers < np.finfo(float).tiny) | (params.probabilities == 0.0)
     for k, level in np.argwhere(~boundary & (answers < FEW_ANSWERS)):
         rows = one_hot[:, [level]].nonzero()[0]
         others = 1.0 - resp[rows, k]
