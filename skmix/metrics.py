@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._interface import validation
 from ._interface.masked import masked_as_missing
+from ._interface.wording import naming, number, truth
 from ._missing.pooling import pool_estimates
 from ._selection.scoring import criterion_score
 
@@ -247,12 +248,13 @@ def psnr_scorer(noise_std=0.1, *, data_range=1.0, random_state=0):
     {'n_components': 3}
     """
     noise_std = float(validation.check_noise_std(noise_std, 1, "noise_std")[0])
+    data_range = number(data_range, "data_range")
     if not 0.0 < data_range < np.inf:
         raise ValueError(
             f"data_range must be positive and finite, but is {data_range}: it is the span of the "
             "values, in units of the rows."
         )
-    return _PSNRScorer(noise_std, float(data_range), random_state)
+    return _PSNRScorer(noise_std, data_range, random_state)
 
 
 @dataclass(frozen=True)
@@ -358,12 +360,15 @@ def ndb(X, samples, *, n_bins=100, bins=None, threshold=1.96, return_z=False, ra
     >>> ndb(X, X + 0.1, n_bins=3)
     0
     """
+    threshold = number(threshold, "threshold")
     if not threshold >= 0:
         raise ValueError(
             f"threshold must not be negative, but is {threshold}: it is a number of standard "
             "errors, such as 1.96."
         )
-    X, samples = (check_array(rows, dtype=[np.float64, np.float32]) for rows in (X, samples))
+    X, samples = (
+        validation.as_rows(rows, name) for rows, name in ((X, "X"), (samples, "samples"))
+    )
     if X.shape[1] != samples.shape[1]:
         raise ValueError(
             f"X has {X.shape[1]} features, but samples have {samples.shape[1]}: both must be rows "
@@ -371,10 +376,11 @@ def ndb(X, samples, *, n_bins=100, bins=None, threshold=1.96, return_z=False, ra
         )
     if bins is None:
         bins = KMeans(n_bins, n_init=1, random_state=random_state)
-    try:
-        check_is_fitted(bins)
-    except NotFittedError:
-        bins = clone(bins).fit(X)
+    with naming("bins", "an estimator of clusters, and n_bins a number of rows or less"):
+        try:
+            check_is_fitted(bins)
+        except NotFittedError:
+            bins = clone(bins).fit(X)
     labels = [np.asarray(bins.predict(rows.astype(X.dtype, copy=False))) for rows in (X, samples)]
     n_bins = getattr(bins, "n_clusters", 1 + max(int(found.max()) for found in labels))
     counts = np.stack([np.bincount(found, minlength=n_bins) for found in labels])
@@ -385,7 +391,7 @@ def ndb(X, samples, *, n_bins=100, bins=None, threshold=1.96, return_z=False, ra
     # A bin that holds all rows or none has no error, and no difference.
     z = np.divide(difference, error, out=np.zeros(len(error)), where=error > 0)
     n_different = int(np.sum(np.abs(z) > threshold))
-    return (n_different, z) if return_z else n_different
+    return (n_different, z) if truth(return_z, "return_z") else n_different
 
 
 def class_coverage(samples, classifier, *, threshold=0.9):
@@ -429,11 +435,14 @@ def class_coverage(samples, classifier, *, threshold=0.9):
     >>> class_coverage([[0.2], [0.4], [10.5], [5.0]], classifier)  # the last may be either
     array([0.25, 0.5 ])
     """
+    threshold = number(threshold, "threshold")
     if not 0.0 <= threshold <= 1.0:
         raise ValueError(
             f"threshold must be a probability, from 0 to 1, but is {threshold}. 0 counts all "
             "samples."
         )
+    if not hasattr(classifier, "predict_proba"):
+        raise TypeError(f"classifier must have predict_proba, but is {classifier!r}.")
     proba = classifier.predict_proba(samples)
     sure = proba.max(axis=1) >= threshold
     counts = np.bincount(proba.argmax(axis=1)[sure], minlength=proba.shape[1])

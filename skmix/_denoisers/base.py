@@ -7,11 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from .._interface import validation
 from .._interface.callbacks import CallbackSupportMixin
-from .._interface.masked import masked_as_missing
 from .._interface.versions import VersionedMixin
 from .._mixtures.known import KnowsRows
 
@@ -150,7 +149,7 @@ class Denoiser(
         array([[2.]])
         """
         check_is_fitted(self)
-        X = check_array(masked_as_missing(X), dtype=[np.float64, np.float32])
+        X = validation.as_rows(X, "X")
         if X.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X has {X.shape[1]} features, but {type(self).__name__} was fitted with "

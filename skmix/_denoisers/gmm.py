@@ -261,7 +261,8 @@ class GMMDenoiser(GaussianPrior, MixtureBased):
         >>> denoiser.transform([[2.0]]).round(2)
         array([[2.99]])
         """
-        denoiser = cls(len(weights), covariance_type=covariance_type, noise_std=noise_std)
+        n_components = validation.n_given_components(weights)
+        denoiser = cls(n_components, covariance_type=covariance_type, noise_std=noise_std)
         denoiser._validate_params()
         mixture = GaussianMixture.from_parameters(
             weights, means, covariances, covariance_type=covariance_type

@@ -16,6 +16,7 @@ from .._engine import em
 from .._families import ScaleFamily, ScaleParams, spread_scales
 from .._interface import validation
 from .._interface.callbacks import Task
+from .._interface.wording import learned, learned_shares, learned_weights
 from .._rows.sources import ArraySource, Chunk, Scratch
 from .._rows.threads import one_blas_thread
 from .scales import ScaleMixtureDenoiser
@@ -249,9 +250,13 @@ class ICADenoiser(ScaleMixtureDenoiser):
         return np.hstack([left @ right, vectors[:, ~alive]])
 
     def _fitted(self):
-        params = ScaleParams(self.weights_.astype(np.float64), self.variances_.astype(np.float64))
+        n = self.n_features_in_
+        params = ScaleParams(
+            learned_weights(self, "weights_", (None, n)),
+            learned_shares(self, "variances_", (None, n)),
+        )
         family = _source_family(
-            self.location_.astype(np.float64), self.rotation_.astype(np.float64), 0.0
+            learned(self, "location_", (n,)), learned(self, "rotation_", (n, n)), 0.0
         )
         return family, params
 

@@ -17,6 +17,7 @@ from . import encoding, frames, validation
 from .frames import RawColumn
 from .magnitudes import check_magnitudes
 from .masked import masked_as_missing
+from .wording import naming
 
 KINDS = ("gaussian", "categorical", "poisson")
 
@@ -61,16 +62,17 @@ def read_table(estimator: Any, X: Any, *, reset: bool) -> Table:
         if 0 in X.shape or len(X) < least:  # scikit-learn words the error
             check_array(np.empty(X.shape), ensure_min_samples=least)
         return table_of(X, names)
-    if not hasattr(X, "dtype") and np.asarray(X).dtype.kind in "US":
-        X = np.array(X, dtype=object)  # cells keep their types
-    X = validate_data(
-        estimator,
-        X,
-        reset=reset,
-        dtype=None,
-        ensure_all_finite="allow-nan",
-        ensure_min_samples=least,
-    )
+    with naming("X", "a table, with as many cells in every row"):
+        if not hasattr(X, "dtype") and np.asarray(X).dtype.kind in "US":
+            X = np.array(X, dtype=object)  # cells keep their types
+        X = validate_data(
+            estimator,
+            X,
+            reset=reset,
+            dtype=None,
+            ensure_all_finite="allow-nan",
+            ensure_min_samples=least,
+        )
     return table_of(X)
 
 

@@ -15,6 +15,7 @@ from sklearn.utils.validation import validate_data
 from ..exceptions import user_level
 from . import frames
 from .masked import masked_as_missing
+from .wording import naming
 
 # Distinct integers up to here are found by counting, which is faster than sorting.
 MAX_COUNTED = 2**16
@@ -53,9 +54,10 @@ def read_columns(estimator: Any, X: Any, *, reset: bool, categories: Any = "auto
         if 0 in X.shape:  # scikit-learn words the error
             check_array(np.empty(X.shape))
         return columns_of(X, declared)
-    if not hasattr(X, "dtype") and np.asarray(X).dtype.kind in "US":
-        X = np.array(X, dtype=object)
-    X = validate_data(estimator, X, reset=reset, dtype=None, ensure_all_finite="allow-nan")
+    with naming("X", "a table, with as many cells in every row"):
+        if not hasattr(X, "dtype") and np.asarray(X).dtype.kind in "US":
+            X = np.array(X, dtype=object)
+        X = validate_data(estimator, X, reset=reset, dtype=None, ensure_all_finite="allow-nan")
     return columns_of(X, declared)
 
 
@@ -229,7 +231,8 @@ def _distinct(observed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _can_be_counted(observed: np.ndarray) -> bool:
     if observed.dtype.kind not in "biuf" or len(observed) == 0:
         return False
-    small = observed.min() >= 0 and observed.max() < MAX_COUNTED
+    # As Python numbers: the limit does not fit into all types.
+    small = observed.min().item() >= 0 and observed.max().item() < MAX_COUNTED
     return bool(small and (observed.dtype.kind != "f" or np.all(observed == np.floor(observed))))
 
 

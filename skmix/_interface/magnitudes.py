@@ -10,7 +10,7 @@ import numpy as np
 DOUBLE = np.dtype(np.float64)
 LARGEST = {np.dtype(np.float32): 1e18, DOUBLE: 1e75}
 # ... and a column that varies by less underflows, also beside the largest rows.
-SMALLEST_RANGE = 1e-75
+SMALLEST_RANGE = {np.dtype(np.float32): 1e-16, DOUBLE: 1e-75}
 
 
 def check_magnitudes(estimator: Any, X: np.ndarray, *, in_fit: bool) -> None:
@@ -37,13 +37,15 @@ def check_magnitudes(estimator: Any, X: np.ndarray, *, in_fit: bool) -> None:
     if not in_fit:
         return
     extent = high - low
-    too_small = np.flatnonzero((extent > 0.0) & (extent < SMALLEST_RANGE))
+    smallest = SMALLEST_RANGE[X.dtype]
+    too_small = np.flatnonzero((extent > 0.0) & (extent < smallest))
     if len(too_small):
         column = too_small[0]
+        as_float64 = "" if X.dtype == DOUBLE else ", pass float64"
         raise ValueError(
             f"Column {_name(estimator, column)} of X varies by {extent[column]:.3g} only; for "
-            f"variances and their inverses to fit into float64, it must vary by "
-            f"{SMALLEST_RANGE:.0e}. Multiply the column by a power of ten, or drop it."
+            f"variances and their inverses to fit into {X.dtype}, it must vary by "
+            f"{smallest:.0e}. Multiply the column by a power of ten{as_float64}, or drop it."
         )
 
 

@@ -22,6 +22,7 @@ from .._rows.sources import CastRows
 from . import frames
 from .magnitudes import LARGEST, check_magnitudes
 from .masked import masked_as_missing, refuse_masked
+from .wording import naming
 
 # Weights that were float32, or text of seven digits, sum to 1 within this.
 ROUNDED_SUM = 1e-6 * (1 + 1e-6)
@@ -50,7 +51,8 @@ def validate_rows(
     if frames.is_frame(X):
         frames.refuse_times(X)
     try:
-        checked = validate_data(estimator, X, y, **options)
+        with _naming_rows(y):
+            checked = validate_data(estimator, X, y, **options)
     except (TypeError, ValueError) as error:
         fault = frames.describe_fault(X) if frames.is_frame(X) else None
         if fault is None:
@@ -60,6 +62,13 @@ def validate_rows(
         rows = checked[0] if isinstance(checked, tuple) else checked
         check_magnitudes(estimator, rows, in_fit=options.get("reset", True))
     return checked
+
+
+def _naming_rows(y: Any) -> Any:
+    """Have errors name the rows, or the rows and what belongs to them."""
+    if y is None or isinstance(y, str):
+        return naming("X", "an array or a frame of numbers")
+    return naming("y", "one target per row, and X an array or a frame of numbers")
 
 
 def validate_mapped_rows(estimator: Any, X: Any, **options: Any) -> Any:
@@ -91,6 +100,12 @@ def check_fitted(estimator: Any) -> None:
         says is not None and not says()
     ):
         check_is_fitted(estimator)
+
+
+def as_rows(X: Any, name: str) -> np.ndarray:
+    """Return rows of finite numbers for which no estimator says how many columns they have."""
+    with naming(name, "an array of numbers"):
+        return check_array(masked_as_missing(X), dtype=[np.float64, np.float32], input_name=name)
 
 
 def has_missing(X: np.ndarray) -> bool:
@@ -130,9 +145,10 @@ def check_sample_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
             "Sample weights must contain at least one non-zero number; sample_weight is zero for "
             "every row. Pass sample_weight=None to weight all rows alike."
         )
-    sample_weight = _check_sample_weight(
-        as_numbers(sample_weight, "sample_weight"), X, dtype=np.float64
-    )
+    with naming("sample_weight", "one number per row"):
+        sample_weight = _check_sample_weight(
+            as_numbers(sample_weight, "sample_weight"), X, dtype=np.float64
+        )
     if np.any(sample_weight < 0):
         row = int(np.argmin(sample_weight))
         raise ValueError(
@@ -174,6 +190,8 @@ def check_n_samples(n_samples: int, name: str = "n_samples") -> None:
     """Check a number of draws, with scikit-learn's text."""
     if not isinstance(n_samples, Real) or n_samples != np.floor(n_samples):
         raise ValueError(f"{name}={n_samples!r} must be a whole number.")
+    if n_samples > np.iinfo(np.intp).max:
+        raise ValueError(f"{name}={n_samples} is more than memory can hold.")
     if n_samples < 1:
         raise ValueError(
             f"Invalid value for {name!r}: {n_samples} . The sampling requires at least one sample."
@@ -265,6 +283,17 @@ def check_weights_init(weights: Any, n_components: int) -> np.ndarray:
     return normalised(weights)
 
 
+def n_given_components(weights: Any) -> int:
+    """Return how many components given weights are for."""
+    weights = as_numbers(weights, "weights")
+    if weights.ndim != 1 or len(weights) == 0:
+        raise ValueError(
+            "weights must have shape (n_components,), one number per component, but has shape "
+            f"{weights.shape}."
+        )
+    return len(weights)
+
+
 def normalised(weights: np.ndarray) -> np.ndarray:
     """Divide weights by their sum, unless it is 1 to rounding already."""
     total = weights.sum()
@@ -325,12 +354,8 @@ def check_structure(family: GaussianFamily, params: GaussianParams) -> None:
 def as_numbers(values: Any, name: str) -> np.ndarray:
     """Return finite floats of any shape; whatever is wrong, the error names the parameter."""
     options = {"ensure_2d": False, "allow_nd": True, "ensure_min_samples": 0}
-    try:
+    with naming(name, "an array of numbers"):
         return check_array(values, dtype=[np.float64, np.float32], input_name=name, **options)
-    except (TypeError, ValueError) as error:
-        if name in str(error):
-            raise
-        raise type(error)(f"{name} must be an array of numbers. {error}") from error
 
 
 def _check_shape(array: np.ndarray, shape: tuple[int, ...], name: str) -> None:

@@ -25,7 +25,7 @@ def check_bounds(
         asked = f"{name} must be a number or have one entry per column, shape ({n_features},)"
         try:
             bound = np.asarray(nothing if given is None else given, dtype=np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ValueError(f"{asked}, but is {given!r}.") from None
         if bound.ndim > 1 or bound.size not in (1, n_features):
             raise ValueError(f"{asked}, but has shape {bound.shape}.")

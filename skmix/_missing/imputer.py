@@ -14,6 +14,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from .._interface import columns, frames, validation
 from .._interface.versions import VersionedMixin
+from .._interface.wording import naming
 from .._mixtures.mixed import MixedMixture
 from .bounds import check_bounds, clipped, drawn_within
 
@@ -316,7 +317,8 @@ class MixtureImputer(TransformerMixin, VersionedMixin, BaseEstimator):
         array(['x0', 'x2'], dtype=object)
         """
         check_is_fitted(self)
-        names = _check_feature_names_in(self, input_features)
+        with naming("input_features", "a list of names"):
+            names = _check_feature_names_in(self, input_features)
         return names if self.keep_empty_features else np.delete(names, self.empty_features_)
 
     # How --------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_array, check
 from .._interface import frames, validation
 from .._interface.magnitudes import check_magnitudes
 from .._interface.masked import masked_as_missing
+from .._interface.wording import naming
 from .._mixtures.wrapping import MixtureBased
 from .bounds import check_bounds, clipped
 from .refits import refit
@@ -385,7 +386,8 @@ class ConditionalGMMInpainter(TransformerMixin, SeenCells, MixtureBased):
         array(['x0', 'x1', 'missingindicator_x1'], dtype=object)
         """
         check_is_fitted(self)
-        names = _check_feature_names_in(self, input_features)
+        with naming("input_features", "a list of names"):
+            names = _check_feature_names_in(self, input_features)
         filled = names if self.keep_empty_features else np.delete(names, self.empty_features_)
         if self.indicator_ is None:
             return filled

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from .._interface.wording import naming, number
+
 
 class PooledEstimate(NamedTuple):
     """An estimate from several imputations; every field has the shape of the estimate."""
@@ -103,19 +105,22 @@ def pool_estimates(estimates, variances, *, complete_df=None):
     >>> bool(low < 5.0 < high)
     True
     """
-    estimates, variances = np.asarray(estimates, float), np.asarray(variances, float)
+    with naming("estimates", "an array of numbers"):
+        estimates = np.asarray(estimates, float)
+    with naming("variances", "an array of numbers"):
+        variances = np.asarray(variances, float)
     if estimates.shape != variances.shape:
         raise ValueError(
             f"estimates have shape {estimates.shape}, but variances {variances.shape}; pass one "
             "variance for every estimate."
         )
     if estimates.ndim == 0 or len(estimates) < 2:
-        raise ValueError("At least two imputations are needed, along the first axis.")
+        raise ValueError("At least two imputations are needed, along the first axis of estimates.")
     if not (np.all(np.isfinite(estimates)) and np.all(np.isfinite(variances))):
         raise ValueError("estimates and variances must be finite; leave failed analyses out.")
     if np.any(variances < 0):
         raise ValueError("variances must not be negative: they are squared standard errors.")
-    if complete_df is not None and not complete_df > 0:
+    if complete_df is not None and not number(complete_df, "complete_df") > 0:
         raise ValueError(f"complete_df={complete_df} must be positive.")
     m = len(estimates)
     between = (1.0 + 1.0 / m) * estimates.var(axis=0, ddof=1)

@@ -72,7 +72,7 @@ class SeenCells:
         validation.check_n_samples(n_imputations, "n_imputations")
         rng = check_random_state(self.random_state if random_state is None else random_state)
         given, X = X, self._validate(X, reset=False)
-        draws = [self._draw(X, i, rng) for i in range(n_imputations)]
+        draws = [self._draw(X, i, rng) for i in range(int(n_imputations))]
         if not frames.is_frame(given):
             return draws
         kept = np.arange(self.n_features_in_)

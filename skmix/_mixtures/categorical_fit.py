@@ -9,6 +9,7 @@ import numpy as np
 from .._engine import short_runs
 from .._families import Categorical, CategoricalParams, Packing
 from .._interface import chunked_columns, encoding, validation
+from .._interface.wording import learned_weights
 from .._rows.merge import merge_rows
 from .._rows.sources import ArraySource
 from .._starts.categorical import categorical_starts, random_probabilities
@@ -169,7 +170,9 @@ class CategoricalFit(BaseMixture):
 
     def _params(self):
         probabilities = np.concatenate([np.asarray(p) for p in self.probabilities_], axis=1)
-        return CategoricalParams(np.asarray(self.weights_), probabilities)
+        return CategoricalParams(
+            learned_weights(self, "weights_", (len(probabilities),)), probabilities
+        )
 
 
 def packing_of(codes: np.ndarray, categories: list[np.ndarray]) -> Packing:

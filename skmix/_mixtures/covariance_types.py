@@ -17,6 +17,7 @@ from .._families import (
     SphericalGaussian,
     TiedGaussian,
 )
+from .._interface.wording import learned, learned_weights
 
 # Three letters say what is equal (E), varies (V) or is the identity (I): volumes, shapes, axes.
 FAMILIES: dict[str, type[GaussianFamily]] = {
@@ -44,13 +45,19 @@ def choices(covariance_type: str) -> tuple[str, ...]:
 
 def family_in_units(mixture: Any) -> tuple[GaussianFamily, GaussianParams]:
     """Return a fitted mixture, also scikit-learn's, as a family in the units of its rows."""
-    params = GaussianParams(
-        np.asarray(mixture.weights_, dtype=np.float64),
-        np.asarray(mixture.means_, dtype=np.float64),
-        None,
-        np.asarray(mixture.precisions_cholesky_, dtype=np.float64),
-    )
-    return _plain_family(FAMILIES[mixture.covariance_type], params.means.shape[1]), params
+    family_type = FAMILIES[mixture.covariance_type]
+    weights = learned_weights(mixture, "weights_", (None,))
+    means = learned(mixture, "means_", (len(weights), None))
+    shape = family_type.covariance_shape(*means.shape)
+    factors = learned(mixture, "precisions_cholesky_", shape)
+    scales = np.diagonal(factors, axis1=-2, axis2=-1) if family_type.dense else factors
+    if not (scales > 0.0).all():
+        raise ValueError(
+            "precisions_cholesky_ must be positive, in the diagonal of matrices. Set it as fit "
+            "did, or fit again."
+        )
+    params = GaussianParams(weights, means, None, factors)
+    return _plain_family(family_type, means.shape[1]), params
 
 
 @functools.lru_cache(maxsize=16)

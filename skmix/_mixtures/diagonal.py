@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._interface import validation
 from .gaussian import GaussianMixture
 
 
@@ -253,6 +254,6 @@ class DiagonalGMM(GaussianMixture):
         >>> gm.predict([[0.5], [3.0]])
         array([0, 1])
         """
-        mixture = cls(len(weights))
+        mixture = cls(validation.n_given_components(weights))
         mixture._set_parameters(weights, means, covariances)
         return mixture

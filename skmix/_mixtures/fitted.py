@@ -16,6 +16,7 @@ from .._interface import frames, survey, validation
 from .._interface.chunks import as_chunks
 from .._interface.html import FittedFactsMixin
 from .._interface.versions import VersionedMixin
+from .._interface.wording import truth
 from .._rows.sources import ArraySource
 from .._rows.threads import one_blas_thread
 from . import estimates
@@ -224,7 +225,7 @@ class FittedMixture(
         counts = random_state.multinomial(n_samples, params.weights / params.weights.sum())
         drawn = [family.sample(params, k, int(n), random_state) for k, n in enumerate(counts)]
         X, y = np.concatenate(drawn), np.repeat(np.arange(len(counts)), counts)
-        if shuffle:
+        if truth(shuffle, "shuffle"):
             order = random_state.permutation(len(y))
             X, y = X[order], y[order]
         return X, y

@@ -69,7 +69,7 @@ class GaussianFit(BaseMixture):
         >>> gm.predict([[0.5], [3.0]])
         array([0, 1])
         """
-        mixture = cls(len(weights), covariance_type=covariance_type)
+        mixture = cls(validation.n_given_components(weights), covariance_type=covariance_type)
         mixture._set_parameters(weights, means, covariances)
         return mixture
 
@@ -282,12 +282,15 @@ class GaussianFit(BaseMixture):
             covariances = family.invert_factors(params.precisions_cholesky)
             params = params._replace(covariances=covariances)
         params = family.from_frame(params)
+        precisions = family.precisions(params.precisions_cholesky)
+        # Variances of small numbers, and their inverses, may be no float32.
+        square = dtype if np.abs(precisions).max() < np.finfo(dtype).max else np.float64
         return {
             "weights_": params.weights.astype(dtype),
             "means_": params.means.astype(dtype),
-            "covariances_": params.covariances.astype(dtype),
-            "precisions_cholesky_": params.precisions_cholesky.astype(dtype),
-            "precisions_": family.precisions(params.precisions_cholesky).astype(dtype),
+            "covariances_": params.covariances.astype(square),
+            "precisions_cholesky_": params.precisions_cholesky.astype(square),
+            "precisions_": precisions.astype(square),
             "reg_covar_": family.reg_covar.copy(),
             "shrinkage_": float(max(family.shrinkage, family.diagonal_shrinkage)),
         }

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._engine import em
 from .._interface import validation
+from .._interface.wording import truth
 from .._rows.merge import merge_rows
 from .._rows.threads import one_blas_thread
 from . import estimates, information
@@ -228,7 +229,7 @@ class LatentClassReports(FittedMixture):
         )
         counts, rows = self._patterns(codes, weight)
         squares = None
-        if robust:  # equal rows come in the same order whatever their weights
+        if truth(robust, "robust"):  # equal rows come in the same order whatever their weights
             squares, _ = self._patterns(codes, None if weight is None else weight**2)
         family, params = self._fitted_family()
         weights, probabilities = information.standard_errors(
@@ -287,6 +288,11 @@ class LatentClassReports(FittedMixture):
         """
         check_is_fitted(self)
         errors = standard_errors
+        if not (errors is None or isinstance(errors, StandardErrors)):
+            raise TypeError(
+                "standard_errors must be what the method standard_errors returns, or None, but is "
+                f"{errors!r}."
+            )
         tables = zip(
             column_names(self, len(self.categories_)),
             self.categories_,

@@ -19,6 +19,7 @@ from .._families import (
     ProductParams,
 )
 from .._interface import chunked_columns, columns, survey, validation
+from .._interface.wording import learned_shares, learned_weights
 from .._rows.chunked import ChunkedSource
 from .._rows.sources import ArraySource
 from .._starts.mixed import MixedStarts
@@ -254,7 +255,7 @@ class MixedFit(BaseMixture):
 
     def _fitted_family(self, packing=None):
         """Return the product that the attributes describe, for rows packed in this way."""
-        weights = np.asarray(self.weights_, dtype=np.float64)
+        weights = learned_weights(self, "weights_", (None,))
         of_kind: dict[str, Any] = {}
         params = []
         if len(self._places("gaussian")):
@@ -264,7 +265,9 @@ class MixedFit(BaseMixture):
             params.append(own)
         if n_counts := len(self._places("poisson")):
             of_kind["poisson"] = Poisson(n_counts)
-            params.append(PoissonParams(weights, np.asarray(self.rates_, dtype=np.float64)))
+            params.append(
+                PoissonParams(weights, learned_shares(self, "rates_", (len(weights), n_counts)))
+            )
         if self.categories_:
             packing = packing or Packing([len(known) for known in self.categories_])
             of_kind["categorical"] = Categorical(packing, self.alpha)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from .._interface.wording import truth
 from .covariance_types import family_in_units
 from .fitted import FittedMixture
 
@@ -43,7 +44,7 @@ def show(lines: list[Line], style: Style = COMPONENTS, *, as_frame: bool) -> Any
     every = range(len(lines[0].values))
     heads = [f"{style.each} {k}" for k in every]
     errors = [line.errors for line in lines if line.errors is not None]  # of all lines, or none
-    if as_frame:
+    if truth(as_frame, "as_frame"):
         import pandas as pd
 
         keys = [(line.column, "" if line.label is None else line.label) for line in lines]

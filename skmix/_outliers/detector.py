@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .._interface import columns, validation
 from .._interface.chunks import as_chunks
 from .._interface.versions import VersionedMixin
+from .._interface.wording import learned
 from .._mixtures.expected import excess_log_prob
 from .._mixtures.known import Known
 from .._mixtures.mixed import MixedMixture
@@ -304,7 +305,7 @@ class MixtureOutlierDetector(OutlierMixin, VersionedMixin, BaseEstimator):
         >>> bool(inside > 0 > outside)
         True
         """
-        return self.score_samples(X) - self.offset_
+        return self.score_samples(X) - learned(self, "offset_", ())
 
     def predict(self, X):
         """Return which rows are outliers.

@@ -10,6 +10,7 @@ from scipy.special import entr
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from .._engine import em
+from .._interface.wording import naming
 from .._mixtures.criteria import last_step, rows_of_last_step
 from .._mixtures.fitted import FittedMixture
 
@@ -163,7 +164,8 @@ def merge_components(mixture, X, sample_weight=None):
     >>> merging.proba(3).shape
     (600, 3)
     """
-    check_is_fitted(mixture)
+    with naming("mixture", "a fitted mixture"):
+        check_is_fitted(mixture)
     inner, rows = last_step(mixture), rows_of_last_step(mixture, X)
     if not (hasattr(inner, "predict_proba") and hasattr(inner, "weights_")):
         raise TypeError(

@@ -21,6 +21,7 @@ from .._engine import em
 from .._interface import validation
 from .._interface.callbacks import CallbackSupportMixin, Task
 from .._interface.versions import VersionedMixin
+from .._interface.wording import learned_weights
 from .._mixtures.base import BaseMixture
 from .._mixtures.known import NOTHING, Known
 from .._selection.by_bic import choose_by_bic
@@ -246,9 +247,9 @@ class MixtureBayesClassifier(
         """Log prior + log density of every class, (n_samples, n_classes)."""
         check_is_fitted(self)
         X = self._validate_rows(X)
-        joint = np.empty((len(X), len(self.classes_)))
+        joint = np.empty((len(X), len(self.mixtures_)))
         with np.errstate(divide="ignore"):  # a class of prior 0 is impossible
-            log_prior = np.log(self.class_prior_)
+            log_prior = np.log(learned_weights(self, "class_prior_", (len(self.mixtures_),)))
         for c, mixture in enumerate(self.mixtures_):
             if not hasattr(mixture, "weights_"):  # of a stream that has next to no rows of it
                 joint[:, c] = -np.inf
@@ -374,7 +375,8 @@ class MixtureBayesClassifier(
         check_is_fitted(self)
         validation.check_n_samples(n_samples)
         random_state = check_random_state(self.random_state)
-        counts = random_state.multinomial(n_samples, self.class_prior_)
+        prior = learned_weights(self, "class_prior_", (len(self.mixtures_),))
+        counts = random_state.multinomial(n_samples, prior / prior.sum())
         X = [
             mixture._sample(int(n), random_state)[0]
             for mixture, n in zip(self.mixtures_, counts, strict=True)

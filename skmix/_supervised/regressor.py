@@ -7,6 +7,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted
 
 from .._interface import validation
+from .._interface.wording import naming, truth
 from .._mixtures.wrapping import MixtureBased
 
 
@@ -185,7 +186,9 @@ class GMMRegressor(MultiOutputMixin, RegressorMixin, MixtureBased):
             X, y = validation.validate_rows(
                 self, X, y, multi_output=True, y_numeric=True, ensure_min_samples=2
             )
-            self._fit_mixture(np.column_stack([X, y]).astype(X.dtype, copy=False), sample_weight)
+            with naming("y", "an array of numbers"):
+                joint = np.column_stack([X, y]).astype(X.dtype, copy=False)
+            self._fit_mixture(joint, sample_weight)
             self._y_shape = y.shape[1:]
         return self
 
@@ -224,7 +227,7 @@ class GMMRegressor(MultiOutputMixin, RegressorMixin, MixtureBased):
         shape = (len(X), self.mixture_.n_features_in_ - X.shape[1])
         unknown = np.full(shape, np.nan, dtype=X.dtype)
         joint = np.hstack([X, unknown])
-        if not return_std:
+        if not truth(return_std, "return_std"):
             return self._targets(self.mixture_.impute(joint))
         mean, std = self.mixture_.impute(joint, return_std=True)
         return self._targets(mean), self._targets(std)

@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from .._interface import validation
 from .._interface.versions import VersionedMixin
+from .._interface.wording import learned, naming
 from .._rows.threads import one_thread
 
 MAX_DISTANCES = 50_000_000  # rows times codes; beyond it a fit takes ten seconds and more
@@ -228,7 +229,7 @@ class KMeansQuantizer(
         """
         check_is_fitted(self)
         X = validation.validate_rows(self, X, reset=False, ensure_all_finite=True)
-        return nearest(X, self.codebook_)[:, None]
+        return nearest(X, self._codebook())[:, None]
 
     def inverse_transform(self, X):
         """Return the code that each index stands for.
@@ -257,7 +258,8 @@ class KMeansQuantizer(
                [0.]])
         """
         check_is_fitted(self)
-        codes = check_array(X, ensure_2d=False, input_name="X")
+        with naming("X", "an array of codes"):
+            codes = check_array(X, ensure_2d=False, input_name="X")
         if codes.ndim > 1 and codes.shape[1] != 1:
             raise ValueError(
                 f"X must be one column of indices, as transform returns it, but has shape "
@@ -270,7 +272,7 @@ class KMeansQuantizer(
                 f"X must hold indices from 0 to n_codes_ - 1 = {self.n_codes_ - 1}, but holds "
                 f"{codes[wrong][0]}."
             )
-        return self.codebook_[codes.astype(np.intp)]
+        return self._codebook()[codes.astype(np.intp)]
 
     def score(self, X, y=None, sample_weight=None):
         """Return the negative mean squared error of the reconstruction; higher is better.
@@ -301,9 +303,14 @@ class KMeansQuantizer(
         check_is_fitted(self)
         X = validation.validate_rows(self, X, reset=False, ensure_all_finite=True)
         sample_weight = validation.check_sample_weight(sample_weight, X)
-        error = X.astype(np.float64) - self.codebook_[nearest(X, self.codebook_)]
+        codebook = self._codebook()
+        error = X.astype(np.float64) - codebook[nearest(X, codebook)]
         mean_squares = np.einsum("ij,ij->i", error, error) / X.shape[1]
         return -float(np.average(mean_squares, weights=sample_weight))
+
+    def _codebook(self):
+        learned(self, "codebook_", (None, self.n_features_in_))
+        return np.asarray(self.codebook_)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._interface.magnitudes import LARGEST
 from .._interface.masked import masked_as_missing
+from .._interface.wording import naming
 
 MAX_EXACT = 2**53  # float64 holds every integer up to here
 
@@ -45,6 +47,12 @@ def as_float(image: Any, *, name: str = "image") -> np.ndarray:
     if image.size == 0:
         raise ValueError(f"{name} has no pixels: its shape is {image.shape}.")
     if image.dtype in (np.float32, np.float64):
+        largest = float(np.fmax.reduce(np.abs(image), axis=None))
+        if LARGEST[image.dtype] < largest < np.inf:
+            raise ValueError(
+                f"{name} reaches {largest:.3g} in size; for squares to fit into {image.dtype} it "
+                f"must not exceed {LARGEST[image.dtype]:.0e}. Divide it by a power of ten."
+            )
         return image
     if image.dtype.kind == "b":
         raise ValueError(
@@ -53,7 +61,8 @@ def as_float(image: Any, *, name: str = "image") -> np.ndarray:
         )
     if image.dtype.kind not in "uifO":
         raise ValueError(f"{name} must hold integers or floats, but has dtype {image.dtype}.")
-    return image.astype(np.float32 if image.dtype == np.float16 else np.float64)
+    with naming(name, "an array of integers or floats"):
+        return image.astype(np.float32 if image.dtype == np.float16 else np.float64)
 
 
 def as_dtype(image: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -206,7 +206,7 @@ def denoise(
     """
     settings = Settings(method, stride, remove_mean, return_std, bool(reject_outliers))
     axes = Axes(stack_axis, channel_axis)
-    if noise not in ("gaussian", "poisson", "rician"):
+    if not isinstance(noise, str) or noise not in ("gaussian", "poisson", "rician"):
         raise ValueError(f"noise must be 'gaussian', 'poisson' or 'rician', but is {noise!r}.")
     if noise != "poisson" and gain != 1.0:
         raise ValueError(f"gain={gain!r} is for noise='poisson', but noise is {noise!r}.")

@@ -37,8 +37,6 @@ def fill(
     one Gaussian that suits them best.
     """
     known = ~np.isnan(image)
-    if not known.any(axis=(0, 1)).all():
-        raise ValueError("image has no known pixel (in some channel): nothing can be restored.")
     filled = interpolated(image, known).astype(np.float32)
     typical = prior.typical_std
     with worker_threads() as for_each:
@@ -67,6 +65,8 @@ def fill(
 
 def interpolated(image: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Fill missing pixels by means over squares as small as hold known ones, made smooth."""
+    if not known.any(axis=(0, 1)).all():
+        raise ValueError("image has no known pixel (in some channel): nothing can be restored.")
     values, weights = np.where(known, image, 0.0), known.astype(image.dtype)
     if known.all():
         return values

@@ -13,6 +13,8 @@ from ._visitor import PatchVisitor, Restore
 
 # Zoran and Weiss: how much patches are trusted, pass by pass, in units of 1 / noise variance.
 WEIGHTS = (1.0, 4.0, 8.0, 16.0, 32.0)
+# Rows that are pulled towards the data at once.
+N_ROWS = 64
 
 
 def pass_offsets(stride: int) -> list[tuple[int, int]]:
@@ -66,7 +68,11 @@ def towards_pixels(
     exact = known & (np.asarray(noise_std) == 0.0)
 
     def towards_data(restored: np.ndarray, weight: float) -> np.ndarray:
-        trust = np.where(exact, 1.0, known / (1.0 + weight)).astype(noisy.dtype)
-        return trust * noisy + (1 - trust) * restored
+        # In place and a few rows at a time: images may be large.
+        for start in range(0, len(restored), N_ROWS):
+            some = np.s_[start : start + N_ROWS]
+            trust = np.where(exact[some], 1.0, known[some] / (1.0 + weight)).astype(noisy.dtype)
+            restored[some] = trust * noisy[some] + (1 - trust) * restored[some]
+        return restored
 
     return towards_data

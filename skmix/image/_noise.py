@@ -9,6 +9,7 @@ from scipy.special import ndtr
 
 from .._rows.threads import one_blas_thread
 from ._arrays import as_float, channels_last, check_axes
+from ._patches import check_stride
 from ._warn import warn_caller
 
 # Patches that the estimate is made of, at most; more do not make it better.
@@ -92,6 +93,7 @@ def estimate_noise_std(image, *, size=8, channel_axis=None):
     """
     image = as_float(image)
     check_axes(image, channel_axis)
+    check_stride(size, 1)
     if size == 1:
         raise ValueError("size=1: patches of one pixel do not tell noise from content. Use 8.")
     planes = channels_last(image, channel_axis)

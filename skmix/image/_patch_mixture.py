@@ -141,7 +141,8 @@ class Gates:
             k, entries = of_component
             z = (rows[entries // n_candidates] - self.means[k]) @ self.vectors[k]
             np.square(z, out=z)
-            log_joint[entries] = self.constants[k] - 0.5 * (z @ self.precisions[k])
+            with np.errstate(over="ignore"):  # too far to tell by how much
+                log_joint[entries] = self.constants[k] - 0.5 * (z @ self.precisions[k])
 
         self.for_each(compare, by_component(candidates.ravel(), len(self.means)))
         return log_joint.reshape(candidates.shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import nullcontext
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.utils import check_random_state
 from .._denoisers.base import Denoiser
 from .._denoisers.gaussian import less_noise
 from .._denoisers.gmm import GMMDenoiser
+from .._interface.wording import naming
 from .._mixtures.known import Known, KnowsRows
 from .._rows.threads import one_blas_thread
 from ..exceptions import DegenerateComponentWarning
@@ -90,7 +92,11 @@ def fit_patch_prior(
     16
     """
     data_range = check_data_range(data_range)
-    given, images = list(images), [as_float(image) for image in images]
+    with naming("images", "a list of images"):
+        given = list(images)
+    images = [as_float(image) for image in given]
+    if not isinstance(n_patches, Integral) or n_patches < 1:
+        raise ValueError(f"n_patches={n_patches!r} must be a whole number of at least 1.")
     if data_range is None:
         data_range = _common_data_range(given, images)
     if not images:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from numbers import Integral
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._interface.masked import masked_as_missing
+from .._interface.wording import naming
 
 # Patches are visited in strips of about this many values, so that memory does not grow with the
 # image.
@@ -99,13 +101,16 @@ def reconstruct(patches, shape, stride=1):
     >>> bool(np.allclose(reconstruct(extract_patches(image, 3, stride=2), (5, 6), 2), image))
     True
     """
-    patches = np.asarray(masked_as_missing(patches))
+    with naming("patches", "an array (n_patches, size, size)"):
+        patches = np.asarray(masked_as_missing(patches))
+    with naming("shape", "that of an image, two or three integers"):
+        shape = tuple(operator.index(n) for n in shape)
     size = patches.shape[1] if patches.ndim > 1 else 0
-    rows, columns = corners(tuple(shape), size, stride)
+    rows, columns = corners(shape, size, stride)
     expected = (len(rows) * len(columns), size, size, *shape[2:])
     if patches.shape != expected:
         raise ValueError(
-            f"An image of shape {tuple(shape)} has patches of shape {expected} at "
+            f"An image of shape {shape} has patches of shape {expected} at "
             f"stride={stride}, but patches has shape {patches.shape}."
         )
     total = np.zeros(shape, dtype=np.result_type(patches, np.float32))
@@ -191,7 +196,7 @@ def count_patches(begins: np.ndarray, size: int) -> np.ndarray:
 
 def window_sums(image: np.ndarray, size: int) -> np.ndarray:
     """Sums over all windows of size x size pixels of an image of booleans."""
-    image = image.astype(np.int32)
+    image = image.astype(np.int16 if size * size < 2**15 else np.int32)
     for axis in (0, 1):
         moved = np.moveaxis(image, axis, 0)
         n_windows = len(moved) - size + 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Any
 
+from .._interface.wording import truth
+
 # Seconds from one printed line to the next.
 LINE_INTERVAL = 2.0
 
@@ -28,7 +30,7 @@ class Progress:
 
     def __enter__(self) -> Progress:
         self._start = self._line = perf_counter()
-        if self._verbose:
+        if truth(self._verbose, "verbose"):
             self._bar = _rich_bar()
         if self._bar is not None:
             self._bar.start()

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._interface.wording import naming
 from ._warn import warn_caller
 
 # Pixels of which it is seen how far gray levels range.
@@ -24,11 +25,16 @@ def known_data_range(dtype: np.dtype, image: np.ndarray) -> float | None:
     return 1.0 if dtype.kind == "f" and low >= -0.5 and high <= 1.5 else None
 
 
+# All integers of 64 bits are taken, and squares of gray levels fit into float32.
+LARGEST_LEVEL = 1e19
+
+
 def check_data_range(data_range: Any) -> float | None:
     """Return a distance from black to white, or None where it is left open."""
     if data_range is None:
         return None
-    value = np.asarray(data_range, dtype=float)
+    with naming("data_range", "a positive number"):
+        value = np.asarray(data_range, dtype=float)
     if value.ndim or not np.isfinite(value) or value <= 0:
         raise ValueError(
             f"data_range={data_range!r} must be a positive number: the distance from black to "
@@ -44,7 +50,20 @@ def scale_for(
 
     A prior that knows of no range is for images in units of their own.
     """
-    data_range = check_data_range(data_range)
+    scale = _scale_for(prior_range, dtype, image, check_data_range(data_range))
+    largest = float(np.nanmax(np.abs(image), initial=0.0))
+    if largest > LARGEST_LEVEL * scale:
+        raise ValueError(
+            f"image reaches {largest:.3g} in size, {largest / scale:.3g} gray levels of the "
+            f"prior; for squares to fit into float32 it must not exceed {LARGEST_LEVEL:.0e}. "
+            "Divide image by a power of ten, or pass data_range."
+        )
+    return scale
+
+
+def _scale_for(
+    prior_range: float | None, dtype: np.dtype, image: np.ndarray, data_range: float | None
+) -> float:
     if prior_range is None:
         return 1.0
     if data_range is None:

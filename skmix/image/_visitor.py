@@ -90,11 +90,12 @@ class PatchVisitor:
                     add_patches(spread, variance, *at)
             self.progress.advance(len(of_strip))
         counts = count_patches(begins, size)
-        divisor = np.maximum(counts, 1)[:, :, None].astype(image.dtype)
+        reached = counts > 0
+        divisor = np.maximum(counts, 1, out=counts)[:, :, None]
         total /= divisor
         if spread is not None:
             spread /= divisor
-        return Average(total, spread, counts > 0)
+        return Average(total, spread, reached)
 
     def _restored(self, image: np.ndarray, restore: Restore, at: Corners):
         """Means and variances of the patches at these corners."""

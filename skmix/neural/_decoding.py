@@ -10,6 +10,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._interface import validation
+from .._interface.wording import naming
 from ._autoencoder import Autoencoder, by_chunks, evidence_bound, importance_bound, latent_draws
 from ._base import BaseNetworks
 from ._imputation import fill
@@ -89,7 +90,8 @@ class DecodingNetworks(
                [0.881, 0.119]])
         """
         check_is_fitted(self)
-        Z = check_array(X, dtype=[np.float64, np.float32], input_name="X")
+        with naming("X", "an array of numbers"):
+            Z = check_array(X, dtype=[np.float64, np.float32], input_name="X")
         if Z.shape[1] != self._n_features_out:
             raise ValueError(
                 f"X must have a column for each of the {self._n_features_out} latents, but has "

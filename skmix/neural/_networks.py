@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import expit
 
+from .._interface.wording import naming
+
 LEAK = 0.2  # slope of the leaky activation for negative numbers
 
 
@@ -123,9 +125,10 @@ def random_network(
 
 def given_network(layers: Any, activation: str, name: str) -> Network:
     """Check a pair of lists, of matrices and of intercepts, and return them as a network."""
-    coefs, intercepts = layers
-    coefs = [np.asarray(coef, dtype=np.float32) for coef in coefs]
-    intercepts = [np.asarray(intercept, dtype=np.float32) for intercept in intercepts]
+    with naming(name, "a pair of lists, of matrices and of intercepts"):
+        coefs, intercepts = layers
+        coefs = [np.asarray(coef, dtype=np.float32) for coef in coefs]
+        intercepts = [np.asarray(intercept, dtype=np.float32) for intercept in intercepts]
     if not coefs or len(coefs) != len(intercepts):
         raise ValueError(
             f"{name} must be a pair of lists of equal length, matrices and intercepts, but has "

@@ -1,0 +1,79 @@
+"""Errors of Python, NumPy and scikit-learn that do not say which parameter is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+
+@contextmanager
+def naming(name: str, wanted: str) -> Iterator[None]:
+    """Let errors in here say that this parameter must be what is wanted, unless they name it."""
+    try:
+        yield
+    except (TypeError, ValueError, OverflowError) as error:
+        if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", str(error)):
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name} must be {wanted}: {error}") from error
+
+
+def truth(value: Any, name: str) -> bool:
+    """Return whether an option is on."""
+    with naming(name, "True or False"):
+        return bool(value)
+
+
+def number(value: Any, name: str) -> float:
+    """Return a number."""
+    with naming(name, "a number"):
+        return float(value)
+
+
+def learned(estimator: Any, name: str, shape: tuple[int | None, ...] | None = None) -> np.ndarray:
+    """Return a learned attribute as finite numbers, which somebody may have set by hand.
+
+    None in the shape stands for any length.
+    """
+    with naming(name, "an array of numbers, as fit learned it"):
+        values = np.asarray(getattr(estimator, name), dtype=np.float64)
+    if shape is not None and not (
+        values.ndim == len(shape)
+        and all(n is None or n == found for n, found in zip(shape, values.shape, strict=True))
+    ):
+        raise ValueError(
+            f"{name} of {type(estimator).__name__} must have shape {shape}, but has shape "
+            f"{values.shape}. Set it as fit did, or fit again."
+        )
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"{name} of {type(estimator).__name__} must be finite, but holds NaN or infinity. Set "
+            "it as fit did, or fit again."
+        )
+    return values
+
+
+def learned_shares(estimator: Any, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
+    """Return learned probabilities or variances, none of them negative."""
+    values = learned(estimator, name, shape)
+    if values.size and values.min() < 0.0:
+        raise ValueError(
+            f"{name} of {type(estimator).__name__} must hold numbers that are not negative. Set "
+            "it as fit did, or fit again."
+        )
+    return values
+
+
+def learned_weights(estimator: Any, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
+    """Return learned probabilities that are not all 0."""
+    values = learned_shares(estimator, name, shape)
+    if not values.any():
+        raise ValueError(
+            f"{name} of {type(estimator).__name__} must not be 0 throughout. Set it as fit did, "
+            "or fit again."
+        )
+    return values
