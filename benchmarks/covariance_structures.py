@@ -3,6 +3,7 @@
     python benchmarks/covariance_structures.py                     # likelihoods, seven data sets
     python benchmarks/covariance_structures.py --data-sets acidity iris --structures VVE EEV
     python benchmarks/covariance_structures.py --only bic          # wines and diabetes
+    python benchmarks/covariance_structures.py --only prior        # what prior="data" fits
     python benchmarks/covariance_structures.py --only speed
 
 The folder of the data (--data or SKMIX_DATA) has `mclust/mclust.csv`, the fits of mclust 6.0.0
@@ -10,6 +11,10 @@ The folder of the data (--data or SKMIX_DATA) has `mclust/mclust.csv`, the fits 
 skmix fits the same with tol=1e-6, max_iter=2000, random_state=0 and all else at its default. A
 cell meets the goal if its log-likelihood (nats, of all rows) is at least mclust's - 0.01. Cells
 in which mclust's fit is a spike (its column says so) are left out.
+
+Prior: every structure with 1 to 9 components of every data set, with prior="data". A cell is
+missing if the fit fails, a parameter or the likelihood is not finite, or a component is repaired
+(DegenerateComponentWarning). The goal is none.
 
 Speed: milliseconds of an iteration from the same start beside that of the structure which sums
 the same and shares nothing (medians of five), and the seconds of all 126 candidates on 10 000
@@ -33,6 +38,7 @@ from results import record
 from sklearn.datasets import load_wine
 
 from skmix import GaussianMixture, select_mixture
+from skmix.exceptions import DegenerateComponentWarning
 
 DATA_SETS = ("acidity", "precip", "diabetes", "iris", "banknote", "cross", "chevron")
 DIAGONAL = ["EII", "VII", "EEI", "VEI", "EVI", "VVI"]
@@ -40,6 +46,7 @@ STRUCTURES = [*DIAGONAL, "EEE", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV"]
 ONE_DIMENSIONAL = {"E": "EII", "V": "VII"}
 OPTIONS = {"tol": 1e-6, "max_iter": 2000, "random_state": 0}
 TOLERANCE = 0.01
+TASKS = ["likelihoods", "bic", "prior", "speed"]
 
 
 def read_cells(folder: Path) -> list[dict[str, str]]:
@@ -88,6 +95,46 @@ def line_of(counts: Counter) -> str:
         f"{counts['above']} above ({counts['above'] / n:.1%}); {counts['seconds']:.1f} s, mclust "
         f"{counts['mclust seconds']:.1f} s on another machine"
     )
+
+
+def count_missing(folder: Path, data_set: str, kinds: list[str]) -> Counter:
+    """Fit every cell of one data set with the prior; print those that are missing."""
+    X = load_table(folder / f"{data_set}.csv")
+    counts: Counter = Counter()
+    for cell in read_cells(folder):
+        structure = ONE_DIMENSIONAL.get(cell["model"], cell["model"])
+        if cell["data"] != data_set or structure not in kinds:
+            continue
+        n_components = int(cell["G"])
+        started = time.perf_counter()
+        why = why_missing(X, structure, n_components)
+        counts["seconds"] += time.perf_counter() - started
+        counts.update(cells=1, missing=bool(why))
+        if why:
+            print(f"    {data_set} {structure},{n_components}: {why}")
+    record("prior", data=data_set, **counts)
+    print(f"{data_set}: {missing_of(counts)}", flush=True)
+    return counts
+
+
+def why_missing(X, structure: str, n_components: int) -> str:
+    """Return what is wrong with a fit that has the prior, if anything."""
+    mixture = GaussianMixture(n_components, covariance_type=structure, prior="data", **OPTIONS)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            mixture.fit(X)
+        except ValueError as error:
+            return f"no fit: {error}"
+    repaired = [w for w in caught if issubclass(w.category, DegenerateComponentWarning)]
+    if repaired:
+        return str(repaired[0].message)
+    learned = (mixture.weights_, mixture.means_, mixture.covariances_, mixture.score_samples(X))
+    return "" if all(np.all(np.isfinite(values)) for values in learned) else "not finite"
+
+
+def missing_of(counts: Counter) -> str:
+    return f"{counts['missing']} of {counts['cells']} cells missing; {counts['seconds']:.1f} s"
 
 
 def compare_bic(folder: Path) -> None:
@@ -183,13 +230,19 @@ def main():
     parser.add_argument("--data-sets", nargs="*", default=DATA_SETS, choices=DATA_SETS)
     parser.add_argument("--structures", nargs="*", default=STRUCTURES, choices=STRUCTURES)
     parser.add_argument("--verbose", action="store_true", help="print every cell")
-    parser.add_argument("--only", default="likelihoods", choices=["likelihoods", "bic", "speed"])
+    parser.add_argument("--only", default="likelihoods", choices=TASKS)
     args = parse(parser)
     if args.only == "bic":
         compare_bic(args.data)
     if args.only == "speed":
         compare_speed()
         compare_candidates()
+    if args.only == "prior":
+        total: Counter = Counter()
+        for data_set in args.data_sets:
+            total += count_missing(args.data / "mclust", data_set, args.structures)
+        record("prior", data="all", **total)
+        print(f"All: {missing_of(total)}. Goal: 0")
     if args.only == "likelihoods":
         compare_all(args)
 

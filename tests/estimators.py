@@ -147,7 +147,8 @@ TABLE = {
             ConditionalGMMInpainter(k, covariance_type=covariance_type, random_state=0)
             for k, covariance_type in [(1, "full"), *product([2], COVARIANCE_TYPES)]
         ]
-        + [ConditionalGMMInpainter(2, shrinkage=5.0, add_indicator=True, random_state=0)],
+        + [ConditionalGMMInpainter(2, shrinkage=5.0, add_indicator=True, random_state=0)]
+        + [ConditionalGMMInpainter(2, shrinkage=0.0, prior="data", random_state=0)],
         None,
         {
             **EM_CHANGES,
@@ -156,17 +157,20 @@ TABLE = {
             "add_indicator": True,
             "min_value": 0.5,
             "max_value": 0.5,
+            "prior": "data",
         },
         holes=True,
+        base={"shrinkage": 0.0},
     ),
     GMMRegressor: Row(
         [
             GMMRegressor(k, covariance_type=covariance_type, random_state=0)
             for k, covariance_type in [(1, "full"), (2, "full"), (2, "tied")]
         ]
-        + [GMMRegressor(2, shrinkage=5.0, random_state=0)],
+        + [GMMRegressor(2, shrinkage=5.0, random_state=0)]
+        + [GMMRegressor(2, prior="data", random_state=0)],
         "regressor",
-        {**EM_CHANGES, "covariance_type": "full"},
+        {**EM_CHANGES, "covariance_type": "full", "prior": "data"},
     ),
     MVNDenoiser: Row(
         [MVNDenoiser(random_state=0), MVNDenoiser(training_noise_std=0.2, random_state=0)],
@@ -179,9 +183,10 @@ TABLE = {
             GMMDenoiser(k, covariance_type=covariance_type, random_state=0)
             for k, covariance_type in [(1, "full"), *product([2], COVARIANCE_TYPES)]
         ]
-        + [GMMDenoiser(2, shrinkage=5.0, training_noise_std=0.2, random_state=0)],
+        + [GMMDenoiser(2, shrinkage=5.0, training_noise_std=0.2, random_state=0)]
+        + [GMMDenoiser(2, prior="data", training_noise_std=0.2, random_state=0)],
         None,
-        {**EM_CHANGES, **NOISE_CHANGES, "covariance_type": "spherical"},
+        {**EM_CHANGES, **NOISE_CHANGES, "covariance_type": "spherical", "prior": "data"},
     ),
     GSMDenoiser: Row(
         [
@@ -253,6 +258,7 @@ TABLE = {
                 assignment="hard",
                 random_state=0,
             ),
+            MixedMixture(2, prior="data", random_state=0),
         ],
         "density_estimator",
         {
@@ -265,6 +271,7 @@ TABLE = {
             "init_params": "auto",
             "warm_start": True,
             "assignment": "hard",
+            "prior": "data",
         },
         base={"categorical_features": [1], "alpha": 0.5},
     ),
@@ -278,6 +285,7 @@ TABLE = {
                 handle_unknown="ignore",
                 random_state=0,
             ),
+            MixedBayesClassifier(2, prior="data", random_state=0),
         ],
         "classifier",
         {
@@ -290,6 +298,7 @@ TABLE = {
             "categories": [list(range(20))],
             "alpha": 5.0,
             "init_params": "auto",
+            "prior": "data",
         },
         base={"categorical_features": [1], "alpha": 0.5},
     ),

@@ -67,6 +67,10 @@ class GMMDenoiser(GaussianPrior, MixtureBased):
     verbose_interval : int, default=10
         Number of iterations from one printed line to the next.
 
+    prior : {'data', None}, default=None
+        'data' is the conjugate prior that the rows suggest, as in :class:`GaussianMixture`: no
+        component can collapse, and `shrinkage` must be 0. None is maximum likelihood.
+
     Attributes
     ----------
     mixture_ : GaussianMixture
@@ -143,6 +147,7 @@ class GMMDenoiser(GaussianPrior, MixtureBased):
         init_params="auto",
         verbose=0,
         verbose_interval=10,
+        prior=None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -157,6 +162,7 @@ class GMMDenoiser(GaussianPrior, MixtureBased):
         self.init_params = init_params
         self.verbose = verbose
         self.verbose_interval = verbose_interval
+        self.prior = prior
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):

@@ -84,6 +84,10 @@ class ConditionalGMMInpainter(TransformerMixin, SeenCells, MixtureBased):
         well, which matters where rows are few for the number of features: 0.94 became 0.32 as
         the error of filling in 100 rows of 500 features. A number must be 0 with 'tied'.
 
+    prior : {'data', None}, default=None
+        'data' is the conjugate prior that the rows suggest, as in :class:`GaussianMixture`: no
+        component can collapse, and `shrinkage` must be 0. None is maximum likelihood.
+
     min_value : float or array-like of shape (n_features,), default=None
         The smallest value that is filled in, in units of `X`, for all columns or for each.
         Expectations are clipped; draws beyond the bounds are drawn again, those of a row together.
@@ -206,6 +210,7 @@ class ConditionalGMMInpainter(TransformerMixin, SeenCells, MixtureBased):
         max_value=None,
         keep_empty_features=False,
         n_refits=0,
+        prior=None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -225,6 +230,7 @@ class ConditionalGMMInpainter(TransformerMixin, SeenCells, MixtureBased):
         self.max_value = max_value
         self.keep_empty_features = keep_empty_features
         self.n_refits = n_refits
+        self.prior = prior
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):

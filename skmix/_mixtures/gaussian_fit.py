@@ -259,10 +259,14 @@ class GaussianFit(BaseMixture):
         collapsed = np.flatnonzero(family.collapsed(params, observed) & alive)
         everywhere = len(collapsed) == alive.sum()
         if len(collapsed) and not (everywhere and self._known.flat_directions_expected):
+            prior = ""
+            if self._known.prior_offered and self.prior is None:
+                prior = ', prior="data" (with shrinkage=0)'
             remedy = "Drop constant columns and those that others determine, or raise reg_covar."
             if not everywhere:
                 remedy = (
-                    "Use fewer components or shrinkage, or drop constant and duplicate columns."
+                    f"Use fewer components{prior} or shrinkage, or drop constant and duplicate "
+                    "columns."
                 )
             return [
                 f"{names(collapsed)} collapsed: in some direction the rows have next to no "

@@ -42,20 +42,8 @@ def standard_errors(
     )
     jacobian = _jacobian(params, packing)[:, free]
     among_free = np.ix_(free, free)
-    n_levels = params.probabilities.shape[1]
-    blocks = [n_components + k * n_levels + np.arange(n_levels) for k in range(n_components)]
     weighed = counts if squares is None else squares
-    information, scatter = observed_information(
-        params.weights,
-        blocks,
-        len(free),
-        (
-            Answers(
-                one_hot[rows].toarray(), counts[rows], weighed[rows], resp[rows], params, packing
-            )
-            for rows in pieces_of(len(counts), len(free))
-        ),
-    )
+    information, scatter = of_answers(one_hot, counts, resp, params, packing, weighed)
     spread = None if squares is None else scatter[among_free]
     errors = np.sqrt(variances_of(information[among_free], jacobian, spread))
     weights, probabilities = np.split(errors, [n_components])
@@ -149,6 +137,18 @@ class Answers:
 
     def complete(self, k, shares):
         return _of_complete_rows(shares @ self.answered, self.probabilities[k], self.packing)
+
+
+def of_answers(one_hot, counts, resp, params, packing, squares):
+    """Return the observed information in log-odds, and the scatter of the scores of all rows."""
+    n_components, n_levels = params.probabilities.shape
+    size = n_components * (1 + n_levels)
+    pieces = (
+        Answers(one_hot[rows].toarray(), counts[rows], squares[rows], resp[rows], params, packing)
+        for rows in pieces_of(len(counts), size)
+    )
+    blocks = [n_components + k * n_levels + np.arange(n_levels) for k in range(n_components)]
+    return observed_information(params.weights, blocks, size, pieces)
 
 
 def pieces_of(n_rows: int, size: int) -> Iterator[slice]:

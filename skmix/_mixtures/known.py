@@ -17,6 +17,7 @@ class Known(NamedTuple):
     noise_variance: np.ndarray | None = None  # (n_features,), of known noise in the rows
     flat_directions_expected: bool = False  # whether all components may be flat without a warning
     columns_alike: bool = False  # whether `reg_covar` is the same for all columns, as of pixels
+    prior_offered: bool = True  # whether the estimator that fits has `prior`
     reg_covar: np.ndarray | None = None  # (n_features,), as it was resolved from more rows
     shrinkage: Shrinkage | None = None  # likewise
     feature_names: np.ndarray | None = None  # of the columns, where the rows come without

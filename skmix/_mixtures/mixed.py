@@ -13,6 +13,7 @@ from . import estimates, regularisation, shrinking, streaming
 from .covariance_types import FAMILIES
 from .criteria import ClassificationCriteria
 from .estimates import Estimate
+from .gaussian import GaussianMixture
 from .mixed_conditioning import MixedConditioning
 from .mixed_fit import ORDER
 from .partial import PartialLabels
@@ -106,6 +107,10 @@ class MixedMixture(StreamOfTables, PartialLabels, MixedConditioning, Classificat
 
         - 'soft': for all components, by their responsibilities (EM).
         - 'hard': each for its most probable component alone (classification EM).
+
+    prior : {'data', None}, default=None
+        'data' is the conjugate prior that the numbers suggest, as in :class:`GaussianMixture`: no
+        component can collapse, and `shrinkage` must be 0. None is maximum likelihood.
 
     forgetting : float or None, default=None
         How `partial_fit` weighs the batches before: None, all alike; a number between 0 and 1,
@@ -253,6 +258,7 @@ class MixedMixture(StreamOfTables, PartialLabels, MixedConditioning, Classificat
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "shrinkage": shrinking.CONSTRAINT,
         "assignment": [StrOptions({"soft", "hard"})],
+        "prior": GaussianMixture._parameter_constraints["prior"],
         "forgetting": streaming.CONSTRAINT,
     }
 
@@ -277,6 +283,7 @@ class MixedMixture(StreamOfTables, PartialLabels, MixedConditioning, Classificat
         verbose_interval=10,
         shrinkage=0.0,
         assignment="soft",
+        prior=None,
         forgetting=None,
     ):
         self.n_components = n_components
@@ -297,6 +304,7 @@ class MixedMixture(StreamOfTables, PartialLabels, MixedConditioning, Classificat
         self.verbose_interval = verbose_interval
         self.shrinkage = shrinkage
         self.assignment = assignment
+        self.prior = prior
         self.forgetting = forgetting
 
     def __sklearn_tags__(self):

@@ -218,6 +218,7 @@ class MixedFit(BaseMixture):
             covariance_type=self.covariance_type,
             reg_covar=self.reg_covar,
             shrinkage=self.shrinkage,
+            prior=self.prior,
         )
         names = getattr(self, "feature_names_in_", None)
         if names is not None:

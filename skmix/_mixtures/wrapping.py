@@ -25,6 +25,7 @@ EM_PARAMETERS = (
     "verbose",
     "verbose_interval",
     "shrinkage",
+    "prior",
 )
 
 

@@ -7,12 +7,14 @@ from numbers import Real
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin, _fit_context
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._interface import columns, validation
+from .._interface.chunks import as_chunks
 from .._interface.versions import VersionedMixin
 from .._interface.wording import learned
 from .._mixtures.expected import excess_log_prob
+from .._mixtures.known import Known
 from .._mixtures.mixed import MixedMixture
 
 # Scores nearer than this, relative to their size, differ by rounding.
@@ -240,22 +242,17 @@ class MixtureOutlierDetector(OutlierMixin, VersionedMixin, BaseEstimator):
         array([ 1,  1,  1,  1,  1, -1])
         """
         with validation.earlier_fit_kept(self):
-            table = columns.read_table(self, X, reset=True)
-            parameters = {name: getattr(self, name) for name in OF_THE_MIXTURE}
-            self.mixture_ = MixedMixture(**parameters).fit(X, sample_weight=sample_weight)
-            self.n_iter_ = self.mixture_.n_iter_
-            no_columns = np.empty((table.n_samples, 0))
-            weight = validation.check_sample_weight(sample_weight, no_columns)
-            rows, _ = columns.encode(
-                self,
-                table,
-                self.mixture_.families_,
-                self.mixture_.categories_,
-                handle_unknown=self.handle_unknown,
-                kept=None if weight is None else weight > 0,
-                learn=False,
-            )
-            weight = self.mixture_._effective_weight(rows, weight)
+            if as_chunks(X) is not None:
+                raise TypeError(
+                    "MixtureOutlierDetector takes no Chunks. Pass numpy.concatenate(list(chunks)) "
+                    "where the rows fit into memory."
+                )
+            mixture = MixedMixture(**{name: getattr(self, name) for name in OF_THE_MIXTURE})
+            with mixture._knowing(Known(prior_offered=False)):
+                rows = mixture._fit(X, None, sample_weight)
+            validate_data(self, X, skip_check_array=True)
+            self.mixture_, self.n_iter_ = mixture, mixture.n_iter_
+            weight = mixture._effective_weight(rows, sample_weight)
             seen = weight > 0
             scores = excess_log_prob(self.mixture_, rows[seen])
             self.offset_ = _offset(scores, weight[seen], self.contamination)

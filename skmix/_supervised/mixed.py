@@ -96,6 +96,11 @@ class MixedBayesClassifier(ClassesOfStream):
         components of their own class (see Notes). None stands for none: -1 is then a class like
         others.
 
+    prior : {'data', None}, default=None
+        'data' is the conjugate prior that the numbers of the class suggest, as in
+        :class:`GaussianMixture`: no component can collapse, and `shrinkage` must be 0. None is
+        maximum likelihood.
+
     forgetting : float or None, default=None
         How `partial_fit` weighs the batches before: None, all alike; a number between 0 and 1,
         less and less (see :class:`GaussianMixture`).
@@ -212,6 +217,7 @@ class MixedBayesClassifier(ClassesOfStream):
         shrinkage=0.0,
         n_jobs=None,
         unlabeled=None,
+        prior=None,
         forgetting=None,
     ):
         self.n_components = n_components
@@ -233,6 +239,7 @@ class MixedBayesClassifier(ClassesOfStream):
         self.shrinkage = shrinkage
         self.n_jobs = n_jobs
         self.unlabeled = unlabeled
+        self.prior = prior
         self.forgetting = forgetting
 
     def __sklearn_tags__(self):

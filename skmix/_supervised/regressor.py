@@ -58,6 +58,11 @@ class GMMRegressor(MultiOutputMixin, RegressorMixin, MixtureBased):
         Pseudo-observations per component with the pooled within-component covariance, as in
         :class:`GaussianMixture`; 'auto' chooses them by the data. A number must be 0 with 'tied'.
 
+    prior : {'data', None}, default=None
+        'data' is the conjugate prior that the joint rows suggest, as in
+        :class:`GaussianMixture`: no component can collapse, and `shrinkage` must be 0. None is
+        maximum likelihood.
+
     Attributes
     ----------
     mixture_ : GaussianMixture
@@ -122,6 +127,7 @@ class GMMRegressor(MultiOutputMixin, RegressorMixin, MixtureBased):
         verbose=0,
         verbose_interval=10,
         shrinkage=0.0,
+        prior=None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -134,6 +140,7 @@ class GMMRegressor(MultiOutputMixin, RegressorMixin, MixtureBased):
         self.verbose = verbose
         self.verbose_interval = verbose_interval
         self.shrinkage = shrinkage
+        self.prior = prior
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):

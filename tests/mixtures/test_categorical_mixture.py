@@ -374,9 +374,7 @@ def test_observed_information_is_minus_the_hessian_in_log_odds_anywhere():
     log_prob = oracles.categorical_log_prob(codes, weights, tables)
     resp = np.exp(log_prob - np.logaddexp.reduce(log_prob, axis=1)[:, None])
     one_hot = packing.one_hot(packing.pack(codes))
-    actual, _ = information._observed_information(
-        one_hot, counts, resp, params, packing, squares=None
-    )
+    actual, _ = information.of_answers(one_hot, counts, resp, params, packing, squares=counts)
     odds = np.log(np.concatenate([weights, params.probabilities.ravel()]))
 
     def log_likelihood(odds):
