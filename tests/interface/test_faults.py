@@ -1,0 +1,58 @@
+"""What is left where a fit is interrupted, or a file is broken."""
+
+import numpy as np
+import pytest
+from faults import interrupted, lines, load_damaged, surroundings
+from sklearn.base import clone
+
+from skmix import CategoricalMixture, GaussianMixture, GMMBayesClassifier, GMMDenoiser
+from skmix.image import CompressedImage, compress, load_prior, save_prior
+
+pytestmark = [
+    pytest.mark.usefixtures("few_starts"),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+]
+Y = np.arange(30) % 3
+X = np.random.default_rng(0).normal(size=(30, 2)) + 4.0 * np.eye(3)[Y][:, :2]
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        GaussianMixture(2, random_state=0),
+        GaussianMixture(2, noise=True, covariance_type="diag", random_state=0),
+        GMMBayesClassifier(2, random_state=0),
+        CategoricalMixture(2, random_state=0),
+    ],
+    ids=repr,
+)
+def test_an_interrupted_fit_leaves_the_earlier_one(estimator):
+    rows = np.clip(np.round(X - X.min()), 0, 3)
+    fitted = clone(estimator).fit(rows, Y)
+    expected = fitted.score_samples(rows)
+    learned, outside = dict(vars(fitted)), surroundings()
+    n_lines = lines(lambda: clone(estimator).fit(rows[:20], Y[:20]))
+    rng = np.random.default_rng(0)
+    for line in rng.integers(1, n_lines + 1, size=12):
+        for error in (KeyboardInterrupt, MemoryError):
+            with pytest.raises(error):
+                interrupted(lambda: fitted.fit(rows[:20], Y[:20]), error, int(line))
+            assert vars(fitted).keys() == learned.keys()
+            assert all(vars(fitted)[name] is value for name, value in learned.items())
+            assert surroundings() == outside
+    np.testing.assert_array_equal(fitted.score_samples(rows), expected)
+
+
+@pytest.mark.parametrize("loader", ["prior", "image"])
+def test_damaged_files_are_refused_or_read(loader, tmp_path):
+    path = tmp_path / "file"
+    if loader == "prior":
+        save_prior(path, GMMDenoiser.from_parameters([1.0], [np.zeros(9)], [np.eye(9)]))
+        load = load_prior
+    else:
+        compress(np.random.default_rng(0).random((20, 20)), 4, random_state=0).save(path)
+        load = CompressedImage.load
+    content, rng = path.read_bytes(), np.random.default_rng(0)
+    found = [load_damaged(load, content, path, rng) for _ in range(60)]
+    assert sum(refused for refused, _ in found) > 30
+    assert max(beyond for _, beyond in found) < 400_000  # of the reader itself
