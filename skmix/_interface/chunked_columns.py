@@ -44,11 +44,17 @@ def mixed_categories(estimator: Any, X: Chunks, kinds: np.ndarray) -> list[np.nd
     if len(places) == 0:
         return []
 
+    first: list[Column] = []
+
     def columns_of(piece: Piece) -> list[Column]:
         table = columns.table_of(piece.rows)
-        return [columns.categorical(table.columns[j]) for j in places]
+        here = [columns.categorical(table.columns[j]) for j in places]
+        first[:] = first or here
+        return here
 
-    return _categories(estimator, X, columns_of)
+    learned = _categories(estimator, X, columns_of)
+    columns.check_whole(first, learned, estimator.categories)
+    return learned
 
 
 def answer_categories(estimator: Any, X: Chunks) -> list[np.ndarray]:

@@ -214,7 +214,9 @@ def encode(
         columns = [categorical(table.columns[j]) for j in places]
         if learn:
             every = np.ones(table.n_samples, bool) if kept is None else kept
-            categories = encoding.learn_categories(columns, categories, every)
+            given = categories
+            categories = encoding.learn_categories(columns, given, every)
+            check_whole(columns, categories, given)
         codes = encoding.encode(columns, categories, handle_unknown, kept)
         rows[:, places] = np.where(codes < 0, np.nan, codes)
     check_magnitudes(estimator, rows, in_fit=learn)
@@ -277,6 +279,18 @@ def categorical(column: RawColumn) -> encoding.Column:
     positions = np.full(len(values), -1, dtype=np.int32)
     positions[~missing] = [place[cell] for cell in cells]
     return encoding.Column(column.name, np.array(distinct), positions, column.order)
+
+
+def check_whole(
+    columns: list[encoding.Column], learned: list[np.ndarray], categories: Any
+) -> None:
+    """Refuse negative whole numbers, such as -1 for missing, among categories nobody listed."""
+    if not isinstance(categories, str):
+        return
+    for column, known in zip(columns, learned, strict=True):
+        whole = known.dtype.kind in "if" and np.all(known == np.floor(known))
+        if whole and column.order is None:
+            encoding.check_negative(column.name, known)
 
 
 def decode(rows: np.ndarray, kinds: np.ndarray, categories: list[np.ndarray]) -> list[np.ndarray]:

@@ -79,7 +79,7 @@ def columns_of(X: Any, declared: bool) -> list[Column]:
     X = masked_as_missing(X)
     if X.dtype.kind in "if" and not declared:
         for j in range(X.shape[1]):  # a negative number anywhere is named before a fraction
-            _check_negative(str(j), X[:, j])
+            check_negative(str(j), X[:, j])
     return [_read_column(str(j), X[:, j], declared) for j in range(X.shape[1])]
 
 
@@ -198,7 +198,7 @@ def _check_numbers(name: str, numbers: np.ndarray, declared: bool) -> None:
         raise ValueError(f"Input X contains infinity in column {name}.")
     if declared:
         return
-    _check_negative(name, numbers)
+    check_negative(name, numbers)
     if numbers.dtype.kind == "f" and np.any(numbers != np.floor(numbers)):
         fraction = numbers[numbers != np.floor(numbers)][0]
         raise ValueError(
@@ -209,11 +209,13 @@ def _check_numbers(name: str, numbers: np.ndarray, declared: bool) -> None:
         )
 
 
-def _check_negative(name: str, numbers: np.ndarray) -> None:
+def check_negative(name: str, numbers: np.ndarray) -> None:
+    """Refuse negative categories that are numbers."""
     if numbers.dtype.kind in "if" and np.any(numbers < 0):
         raise ValueError(
             f"Negative values in data: column {name} holds {np.nanmin(numbers)}. Categories that "
-            "are numbers must be 0, 1, 2, ...; write missing answers as NaN or None."
+            "are numbers must be 0, 1, 2, ... unless they are listed in the parameter categories; "
+            "write missing answers as NaN or None."
         )
 
 

@@ -54,7 +54,8 @@ class MixedMixture(StreamOfTables, PartialLabels, MixedConditioning, Classificat
     categories : 'auto' or list of array-like, default='auto'
         The categories of every categorical column, in the order of these columns. 'auto' takes
         those in the rows of positive weight: sorted or, where the dtype declares an order, in
-        that order.
+        that order. Whole numbers must not be negative unless they are listed: -1 is often a
+        missing answer.
 
     handle_unknown : {'error', 'ignore'}, default='error'
         What to do with a value that is not among the categories: raise an error, or treat it as

@@ -9,7 +9,14 @@ import pytest
 from scipy.stats import norm, poisson
 from sklearn.metrics import adjusted_rand_score
 
-from skmix import CategoricalMixture, GaussianMixture, MixedMixture, bootstrap_lrt, select_mixture
+from skmix import (
+    CategoricalMixture,
+    Chunks,
+    GaussianMixture,
+    MixedMixture,
+    bootstrap_lrt,
+    select_mixture,
+)
 from skmix.exceptions import DegenerateComponentWarning
 
 FRAMES = {"pandas": pd.DataFrame, "polars": pl.DataFrame}
@@ -631,6 +638,23 @@ def test_given_categories_and_numbers_as_categories():
     np.testing.assert_allclose(mixture.probabilities_[0], [[11 / 34, 11 / 34, 11 / 34, 1 / 34]])
     mask = MixedMixture(categorical_features=[True, False], alpha=1.0).fit(X)
     assert mask.categories_[0].tolist() == [-1.5, 0.0, 2.5]
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float32, object])
+def test_negative_codes_are_no_categories_unless_they_are_listed(dtype):
+    codes = np.array([-1, 0, 1, 0, 1, 2] * 5)
+    X = np.column_stack([codes, np.arange(30)]).astype(dtype)
+    match = "Negative values in data: column 0 holds -1.*NaN or None"
+    for rows in (X, Chunks([X[:6], X[6:]])):
+        error_of(rows, match, categorical_features=[0])
+    with pytest.raises(ValueError, match=match):
+        CategoricalMixture().fit(X[:, :1])
+    CategoricalMixture(categories=[[-1, 0, 1, 2]]).fit(X[:, :1])
+    # Listed, or in rows that do not count.
+    listed = MixedMixture(categorical_features=[0], categories=[[-1, 0, 1, 2]]).fit(X)
+    assert listed.categories_[0].tolist() == [-1, 0, 1, 2]
+    left_out = MixedMixture(categorical_features=[0]).fit(X, sample_weight=codes >= 0)
+    assert left_out.categories_[0].tolist() == [0, 1, 2]
 
 
 def test_order_that_a_dtype_declares():
