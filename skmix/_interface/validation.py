@@ -206,7 +206,7 @@ def check_noise_std(noise_std: Any, n: int, name: str, *, of: str = "feature") -
     """Return standard deviations of noise (n,), one per feature or per row."""
     try:
         noise_std = np.asarray(noise_std, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(
             f"{name} must be a number or have one entry per {of}, but is {noise_std!r}."
         ) from None

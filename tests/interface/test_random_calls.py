@@ -87,6 +87,7 @@ PRIOR = skmix.GMMDenoiser.from_parameters([1.0], [np.zeros(16)], [0.1 * np.eye(1
         (lambda: ndb(X, X, threshold="abc"), "threshold must be a number"),
         (lambda: class_coverage(X, len), "classifier must have predict_proba"),
         (lambda: pool_estimates("abc", 1), "estimates must be an array"),
+        (lambda: psnr_scorer(10**400), "noise_std must be a number"),
         (lambda: psnr_scorer(data_range=[1]), "data_range must be a number"),
         (lambda: skmix.merge_components({}, X), "mixture must be a fitted mixture"),
         (lambda: skmix.image.reconstruct(PIXELS, 3), "shape must be that of an image"),
