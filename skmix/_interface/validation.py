@@ -301,9 +301,11 @@ def normalised(weights: np.ndarray) -> np.ndarray:
     return weights if exact else weights / total
 
 
-def check_means_init(means: Any, n_components: int, n_features: int) -> np.ndarray:
-    """Check starting means, with scikit-learn's texts."""
-    means = as_numbers(means, "means_init")
+def check_means(
+    means: Any, n_components: int, n_features: int, *, name: str = "means"
+) -> np.ndarray:
+    """Check means, with scikit-learn's texts."""
+    means = as_numbers(means, name)
     _check_shape(means, (n_components, n_features), "means")
     return means.astype(np.float64)
 
