@@ -12,6 +12,8 @@ from hypothesis import settings
 
 from skmix._mixtures import categorical_fit
 
+collect_ignore = ["conftest.py"]  # it has no examples
+
 # The same examples in every run: a red test is a bug, never bad luck.
 settings.register_profile(
     "skmix", derandomize=True, deadline=None, database=None, max_examples=25, print_blob=True

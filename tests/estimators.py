@@ -258,7 +258,7 @@ TABLE = {
                 assignment="hard",
                 random_state=0,
             ),
-            MixedMixture(2, prior="data", random_state=0),
+            MixedMixture(2, covariance_type="diag", prior="data", random_state=0),
         ],
         "density_estimator",
         {

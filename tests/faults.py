@@ -1,5 +1,6 @@
 """Faults on purpose: errors at any line of a task, and files with any bytes changed."""
 
+import linecache
 import sys
 import threading
 import warnings
@@ -30,9 +31,10 @@ def interrupted(task, error, line):
 
 def _traced(task, at_line):
     def trace(frame, event, argument):
-        if not frame.f_globals.get("__name__", "").startswith("skmix"):
-            return None
-        if event == "line":
+        module = frame.f_globals.get("__name__", "")
+        if not module.startswith("skmix") or module == "skmix._rows.threads":
+            return None  # what counts open sources holds a lock
+        if event == "line" and not _begins_context(frame):
             at_line()
         return trace
 
@@ -42,6 +44,12 @@ def _traced(task, at_line):
         task()
     finally:
         sys.settrace(before)
+
+
+def _begins_context(frame):
+    """Whether the line is that of a `with`, at whose end Python looks for no interrupt."""
+    text = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+    return text.lstrip().startswith("with ")
 
 
 def surroundings():

@@ -77,6 +77,11 @@ class Chunks:
     Where a chunk cannot be read any more, or has become another, the error names its number and
     its path, and an earlier fit is kept.
 
+    References
+    ----------
+    C.-T. Chu, S. K. Kim, Y.-A. Lin, Y. Yu, G. Bradski, A. Y. Ng, K. Olukotun, "Map-Reduce for
+    machine learning on multicore", Advances in Neural Information Processing Systems 19, 2006.
+
     Examples
     --------
     >>> import numpy as np
@@ -112,7 +117,7 @@ class Chunks:
         return len(self._items)
 
     def __getitem__(self, number: int) -> Any:
-        rows = self.read(range(len(self))[number])[0]
+        rows = self._read(range(len(self))[number])[0]
         return rows.as_array() if isinstance(rows, Table) else rows
 
     def __iter__(self) -> Iterator[Any]:
@@ -156,35 +161,37 @@ class Chunks:
 
     # What estimators ask ------------------------------------------------------------------
 
-    def name(self, number: int) -> str:
+    def _name(self, number: int) -> str:
         """Name a chunk in a message."""
         return f"Chunk {number} of X ({self._items[number].name})"
 
-    def sliceable(self, number: int) -> bool:
+    def _sliceable(self, number: int) -> bool:
         """Whether it costs little to read a few rows of a chunk alone."""
         return self._items[number].sliceable and self._weight_column is None
 
-    def names(self) -> list[Any] | None:
+    def _names(self) -> list[Any] | None:
         """Return the names of the columns of the first chunk, None where it is an array."""
         names = self._items[0].names()
         return names if names is None else [n for n in names if n != self._weight_column]
 
-    def framed(self) -> bool:
+    def _framed(self) -> bool:
         """Whether users see the first chunk as a data frame."""
         return self._items[0].framed()
 
-    def read(self, number: int) -> tuple[Any, Any]:
+    def _read(self, number: int) -> tuple[Any, Any]:
         """Return a chunk, an array, frame or Table, and its weights as they were given."""
-        rows = read(self._items[number], self.name(number))
+        rows = read(self._items[number], self._name(number))
         weight = None
         if self._weight_column is not None:
-            rows, weight = split_column(rows, self._weight_column, self.name(number))
+            rows, weight = split_column(rows, self._weight_column, self._name(number))
         elif self._weights is not None:
             weight = read(self._weights[number], f"sample_weight of chunk {number}")
             weight = np.asarray(weight)
         return rows, weight
 
-    def map(self, function: Callable[[Any], np.ndarray], tail: tuple[int, ...], dtype: Any) -> Any:
+    def _map(
+        self, function: Callable[[Any], np.ndarray], tail: tuple[int, ...], dtype: Any
+    ) -> Any:
         """Return Chunks of what a function returns for each chunk, without reading any.
 
         Each result has a row, of shape `tail`, for every row.

@@ -62,8 +62,8 @@ class Piece(NamedTuple):
 
 
 def _pieces_of(chunks: Chunks, number: int) -> Iterator[Piece]:
-    rows, weight = chunks.read(number)
-    name = chunks.name(number)
+    rows, weight = chunks._read(number)
+    name = chunks._name(number)
     n_rows = rows.shape[0] if rows.shape else 0
     if isinstance(rows, np.ndarray) and rows.ndim != 2:
         raise ValueError(
@@ -73,7 +73,7 @@ def _pieces_of(chunks: Chunks, number: int) -> Iterator[Piece]:
         raise ValueError(f"{name} has no rows. Leave it out.")
     if weight is not None:
         weight = _check_weights(weight, n_rows, name)
-    if not chunks.sliceable(number):
+    if not chunks._sliceable(number):
         yield Piece(number, slice(0, n_rows), rows, weight, name)
         return
     itemsize = 4 if rows.dtype == np.float32 else 8  # as floats
@@ -183,12 +183,12 @@ class RowReader:
 
     def __call__(self, block: Block, rows: Any) -> tuple[np.ndarray, np.ndarray | None]:
         """Return visited rows of a block, and their weights."""
-        chunk, weight = self.chunks.read(block.place)
+        chunk, weight = self.chunks._read(block.place)
         if not block.whole:
             inside = _shifted(rows, block.rows.start)
             own = None if weight is None else weight[inside].astype(np.float64)
             return np.asarray(chunk[inside]), own
-        name = self.chunks.name(block.place)
+        name = self.chunks._name(block.place)
         if isinstance(chunk, np.ndarray):
             chunk = chunk[block.rows]
         weight = None if weight is None else weight[block.rows].astype(np.float64)
@@ -275,7 +275,7 @@ def find(estimator: Any, X: Chunks, convert: Convert) -> Found:
         if piece.weight is not None:
             weight = float(piece.weight.sum() if kept is None else piece.weight[kept].sum())
         same = isinstance(piece.rows, np.ndarray) and rows.dtype == piece.rows.dtype
-        direct = convert is as_floats and X.sliceable(piece.number) and same and kept is None
+        direct = convert is as_floats and X._sliceable(piece.number) and same and kept is None
         blocks.append(Block(piece.number, piece.place, len(seen), weight, not direct))
     assert found is not None  # there is a chunk
     check_magnitudes(estimator, extremes, in_fit=True)

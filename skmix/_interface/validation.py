@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Real
@@ -33,6 +34,9 @@ MAX_STRUCTURE_ERROR = 1e-2
 # Sums of weights times squares of rows overflow or underflow beyond this.
 SMALLEST_WEIGHT = 1e-75
 
+# What a text of scikit-learn names that says what is wrong with rows, or with their labels.
+NAMES_ROWS = re.compile(r"\b(X|y|NaN)\b|\b([Aa]rray|[Dd]ata|feature|sample|label|target|infinity)")
+
 NON_NEGATIVE = Interval(Real, 0.0, None, closed="left")
 
 
@@ -51,24 +55,23 @@ def validate_rows(
     if frames.is_frame(X):
         frames.refuse_times(X)
     try:
-        with _naming_rows(y):
-            checked = validate_data(estimator, X, y, **options)
+        checked = validate_data(estimator, X, y, **options)
     except (TypeError, ValueError) as error:
         fault = frames.describe_fault(X) if frames.is_frame(X) else None
-        if fault is None:
+        if fault is None and NAMES_ROWS.search(str(error)):
             raise
-        raise type(error)(fault) from error
+        raise type(error)(fault or f"{error}. {_what_rows_are(y)}") from error
     if not any_size:
         rows = checked[0] if isinstance(checked, tuple) else checked
         check_magnitudes(estimator, rows, in_fit=options.get("reset", True))
     return checked
 
 
-def _naming_rows(y: Any) -> Any:
-    """Have errors name the rows, or the rows and what belongs to them."""
+def _what_rows_are(y: Any) -> str:
+    """Say what was asked for, where an error of a conversion does not."""
     if y is None or isinstance(y, str):
-        return naming("X", "an array or a frame of numbers")
-    return naming("y", "one target per row, and X an array or a frame of numbers")
+        return "X must be an array or a frame of numbers."
+    return "y must be one target per row, and X an array or a frame of numbers."
 
 
 def validate_mapped_rows(estimator: Any, X: Any, **options: Any) -> Any:
@@ -301,9 +304,11 @@ def normalised(weights: np.ndarray) -> np.ndarray:
     return weights if exact else weights / total
 
 
-def check_means_init(means: Any, n_components: int, n_features: int) -> np.ndarray:
-    """Check starting means, with scikit-learn's texts."""
-    means = as_numbers(means, "means_init")
+def check_means(
+    means: Any, n_components: int, n_features: int, *, name: str = "means"
+) -> np.ndarray:
+    """Check means, with scikit-learn's texts."""
+    means = as_numbers(means, name)
     _check_shape(means, (n_components, n_features), "means")
     return means.astype(np.float64)
 
@@ -368,13 +373,10 @@ def _check_shape(array: np.ndarray, shape: tuple[int, ...], name: str) -> None:
 @contextmanager
 def earlier_fit_kept(estimator: Any) -> Iterator[None]:
     """Put the learned attributes of an earlier fit back when this one ends in an exception."""
+    parameters = set(estimator._get_param_names())
 
     def learned() -> dict[str, Any]:
-        return {
-            name: value
-            for name, value in vars(estimator).items()
-            if name.endswith("_") and not name.startswith("_")
-        }
+        return {name: value for name, value in vars(estimator).items() if name not in parameters}
 
     earlier = learned()
     try:

@@ -206,11 +206,11 @@ class ConditionalGMMInpainter(TransformerMixin, SeenCells, MixtureBased):
         verbose=0,
         verbose_interval=10,
         shrinkage="auto",
+        prior=None,
         min_value=None,
         max_value=None,
         keep_empty_features=False,
         n_refits=0,
-        prior=None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type

@@ -280,7 +280,7 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         """Keep what frames are made of: the columns of X, or of the rows that it was made of."""
         template, names = self._known.template, self._known.feature_names
         chunks = as_chunks(X)
-        if chunks is not None and template is None and chunks.framed():
+        if chunks is not None and template is None and chunks._framed():
             X = chunks[0]
         self._template = frames.template_of(X) if template is None else template
         if names is not None:

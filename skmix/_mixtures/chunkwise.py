@@ -36,9 +36,9 @@ def lazily_by_chunks(shape_of_row: Callable[[Any], tuple[int, ...]], dtype: Any 
             kind = _type_of_answers(chunks, dtype)
             tail = shape_of_row(self)
             if not options.get("return_std"):
-                return chunks.map(answer, tail, kind)
+                return chunks._map(answer, tail, kind)
             several = (functools.partial(_one_of, answer, i) for i in range(2))
-            return tuple(chunks.map(one, tail, kind) for one in several)
+            return tuple(chunks._map(one, tail, kind) for one in several)
 
         return of_rows
 
@@ -61,8 +61,8 @@ def for_chunks(mixture: Any, chunks: Chunks) -> Any:
     validation.check_fitted(mixture)
     frozen = copy.copy(mixture)
     names = getattr(mixture, "feature_names_in_", None)
-    given = chunks.names()
-    if given is not None and not chunks.framed():
+    given = chunks._names()
+    if given is not None and not chunks._framed():
         # These are read as arrays, without names: compare them here.
         if names is not None and list(names) != given:
             raise ValueError(

@@ -79,7 +79,7 @@ class GaussianFit(BaseMixture):
         n_components = self.n_components
         means = np.asarray(means)
         n_features = means.shape[-1] if means.ndim == 2 else 1
-        means = validation.check_means_init(means, n_components, n_features)
+        means = validation.check_means(means, n_components, n_features)
         family = FAMILIES[self.covariance_type](Frame.identity(n_features))
         covariances = validation.check_matrices(
             covariances, family, n_components, n_features, "covariance"
@@ -190,7 +190,9 @@ class GaussianFit(BaseMixture):
         if self.weights_init is not None:
             given["weights"] = validation.check_weights_init(self.weights_init, n_components)
         if self.means_init is not None:
-            means = validation.check_means_init(self.means_init, n_components, n_features)
+            means = validation.check_means(
+                self.means_init, n_components, n_features, name="means_init"
+            )
             given["means"] = (means - family.frame.reference) / family.frame.scale
         if self.precisions_init is not None:
             precisions = validation.check_matrices(

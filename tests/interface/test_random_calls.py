@@ -79,7 +79,7 @@ PRIOR = skmix.GMMDenoiser.from_parameters([1.0], [np.zeros(16)], [0.1 * np.eye(1
             lambda: GenerativeAdversarialNetwork.from_parameters(1, 2, feature_range=(0, 1)),
             "gener",
         ),
-        (lambda: GaussianMixture().fit({"a": 1}), "X must be an array"),
+        (lambda: GaussianMixture().fit({"a": 1}), "X must be an array or a frame of numbers"),
         (lambda: GaussianMixture().fit(X, sample_weight=1.0), "sample_weight must be one number"),
         (lambda: GaussianMixture().fit(X).sample(10**400), "n_samples"),
         (lambda: GaussianMixture().fit(X).sample(2, shuffle=np.zeros(2)), "shuffle must be True"),
