@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from .._rows.sources import Chunk, Scratch, Source
+from .._rows.threads import one_blas_thread
 from .frame import Frame
 from .gaussian import DEAD_SHARE, GaussianFamily
 from .gaussian_form import GaussianForm, GaussianParams, GaussianStatistics, log_of_weights
@@ -72,8 +73,9 @@ class Box(NamedTuple):
 
     @property
     def log_volume(self) -> float:
-        """Logarithm of the volume."""
-        return float(np.linalg.slogdet(self.edges)[1])
+        """Logarithm of the volume, the same on any number of threads."""
+        with one_blas_thread():
+            return float(np.linalg.slogdet(self.edges)[1])
 
     @property
     def low(self) -> np.ndarray:
