@@ -136,9 +136,13 @@ class MixedFit(BaseMixture):
             rows, self.families_, self.categories_, sample_weight = learned
             return rows, sample_weight
         table = columns.read_table(self, X, reset=True)
-        n_rows = np.empty((table.n_samples, 0))
-        sample_weight = validation.check_sample_weight(sample_weight, n_rows)
         self._check_continues(len(table.columns))
+        return self._encoded_as_learned(table, sample_weight, learn=True)
+
+    def _encoded_as_learned(self, table, sample_weight, *, learn):
+        """Return rows of floats and checked weights of a table whose columns are known."""
+        no_columns = np.empty((table.n_samples, 0))
+        sample_weight = validation.check_sample_weight(sample_weight, no_columns)
         rows, _ = columns.encode(
             self,
             table,
@@ -146,7 +150,7 @@ class MixedFit(BaseMixture):
             self.categories_,
             handle_unknown=self.handle_unknown,
             kept=None if sample_weight is None else sample_weight > 0,
-            learn=True,
+            learn=learn,
         )
         return rows, sample_weight
 

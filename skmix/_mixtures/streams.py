@@ -110,17 +110,7 @@ class StreamOfTables(StreamFit):
             rows, self.families_, self.categories_, weight = learned
             return without_empty(rows, weight)
         table = columns.read_table(self, X, reset=False)
-        weight = validation.check_sample_weight(sample_weight, np.empty((table.n_samples, 0)))
-        rows, _ = columns.encode(
-            self,
-            table,
-            self.families_,
-            self.categories_,
-            handle_unknown=self.handle_unknown,
-            kept=None if weight is None else weight > 0,
-            learn=False,
-        )
-        return without_empty(rows, weight)
+        return without_empty(*self._encoded_as_learned(table, sample_weight, learn=False))
 
     def _source_of_batch(self, rows, sample_weight):
         everywhere = np.ones(rows.shape[1], dtype=bool)  # the same packs for all batches
