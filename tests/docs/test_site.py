@@ -56,6 +56,10 @@ def open_page(browser):
     """Open a page of a new context; fail at its end if anything went wrong in it."""
     contexts, wrong = [], []
 
+    def failed(request):
+        if request.failure != "net::ERR_ABORTED":  # which is that its page was left before
+            wrong.append(f"{request.failure}: {request.url}")
+
     def open_page(address, width=1400, color_scheme="light"):
         contexts.append(
             browser.new_context(
@@ -65,7 +69,7 @@ def open_page(browser):
         page = contexts[-1].new_page()
         page.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
+        page.on("requestfailed", failed)
         page.goto(address)
         return page
 
@@ -100,6 +104,7 @@ def test_search_finds_a_name(open_page, server, served):
     found.first.wait_for()
     targets = [link.get_attribute("href") for link in found.all()]
     assert any("skmix.ConditionalGMMInpainter.html" in target for target in targets)
+    page.wait_for_load_state("networkidle")  # the extracts of the pages found
     found.first.click()
     page.wait_for_load_state()
     assert "ConditionalGMMInpainter" in page.content()
