@@ -112,14 +112,14 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
 
     def _chunks_of(self, X: Any, sample_weight: Any) -> Chunks | None:
         """Return X where it comes in chunks, and refuse what is not for them."""
-        chunks = as_chunks(X)
+        chunks = as_chunks(X, sample_weight)
         if chunks is not None:
-            survey.refuse_weights(sample_weight)
             if self._labelling is not None:
                 raise ValueError(
-                    "partial_labels is not available where X are Chunks. Leave it out, or pass "
-                    "the rows as one array."
+                    "partial_labels is not available where X are Chunks or a Dask collection. "
+                    "Leave it out, or pass the rows as one array."
                 )
+            chunks._hold()
         return chunks
 
     def _fit_chunks(self, chunks: Chunks) -> Source:
@@ -280,9 +280,9 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         """Keep what frames are made of: the columns of X, or of the rows that it was made of."""
         template, names = self._known.template, self._known.feature_names
         chunks = as_chunks(X)
-        if chunks is not None and template is None and chunks._framed():
-            X = chunks[0]
-        self._template = frames.template_of(X) if template is None else template
+        if template is None:
+            template = frames.template_of(X) if chunks is None else chunks._template()
+        self._template = template
         if names is not None:
             self.feature_names_in_ = names
 
