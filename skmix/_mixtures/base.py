@@ -172,17 +172,20 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features), or Chunks
+        X : array-like of shape (n_samples, n_features), Chunks or Dask collection
             The rows, NaN where a cell is missing. They are not copied, unless some are entirely
             missing: those are left out of the fit and of `lower_bound_`. :class:`Chunks` or a
             data set of pyarrow may be larger than memory: they are read again in every pass.
+            So are the chunks of Dask arrays and data frames by a local scheduler; on a cluster
+            the workers hold them, and each sums its own in every pass.
 
         y : Ignored
             Not used, present for API consistency by convention.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights: a row of weight w counts as w rows. Rows of weight 0 are left
-            out. None with Chunks, which have their own.
+            out. None with Chunks, which have their own; a Dask collection has as many chunks as
+            `X`.
 
         partial_labels : array-like of int of shape (n_samples,), default=None
             The component that each row comes from, -1 where it is not known. A labelled row
@@ -202,6 +205,8 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
             somewhere or has a column that is entirely missing, weights are negative or all
             zero, a start has the wrong shape, or a component has no most likely parameters. An
             earlier fit is kept.
+        RuntimeError
+            If a Dask cluster lost its scheduler, or workers die again and again.
 
         Warns
         -----

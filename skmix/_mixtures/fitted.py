@@ -77,9 +77,10 @@ class FittedMixture(
 
         Returns
         -------
-        labels : ndarray of shape (n_samples,), or Chunks
+        labels : ndarray of shape (n_samples,), Chunks or Dask array
             Component indices. Those of :class:`Chunks` are computed when they are read, here as
-            in `predict_proba`, `score_samples` and `impute`, by the mixture as it is now.
+            in `predict_proba`, `score_samples` and `impute`, by the mixture as it is now; those
+            of Dask collections are lazy in the same way.
 
         Examples
         --------
