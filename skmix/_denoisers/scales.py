@@ -33,6 +33,13 @@ class Moments(NamedTuple):
     reg_covar: np.ndarray  # (n_features,), added to the diagonal of the covariance
 
 
+def singular() -> ValueError:
+    return ValueError(
+        "The covariance of the training rows is singular: some features are constant or "
+        "combinations of others. Set reg_covar above zero."
+    )
+
+
 class ScaleMixtureDenoiser(Denoiser):
     """What denoisers with scale mixtures share: moments, and EM for the scales."""
 

@@ -6,10 +6,10 @@ import copy
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._interface import frames, validation
+from .._interface.wording import check_random_state
 from .._mixtures.gaussian import GaussianMixture
 from .bounds import check_bounds, drawn_within
 

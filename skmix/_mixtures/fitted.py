@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from scipy.special import entr
 from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._engine import em, few_rows
@@ -16,7 +15,7 @@ from .._interface import frames, survey, validation
 from .._interface.chunks import as_chunks
 from .._interface.html import FittedFactsMixin
 from .._interface.versions import VersionedMixin
-from .._interface.wording import truth
+from .._interface.wording import check_random_state, truth
 from .._rows.sources import ArraySource
 from .._rows.threads import one_blas_thread
 from . import estimates

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._engine import em, posteriors
 from .._families import Frame, GaussianParams
 from .._interface import columns, frames, validation
+from .._interface.wording import check_random_state
 from .._rows.sources import ArraySource
 from .._rows.threads import one_blas_thread
 from .chunkwise import lazily_by_chunks

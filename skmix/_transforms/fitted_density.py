@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from .._interface import validation
 from .._interface.versions import VersionedMixin
+from .._interface.wording import check_random_state
 from .._mixtures.gaussian import GaussianMixture
 from .._rows.threads import one_blas_thread
 from . import jacobians

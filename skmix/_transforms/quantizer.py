@@ -309,8 +309,9 @@ class KMeansQuantizer(
         return -float(np.average(mean_squares, weights=sample_weight))
 
     def _codebook(self):
-        learned(self, "codebook_", (None, self.n_features_in_))
-        return np.asarray(self.codebook_)
+        finite = learned(self, "codebook_", (None, self.n_features_in_))
+        codebook = np.asarray(self.codebook_)
+        return codebook if codebook.dtype.kind == "f" else finite
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -185,6 +185,7 @@ class TransformedDensity(FittedTransformedDensity):
         with validation.earlier_fit_kept(self), one_blas_thread():
             refuse_masked(sample_weight, "sample_weight")
             X = self._validate(X, ensure_min_samples=2)
+            validation.check_sample_weight(sample_weight, X)
             steps = jacobians.steps_of(self.transformer)
             jacobians.check_supported(steps, type(self).__name__)
             if isinstance(self.density, Pipeline):

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, DensityMixin, TransformerMixin
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from .._interface import validation
-from .._interface.wording import naming
+from .._interface.wording import check_random_state, naming
 from ._autoencoder import Autoencoder, by_chunks, evidence_bound, importance_bound, latent_draws
 from ._base import BaseNetworks
 from ._imputation import fill

@@ -6,11 +6,11 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import _fit_context
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from .._interface import validation
+from .._interface.wording import check_random_state
 from ._adversaries import Adversaries
 from ._autoencoder import by_chunks
 from ._base import BaseNetworks, layer_sizes
