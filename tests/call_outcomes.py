@@ -17,7 +17,8 @@ ROWS = re.compile("^ValueError: (Found array with|Expected 2D array|Found input 
 REMEDY = re.compile(
     r"\b(must|should|needs?|needed|require[sd]?|expect(s|ed|ing)|only|at least|between|instead|"
     r"pass|use|set|give|drop|leave|write|fill|fit|call|choose|divide|subtract|rename|scale|turn|"
-    r"convert|is for|valid parameters|but|contains?|inconsistent|duplicate|has no|more than)\b",
+    r"convert|decode|is for|valid parameters|but|contains?|inconsistent|duplicate|has no|"
+    r"more than)\b",
     re.IGNORECASE,
 )
 
@@ -39,7 +40,7 @@ def where(error):
 
 
 # Log probabilities of what cannot be, errors of what cannot be told, pixels as they are given.
-PASSED_ON = {"extract_patches", "reconstruct", "set_output"}
+PASSED_ON = {"extract_patches", "reconstruct"}
 MAY_BE_INFINITE = PASSED_ON | {
     "FittedTransformedDensity.score_samples", "FittedTransformedDensity.score",
     "predict_log_proba", "standard_errors", "bootstrap", "kl_divergence", "quantile",
@@ -50,9 +51,11 @@ MAY_BE_NAN = PASSED_ON | {
 }  # fmt: skip
 
 
-def unsound(function, found):
+def unsound(function, found, owner=None):
     """Say what is not finite, though it must be."""
     if function is skmix.Chunks:  # holds what it was given
+        return ""
+    if found is owner and "fit" not in function.__name__:
         return ""
     if isinstance(found, list | tuple) and any(isinstance(part, BaseEstimator) for part in found):
         return "".join(unsound(function, part) for part in found)
@@ -93,7 +96,7 @@ def unclear(error, function, owner, given):
     names |= {"X", "y", function.__name__}
     if any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) for name in names):
         return ""
-    if re.search(r"\b(column|feature|chunk|image|covariance)s?\b", text, re.IGNORECASE):
+    if re.search(r"\b(column|feature|chunk|image|covariance|precision)s?\b", text, re.IGNORECASE):
         return ""
     if isinstance(error, NotFittedError) or ROWS.search(f"{type(error).__name__}: {text}"):
         return ""

@@ -220,7 +220,7 @@ class Call:
                 warnings.filterwarnings("ignore", module=r"sklearn\.(utils\.multiclass|externals)")
                 found = function(**given)
                 found = read(found)
-            fault = unsound(function, found)
+            fault = unsound(function, found, owner)
             if fault:
                 kind, text = "bug", fault
         except (ValueError, TypeError) as error:
