@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from skmix._mixtures import categorical_fit
+from skmix._starts import mixed
 
 collect_ignore = ["conftest.py"]  # it has no examples
 
@@ -50,5 +51,6 @@ def data_dir():
 
 @pytest.fixture
 def few_starts(monkeypatch):
-    """Search little for categorical optima, where only interfaces and laws are tested."""
+    """Search little for optima of categories, where only interfaces and laws are tested."""
     monkeypatch.setattr(categorical_fit, "N_SHORT_RUNS", 6)
+    monkeypatch.setattr(mixed, "MAX_STARTS", 3)

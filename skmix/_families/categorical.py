@@ -66,6 +66,7 @@ class Packing:
         self._digits = digits
         self._state_offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         self.levels_of_state = self._membership()
+        self.states_of_level = self.levels_of_state.T
 
     @property
     def n_packs(self) -> int:
@@ -157,6 +158,13 @@ def _pack_columns(digits: list[int], max_states: int) -> tuple[list[list[int]], 
     return packs, sizes
 
 
+class OneHot(NamedTuple):
+    """Zeros and ones of a chunk's states, each way that products need them, of the same memory."""
+
+    by_row: sparse.csr_array  # (n_chunk, n_states)
+    by_state: sparse.csc_array  # (n_states, n_chunk)
+
+
 class CategoricalForm:
     """One pass over states at fixed parameters; see :class:`~skmix._families.Form`."""
 
@@ -175,8 +183,8 @@ class CategoricalForm:
         with np.errstate(divide="ignore"):  # a component of weight 0 is impossible
             self._table[: packing.first_pack] += np.log(params.weights)
 
-    def features(self, X: np.ndarray, scratch: Scratch) -> sparse.csc_array:
-        """Return the one-hot coding of the states, (n_states, n_chunk)."""
+    def features(self, X: np.ndarray, scratch: Scratch) -> OneHot:
+        """Return the one-hot coding of the states."""
         made_of = (X, self._packing, self.dtype)
         kept = scratch.value("ones", made_of)
         if kept is not None:  # all rows are one chunk, which the last pass has seen
@@ -186,20 +194,21 @@ class CategoricalForm:
         ones = scratch.array("ones", (X.size,), self.dtype)
         ones.fill(1.0)
         starts = np.arange(0, X.size + 1, n_packs, dtype=X.dtype)
-        shape = (self._packing.n_states, n_rows)
-        features = sparse.csc_array((ones, X.ravel(), starts), shape=shape)
+        shape = (n_rows, self._packing.n_states)
+        by_row = sparse.csr_array((ones, X.ravel(), starts), shape=shape)
+        features = OneHot(by_row, by_row.T)
         scratch.remember("ones", made_of, features)
         return features
 
-    def log_density(self, features: sparse.csc_array, out: np.ndarray, scratch: Scratch) -> None:
+    def log_density(self, features: OneHot, out: np.ndarray, scratch: Scratch) -> None:
         """Write log weight + log probability of the observed answers."""
-        np.copyto(out, (features.T @ self._table).T)
+        np.copyto(out, (features.by_row @ self._table).T)
 
     def finer(self, peak: np.ndarray) -> None:
         """No row is far from all components."""
         return None
 
-    def row_term(self, features: sparse.csc_array, scratch: Scratch) -> float:
+    def row_term(self, features: OneHot, scratch: Scratch) -> float:
         """Return 0: nothing is left out of the log density."""
         return 0.0
 
@@ -210,20 +219,20 @@ class CategoricalForm:
     def add(
         self,
         totals: list[np.ndarray],
-        features: sparse.csc_array,
+        features: OneHot,
         resp: np.ndarray,
         scratch: Scratch,
     ) -> None:
         """Add the states that the components are responsible for."""
         by_row = scratch.array("by_row", resp.shape[::-1], self.dtype)
         np.copyto(by_row, resp.T)
-        totals[0] += features @ by_row
+        totals[0] += features.by_state @ by_row
 
     def statistics(self, totals: list[np.ndarray]) -> CategoricalStatistics:
         """Count rows, each of which has one state of the first pack, and answers from states."""
         (states,) = totals
         counts = states[: self._packing.first_pack].sum(axis=0)
-        return CategoricalStatistics(counts, (self._packing.levels_of_state.T @ states).T)
+        return CategoricalStatistics(counts, (self._packing.states_of_level @ states).T)
 
 
 class Categorical:

@@ -31,7 +31,7 @@ every_gaussian = pytest.mark.parametrize("gaussian", GAUSSIANS, ids=lambda g: g.
 class Table:
     """Random rows of two numbers, two counts and three categories, and a random mixture."""
 
-    def __init__(self, gaussian=FullGaussian, n_samples=150, missing=0.2, seed=0, **options):
+    def __init__(self, gaussian=FullGaussian, n_samples=60, missing=0.2, seed=0, **options):
         rng = np.random.default_rng(seed)
         self.numbers = rng.normal(size=(n_samples, 2)) @ [[2.0, 1.0], [0.0, 1.0]] + 5.0
         self.counts = rng.poisson([3.0, 0.7], size=(n_samples, 2)).astype(float)

@@ -37,10 +37,10 @@ def test_fills_what_the_mixture_would():
 
 
 TABLES = {  # rows, features, factors, noise, share of missing cells
-    "more features than rows": (60, 120, 4, 0.3, 0.1),
-    "as many": (100, 100, 4, 0.3, 0.3),
+    "more features than rows": (30, 60, 3, 0.3, 0.1),
+    "as many": (50, 50, 3, 0.3, 0.3),
     "half missing": (100, 60, 3, 0.1, 0.5),
-    "many rows": (400, 30, 5, 0.3, 0.1),
+    "many rows": (200, 15, 3, 0.3, 0.1),
 }
 
 
@@ -59,7 +59,7 @@ def test_shrinkage_is_nearly_the_best(table):
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # collapse, or large reg_covar, without shrinkage
-        fixed = [error(shrinkage=0.0, reg_covar=r) for r in ("auto", 0.01, 0.1, 0.3, 1.0, 3.0)]
+        fixed = [error(shrinkage=0.0, reg_covar=r) for r in (0.01, 0.1, 0.3, 1.0)]
     assert error() < 1.1 * min(fixed)
     assert max(fixed) > 1.1 * min(fixed)
 

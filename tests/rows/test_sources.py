@@ -408,11 +408,9 @@ def small_chunks(monkeypatch):
 @pytest.mark.parametrize(
     ("init_params", "dtype", "weighted"),
     [
-        ("kmeans", np.float64, False),
-        ("kmeans", np.float32, False),
         ("kmeans", np.float64, True),
+        ("kmeans", np.float32, False),
         ("k-means++", np.float64, False),
-        ("random", np.float64, False),
         ("random", np.float32, True),
     ],
 )
