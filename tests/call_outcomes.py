@@ -44,6 +44,7 @@ PASSED_ON = {"extract_patches", "reconstruct"}
 MAY_BE_INFINITE = PASSED_ON | {
     "FittedTransformedDensity.score_samples", "FittedTransformedDensity.score",
     "predict_log_proba", "standard_errors", "bootstrap", "kl_divergence", "quantile",
+    "bivariate_residuals",
 }  # fmt: skip
 MAY_BE_NAN = PASSED_ON | {
     "standard_errors", "report", "estimate_noise_std", "sample", "impute", "inverse_transform",

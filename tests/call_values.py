@@ -142,6 +142,8 @@ def anything(rng, name):
     value = pick(rng, ANYTHING)
     if UNBOUNDED.search(name) and isinstance(value, int) and value > 1000:
         return 2
+    if name == "n_jobs" and isinstance(value, int) and value > 1:  # processes
+        return 1
     return value
 
 

@@ -15,7 +15,7 @@ from .._engine import em
 from .._families import ScaleFamily, ScaleParams, spread_scales
 from .._interface import validation
 from .._interface.callbacks import Task
-from .._interface.wording import check_random_state, learned, learned_shares, learned_weights
+from .._interface.wording import check_random_state, learned, learned_positive, learned_weights
 from .._rows.sources import ArraySource, Chunk, Scratch
 from .._rows.threads import one_blas_thread
 from .scales import ScaleMixtureDenoiser, singular
@@ -253,7 +253,7 @@ class ICADenoiser(ScaleMixtureDenoiser):
     def _fitted(self):
         n = self.n_features_in_
         weights = learned_weights(self, "weights_", (None, n))
-        params = ScaleParams(weights, learned_shares(self, "variances_", weights.shape))
+        params = ScaleParams(weights, learned_positive(self, "variances_", weights.shape))
         family = _source_family(
             learned(self, "location_", (n,)), learned(self, "rotation_", (n, n)), 0.0
         )
@@ -308,7 +308,7 @@ class ICADenoiser(ScaleMixtureDenoiser):
         ((3, 1), (3, 1))
         """
         check_is_fitted(self)
-        validation.check_n_samples(n_samples)
+        n_samples = validation.check_n_samples(n_samples)
         random_state = check_random_state(self.random_state)
         family, params = self._fitted()
         edges = np.cumsum(params.weights, axis=0)

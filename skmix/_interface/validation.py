@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,18 @@ SMALLEST_WEIGHT = 1e-75
 # What a text of scikit-learn names that says what is wrong with rows, or with their labels.
 NAMES_ROWS = re.compile(r"\b(X|y|NaN)\b|^Found|^Expected|\bfeature")
 
-NON_NEGATIVE = Interval(Real, 0.0, None, closed="left")
+
+class Floats(Interval):
+    """Numbers that a float can hold: integers may be larger."""
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Whether a value is one of them."""
+        return super().is_satisfied_by(val) and not (
+            isinstance(val, Integral) and abs(val) > sys.float_info.max
+        )
+
+
+NON_NEGATIVE = Floats(Real, 0.0, None, closed="left")
 
 
 def validate_rows(
@@ -197,8 +209,8 @@ def check_classes(y: Any) -> None:
         check_classification_targets(y)
 
 
-def check_n_samples(n_samples: int, name: str = "n_samples") -> None:
-    """Check a number of draws, with scikit-learn's text."""
+def check_n_samples(n_samples: Any, name: str = "n_samples") -> int:
+    """Return a number of draws; scikit-learn's text where it is none."""
     if not isinstance(n_samples, Real) or n_samples != np.floor(n_samples):
         raise ValueError(f"{name}={n_samples!r} must be a whole number.")
     if n_samples > np.iinfo(np.intp).max:
@@ -207,6 +219,7 @@ def check_n_samples(n_samples: int, name: str = "n_samples") -> None:
         raise ValueError(
             f"Invalid value for {name!r}: {n_samples} . The sampling requires at least one sample."
         )
+    return int(n_samples)
 
 
 # Its square, times a few thousand features, is a float.

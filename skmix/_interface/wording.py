@@ -93,6 +93,17 @@ def learned_shares(estimator: Any, name: str, shape: tuple[int | None, ...]) -> 
     return values
 
 
+def learned_positive(estimator: Any, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
+    """Return learned variances, all above 0."""
+    values = learned(estimator, name, shape)
+    if values.size and values.min() <= 0.0:
+        raise ValueError(
+            f"{name} of {type(estimator).__name__} must hold numbers above 0. Set it as fit did, "
+            "or fit again."
+        )
+    return values
+
+
 def learned_weights(estimator: Any, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
     """Return learned probabilities that are not all 0."""
     values = learned_shares(estimator, name, shape)

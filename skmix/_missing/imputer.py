@@ -264,7 +264,7 @@ class MixtureImputer(TransformerMixin, VersionedMixin, BaseEstimator):
         (1000, 1.4)
         """
         rows, seen = self._read(X)
-        validation.check_n_samples(n_imputations, "n_imputations")
+        n_imputations = validation.check_n_samples(n_imputations, "n_imputations")
         rng = check_random_state(self.random_state if random_state is None else random_state)
 
         def draw(some: np.ndarray, n_draws: int) -> np.ndarray:

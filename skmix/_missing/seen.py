@@ -69,10 +69,10 @@ class SeenCells:
         check_is_fitted(self)
         if n_imputations is None:
             n_imputations = len(self.refits_) or 5
-        validation.check_n_samples(n_imputations, "n_imputations")
+        n_imputations = validation.check_n_samples(n_imputations, "n_imputations")
         rng = check_random_state(self.random_state if random_state is None else random_state)
         given, X = X, self._validate(X, reset=False)
-        draws = [self._draw(X, i, rng) for i in range(int(n_imputations))]
+        draws = [self._draw(X, i, rng) for i in range(n_imputations)]
         if not frames.is_frame(given):
             return draws
         kept = np.arange(self.n_features_in_)

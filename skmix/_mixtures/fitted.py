@@ -207,7 +207,7 @@ class FittedMixture(
         ((3, 2), array([0, 0, 0]))
         """
         check_is_fitted(self)
-        validation.check_n_samples(n_samples)
+        n_samples = validation.check_n_samples(n_samples)
         rng = check_random_state(self.random_state if random_state is None else random_state)
         X, y = self._sample(n_samples, rng, shuffle)
         return self._as_fitted(X), y

@@ -371,7 +371,7 @@ class MixtureBayesClassifier(
         ((5, 1), (5,))
         """
         check_is_fitted(self)
-        validation.check_n_samples(n_samples)
+        n_samples = validation.check_n_samples(n_samples)
         random_state = check_random_state(self.random_state)
         prior = learned_weights(self, "class_prior_", (len(self.mixtures_),))
         counts = random_state.multinomial(n_samples, prior / prior.sum())

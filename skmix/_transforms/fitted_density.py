@@ -203,7 +203,7 @@ class FittedTransformedDensity(DensityMixin, VersionedMixin, BaseEstimator):
         ((100, 1), True)
         """
         check_is_fitted(self)
-        validation.check_n_samples(n_samples)
+        n_samples = validation.check_n_samples(n_samples)
         random_state = check_random_state(self.random_state)
         # Another kind of generator than the density's: equal seeds must not correlate them.
         rng = np.random.default_rng(random_state.randint(np.iinfo(np.int32).max))

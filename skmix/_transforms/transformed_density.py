@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import takewhile
 
+import numpy as np
 from sklearn.base import _fit_context, clone
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -210,7 +211,8 @@ class TransformedDensity(FittedTransformedDensity):
             return self.transformer
         transformer = clone(self.transformer)
         jacobians.output_arrays(transformer)
-        return transformer.fit(X, y, **params)
+        with np.errstate(all="ignore"):  # images of what overflowed are refused afterwards
+            return transformer.fit(X, y, **params)
 
     def _route(self, density, sample_weight, params):
         """Return what the fits of the two parts get."""

@@ -408,7 +408,7 @@ class GenerativeAdversarialNetwork(BaseNetworks):
         (3, 2)
         """
         check_is_fitted(self)
-        validation.check_n_samples(n_samples)
+        n_samples = validation.check_n_samples(n_samples)
         rng = check_random_state(self.random_state if random_state is None else random_state)
         params = self._fitted_params()
         n_latent, *_, n_features = sizes = params.generator.sizes

@@ -3,8 +3,10 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from calls import Call
+from sklearn.preprocessing import StandardScaler
 
 import skmix
 from skmix import CategoricalBayesClassifier, GaussianMixture, GMMBayesClassifier
@@ -100,6 +102,34 @@ WRONG = {
         lambda: skmix.MixedMixture().fit(COUNTS.astype("S4")),
         "Column 0 of X holds bytes, not text. Decode them",
     ),
+    "a model that is none": (
+        lambda: skmix.bootstrap_lrt(2, X),
+        "The 'estimator' parameter of bootstrap_lrt must be",
+    ),
+    "no target": (
+        lambda: skmix.GMMRegressor().fit(pd.DataFrame(X, columns=["a", "b"]), [None] * 12),
+        "y has a target that is entirely missing",
+    ),
+    "means of another shape": (
+        lambda: edited(skmix.MixedMixture().fit(X), means_=[]).report(),
+        "means_ of MixedMixture must have shape",
+    ),
+    "sources that do not vary": (
+        lambda: edited(skmix.ICADenoiser(2).fit(X), variances_=np.zeros((2, 2))).score(X),
+        "variances_ of ICADenoiser must hold numbers above 0",
+    ),
+    "rows whose squares overflow": (
+        lambda: skmix.TransformedDensity(StandardScaler()).fit(1e200 * X),
+        "images beyond 1e.75 by StandardScaler",
+    ),
+    "a rounding that is neither on nor off": (
+        lambda: FITTED.impute(X, round_integers=np.zeros(2)),
+        "round_integers must be True or False",
+    ),
+    "a number that no float holds": (
+        lambda: GaussianMixture(reg_covar=10**400).fit(X),
+        "The 'reg_covar' parameter of GaussianMixture must be",
+    ),
     "no weight": (
         lambda: skmix.TransformedDensity().fit(X, sample_weight=0),
         "sample_weight is zero for every row",
@@ -124,6 +154,12 @@ def test_errors_name_what_is_wrong(what):
     call, text = WRONG[what]
     with pytest.raises((TypeError, ValueError), match=re.compile(text, re.DOTALL)):
         call()
+
+
+def test_means_may_be_lists_and_a_number_of_rows_true():
+    listed = edited(GaussianMixture(2, random_state=0).fit(X), means_=FITTED.means_.tolist())
+    np.testing.assert_array_equal(listed.predict(X), FITTED.predict(X))
+    assert len(skmix.TransformedDensity().fit(X).sample(True)[0]) == 1
 
 
 def test_rows_of_zeros_have_a_scale_mixture():
