@@ -97,7 +97,9 @@ def unclear(error, function, owner, given):
     names |= {"X", "y", function.__name__}
     if any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) for name in names):
         return ""
-    if re.search(r"\b(column|feature|chunk|image|covariance|precision)s?\b", text, re.IGNORECASE):
+    if re.search(
+        r"\b(column|feature|chunk|image|mean|weight|covariance|precision)s?\b", text, re.IGNORECASE
+    ):
         return ""
     if isinstance(error, NotFittedError) or ROWS.search(f"{type(error).__name__}: {text}"):
         return ""

@@ -54,8 +54,8 @@ def check_random_state(seed: Any) -> np.random.RandomState:
 
 
 def check_fitted_argument(estimator: Any, name: str) -> None:
-    """Check that a parameter is an estimator, and that it is fitted."""
-    with naming(name, "a fitted estimator"):
+    """Check that a parameter is a fitted mixture."""
+    with naming(name, "a fitted mixture"):
         check_is_fitted(estimator)
 
 
