@@ -115,10 +115,13 @@ def bootstrap_lrt(
 
     Examples
     --------
-    >>> from skmix import CategoricalMixture, bootstrap_lrt
-    >>> X = [[0, 0, 0]] * 20 + [[1, 1, 1]] * 20 + [[0, 1, 0], [1, 0, 1]] * 2
-    >>> bootstrap_lrt(CategoricalMixture(), X, (1, 2), n_bootstrap=9, random_state=0).p_value
-    0.1
+    >>> import numpy as np
+    >>> from skmix import GaussianMixture, bootstrap_lrt
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.concatenate([rng.normal(centre, size=(40, 1)) for centre in (0.0, 6.0)])
+    >>> mixture = GaussianMixture(covariance_type="tied")
+    >>> bootstrap_lrt(mixture, X, (1, 2), n_bootstrap=19, random_state=0).p_value
+    0.05
     """
     if len(n_components) != 2 or not 1 <= n_components[0] < n_components[1]:
         raise ValueError(

@@ -25,6 +25,8 @@ from skmix._engine.em import expect
 from skmix._families import Categorical, Frame, FullGaussian, Packing, TiedGaussian
 from skmix._rows.sources import ArraySource
 
+pytestmark = pytest.mark.usefixtures("few_starts")
+
 CENTRES = np.array([[0.0, 0.0, 0.0], [5.0, 1.0, 0.0], [-3.0, 4.0, 2.0]])
 
 

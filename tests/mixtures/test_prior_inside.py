@@ -17,6 +17,8 @@ from skmix import (
 )
 from skmix.exceptions import DegenerateComponentWarning
 
+pytestmark = pytest.mark.usefixtures("few_starts")
+
 TIGHT = {"tol": 1e-9, "max_iter": 2000, "random_state": 0}
 
 

@@ -35,6 +35,8 @@ from skmix import (
 )
 from skmix._rows import sources
 
+pytestmark = pytest.mark.usefixtures("few_starts")
+
 N_CHUNKS = (1, 7)
 EXACT = dict(rtol=1e-9, atol=1e-12)
 MB = 2**20

@@ -22,6 +22,8 @@ from skmix import (
 )
 from skmix.exceptions import DegenerateComponentWarning
 
+pytestmark = pytest.mark.usefixtures("few_starts")
+
 X = load_iris().data
 KINDS = ("weighted", "nonparametric", "parametric")
 each_kind = pytest.mark.parametrize("kind", KINDS)
