@@ -13,6 +13,9 @@ import skmix
 
 # What scikit-learn says of rows without naming X; its own checks ask for this text.
 ROWS = re.compile("^ValueError: (Found array with|Expected 2D array|Found input variables)")
+PARTS = re.compile(
+    r"\b(column|feature|chunk|image|mean|weight|covariance|precision)s?\b", re.IGNORECASE
+)
 # A text names what is to be done, or what is given beside what was wanted.
 REMEDY = re.compile(
     r"\b(must|should|needs?|needed|require[sd]?|expect(s|ed|ing)|only|at least|between|instead|"
@@ -97,9 +100,7 @@ def unclear(error, function, owner, given):
     names |= {"X", "y", function.__name__}
     if any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) for name in names):
         return ""
-    if re.search(
-        r"\b(column|feature|chunk|image|mean|weight|covariance|precision)s?\b", text, re.IGNORECASE
-    ):
+    if PARTS.search(text):
         return ""
     if isinstance(error, NotFittedError) or ROWS.search(f"{type(error).__name__}: {text}"):
         return ""

@@ -46,7 +46,7 @@ class Floats(Interval):
     def is_satisfied_by(self, val: Any) -> bool:
         """Whether a value is one of them."""
         return super().is_satisfied_by(val) and not (
-            isinstance(val, Integral) and abs(val) > sys.float_info.max
+            isinstance(val, Integral) and abs(int(val)) > sys.float_info.max
         )
 
 
@@ -209,7 +209,7 @@ def check_classes(y: Any) -> None:
         check_classification_targets(y)
 
 
-def check_n_samples(n_samples: Any, name: str = "n_samples") -> int:
+def check_n_samples(n_samples: int, name: str = "n_samples") -> int:
     """Return a number of draws; scikit-learn's text where it is none."""
     if not isinstance(n_samples, Real) or n_samples != np.floor(n_samples):
         raise ValueError(f"{name}={n_samples!r} must be a whole number.")
