@@ -4,14 +4,16 @@
     python benchmarks/stress.py inputs --seed 3 --calls 20000
     python benchmarks/stress.py inputs --seed 3 --only 817
 
-Sections: inputs (random calls of everything public, `tests/calls.py`), faults, files, memory. The
-numbers are chosen for a few minutes in all; every section takes as many as are asked for. Each
-prints its counts and its seed, and the run ends in error if any call did what it must not.
+Sections: inputs (random calls of everything public, `tests/calls.py`), faults, processes, files,
+memory. The numbers are chosen for a few minutes in all; every section takes as many as are asked
+for. Each prints its counts and its seed, and the run ends in error if any call did what it must
+not.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import sys
 import tempfile
@@ -27,7 +29,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from calls import Call
 from estimators import TABLE
-from faults import interrupted, lines, load_damaged, surroundings
+from faults import (
+    blas_limits,
+    fitting,
+    in_child,
+    interrupted,
+    lines,
+    load_chunk,
+    load_damaged,
+    scores,
+    seen_in_child,
+    surroundings,
+)
+from joblib import Parallel, delayed
+from results import json_option, record
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
@@ -53,13 +68,20 @@ def inputs(args) -> int:
         f"({time.perf_counter() - begin:.0f} s)",
         flush=True,
     )
+    outcome = f"{found['result']} sound results, {found['error']} errors that say what is wrong"
+    note("inputs", "random calls", found.total(), found["bug"], outcome)
     return found["bug"]
 
 
+def blobs(n_samples: int) -> np.ndarray:
+    centres = 4.0 * np.eye(3)[np.arange(n_samples) % 3][:, :2]
+    return np.random.default_rng(0).normal(size=(n_samples, 2)) + centres
+
+
 def groups(n_samples: int = 60) -> tuple[np.ndarray, np.ndarray]:
-    y = np.arange(n_samples) % 3
-    X = np.random.default_rng(0).normal(size=(n_samples, 2)) + 4.0 * np.eye(3)[y][:, :2]
-    return np.clip(np.round(X - X.min()), 0.0, 4.0), y
+    """Whole numbers from 0 to 4, which all estimators take, and labels."""
+    X = blobs(n_samples)
+    return np.clip(np.round(X - X.min()), 0.0, 4.0), np.arange(n_samples) % 3
 
 
 def faults(args) -> int:
@@ -88,12 +110,13 @@ def faults(args) -> int:
             broken += 1
         done += 1
     print(f"faults: {done} interrupted fits, seed {args.seed}: {broken} broken", flush=True)
+    note("faults", "interrupted fits", done, broken, "the earlier fit, threads and limits kept")
     return broken + threads(args)
 
 
 def threads(args) -> int:
     """Sixteen threads fit, predict and limit BLAS at once, and all find the same bits."""
-    X, _ = groups(600)
+    X = blobs(600)
     mixture = GaussianMixture(3, random_state=0).fit(X)
     expected = mixture.score_samples(X).tobytes()
     end = time.monotonic() + args.seconds
@@ -110,20 +133,49 @@ def threads(args) -> int:
         found = [same for part in pool.map(work, range(16)) for same in part]
     broken = found.count(False)
     print(f"threads: {len(found)} results of 16 threads: {broken} differ", flush=True)
+    outcome = f"16 threads for {args.seconds:g} s: the same bits"
+    note("threads", "fits and predictions", len(found), broken, outcome)
+    return broken
+
+
+def processes(args) -> int:
+    """Children that start amid a fit, and workers of joblib, find the same bits."""
+    X = blobs(600)
+    expected, limits, found = scores(X), blas_limits(), Counter()
+    with fitting(X):
+        for method in multiprocessing.get_all_start_methods():
+            for _ in range(args.children):
+                seen, bits = in_child(method, seen_in_child, X)
+                found[method, bits == expected and (method != "fork" or seen == limits)] += 1
+        for backend in ("loky", "threading", "multiprocessing"):
+            tasks = (delayed(scores)(X) for _ in range(4 * args.children))
+            for bits in Parallel(n_jobs=2, backend=backend, timeout=120)(tasks):
+                found[backend, bits == expected] += 1
+    broken = sum(number for (_, same), number in found.items() if not same)
+    kinds = ", ".join(f"{number} by {kind}" for (kind, same), number in found.items() if same)
+    print(f"processes: amid a fit {kinds}: {broken} differ", flush=True)
+    note("processes", "starts amid a fit", found.total(), broken, "the same bits and limits")
     return broken
 
 
 def files(args) -> int:
     """Damaged files are refused by ValueError or read, in memory of twice the file."""
-    rng, found, broken = np.random.default_rng(args.seed), [], 0
+    rng, broken = np.random.default_rng(args.seed), 0
+    found = []
     with tempfile.TemporaryDirectory() as folder:
-        prior, image, path = (Path(folder) / name for name in ("prior", "image", "damaged"))
-        save_prior(prior, GMMDenoiser.from_parameters([1.0], [np.zeros(64)], [np.eye(64)]))
-        compress(np.random.default_rng(0).random((200, 200)), 16, random_state=0).save(image)
+        good = {name: Path(folder) / name for name in ("prior", "image", "rows.npy")}
+        save_prior(good["prior"], GMMDenoiser.from_parameters([1.0], [np.zeros(64)], [np.eye(64)]))
+        compress(np.random.default_rng(0).random((200, 200)), 16, random_state=0).save(
+            good["image"]
+        )
+        np.save(good["rows.npy"], blobs(600))
+        loads = (load_prior, CompressedImage.load, load_chunk)
+        loaders = list(zip(loads, good.values(), strict=True))
         for number in range(args.files):
-            load, good = ((load_prior, prior), (CompressedImage.load, image))[number % 2]
+            load, path = loaders[number % len(loaders)]
+            damaged = Path(folder) / f"damaged{path.suffix}"
             try:
-                found.append(load_damaged(load, good.read_bytes(), path, rng))
+                found.append(load_damaged(load, path.read_bytes(), damaged, rng))
             except Exception as error:
                 print(f"file {number}: {type(error).__name__}: {error}", flush=True)
                 broken += 1
@@ -135,7 +187,9 @@ def files(args) -> int:
         "the file",
         flush=True,
     )
-    return broken + (most > 1.0)
+    broken += most > 1.0
+    note("files", "damaged files", args.files, broken, f"{refused} refused, the others read")
+    return broken
 
 
 def memory(args) -> int:
@@ -153,10 +207,21 @@ def memory(args) -> int:
         f"memory: {first:.1f} MB after a quarter, {last:.1f} MB after all {args.fits} fits",
         flush=True,
     )
-    return int(last - first > 8.0)
+    broken = int(last - first > 8.0)
+    outcome = f"{first:.0f} MB after a quarter of them, {last:.0f} MB after all"
+    note("memory", "fits in one process", args.fits, broken, outcome)
+    return broken
 
 
-SECTIONS = {"inputs": inputs, "faults": faults, "files": files, "memory": memory}
+def note(section: str, what: str, n_tries: int, broken: int, outcome: str) -> None:
+    record(
+        "stress", section=section, what=what, tries=n_tries, broken=int(broken), outcome=outcome
+    )
+
+
+SECTIONS = {
+    "inputs": inputs, "faults": faults, "processes": processes, "files": files, "memory": memory,
+}  # fmt: skip
 
 
 def main() -> None:
@@ -167,8 +232,10 @@ def main() -> None:
     parser.add_argument("--only", type=int, help="the number of one call of inputs, to repeat it")
     parser.add_argument("--points", type=int, default=200, help="interrupted fits of faults")
     parser.add_argument("--seconds", type=float, default=20.0, help="of the threads of faults")
+    parser.add_argument("--children", type=int, default=4, help="of each kind in processes")
     parser.add_argument("--files", type=int, default=1000, help="damaged files")
     parser.add_argument("--fits", type=int, default=2000, help="fits of memory")
+    json_option(parser)
     args = parser.parse_args()
     categorical_fit.N_SHORT_RUNS = 2  # interfaces are looked at, not optima
     warnings.simplefilter("ignore")

@@ -14,12 +14,10 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._interface import validation
-from ._interface.masked import masked_as_missing
-from ._interface.wording import naming, number, truth
+from ._interface.wording import check_random_state, naming, number, truth
 from ._missing.pooling import pool_estimates
 from ._selection.scoring import criterion_score
 
@@ -266,7 +264,7 @@ class _PSNRScorer:
     random_state: Any
 
     def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
-        clean = check_array(masked_as_missing(X), dtype=[np.float64, np.float32])
+        clean = validation.as_rows(X, "X")
         noise = check_random_state(self.random_state).standard_normal(clean.shape)
         noisy = clean + (self.noise_std * noise).astype(clean.dtype)
         if hasattr(X, "columns"):  # fitted with names
@@ -443,7 +441,7 @@ def class_coverage(samples, classifier, *, threshold=0.9):
         )
     if not hasattr(classifier, "predict_proba"):
         raise TypeError(f"classifier must have predict_proba, but is {classifier!r}.")
-    proba = classifier.predict_proba(samples)
+    proba = np.asarray(classifier.predict_proba(samples))
     sure = proba.max(axis=1) >= threshold
     counts = np.bincount(proba.argmax(axis=1)[sure], minlength=proba.shape[1])
     return counts / len(proba)

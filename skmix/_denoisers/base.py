@@ -224,7 +224,8 @@ class Denoiser(
         )
         if not np.any(noise_std):
             return None
-        spread = np.sqrt(np.nanvar(X, axis=0, dtype=np.float64))
+        _, rows = validation.drop_empty_rows(self, None, X)
+        spread = np.sqrt(np.nanvar(rows, axis=0, dtype=np.float64))
         if np.all(noise_std > MOST_NOISE * spread):
             raise ValueError(
                 f"training_noise_std={self.training_noise_std} is more than {MOST_NOISE:g} times "

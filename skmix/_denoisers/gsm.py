@@ -19,7 +19,7 @@ from .._rows.sources import ArraySource, Chunk, Scratch
 from .._rows.threads import one_blas_thread
 from . import eigenbasis
 from .gaussian import GaussianPrior
-from .scales import Moments, ScaleMixtureDenoiser
+from .scales import Moments, ScaleMixtureDenoiser, singular
 
 
 class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
@@ -250,10 +250,10 @@ class GSMDenoiser(ScaleMixtureDenoiser, GaussianPrior):
             params, n_iter = result.params, n_iter + result.n_iter
             before, bound, fall = bound, result.lower_bound, max(fall, result.fall)
             ended = bound - before < self.tol or n_iter == self.max_iter or result.stopped
-            if not self.learn_covariance or ended:
+            shape = None if ended or not self.learn_covariance else shape_given(params)
+            if shape is None or not shape.any():  # rows that do not vary have no shape
                 converged = result.converged and fall == 0.0
                 return moments, result._replace(n_iter=n_iter, fall=fall, converged=converged)
-            shape = shape_given(params)
             # Of the scales and the shape only the product is determined.
             share = np.trace(shape) / np.trace(moments.covariance)
             params = params._replace(variances=params.variances * share)
@@ -342,10 +342,7 @@ def _factor(covariance: np.ndarray) -> np.ndarray:
     try:
         return matrices.inverse_cholesky(covariance)
     except np.linalg.LinAlgError:
-        raise ValueError(
-            "The covariance of the training rows is singular: some features are constant or "
-            "combinations of others. Set reg_covar above zero."
-        ) from None
+        raise singular() from None
 
 
 def _responsibilities(form: ScaleForm, X: np.ndarray, scratch: Scratch) -> np.ndarray:

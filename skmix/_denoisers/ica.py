@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.base import _fit_context
 from sklearn.decomposition import FastICA
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -16,10 +15,10 @@ from .._engine import em
 from .._families import ScaleFamily, ScaleParams, spread_scales
 from .._interface import validation
 from .._interface.callbacks import Task
-from .._interface.wording import learned, learned_shares, learned_weights
+from .._interface.wording import check_random_state, learned, learned_positive, learned_weights
 from .._rows.sources import ArraySource, Chunk, Scratch
 from .._rows.threads import one_blas_thread
-from .scales import ScaleMixtureDenoiser
+from .scales import ScaleMixtureDenoiser, singular
 
 # FastICA sees no more rows than this.
 MAX_ICA_ROWS = 20_000
@@ -217,6 +216,8 @@ class ICADenoiser(ScaleMixtureDenoiser):
                 start = spread_scales(typical, self.n_components)
                 # Directions in which clean rows do not vary stay Gaussian: their axes are chance.
                 start.variances[:, typical <= 10 * reg_covar] = reg_covar
+                if np.any(start.variances + noise <= 0.0):
+                    raise singular()
                 result = self._fit_scales(source, family, start, task, self.max_iter)
             variances = result.params.variances
             self.weights_ = result.params.weights.astype(X.dtype)
@@ -251,10 +252,8 @@ class ICADenoiser(ScaleMixtureDenoiser):
 
     def _fitted(self):
         n = self.n_features_in_
-        params = ScaleParams(
-            learned_weights(self, "weights_", (None, n)),
-            learned_shares(self, "variances_", (None, n)),
-        )
+        weights = learned_weights(self, "weights_", (None, n))
+        params = ScaleParams(weights, learned_positive(self, "variances_", weights.shape))
         family = _source_family(
             learned(self, "location_", (n,)), learned(self, "rotation_", (n, n)), 0.0
         )
@@ -309,7 +308,7 @@ class ICADenoiser(ScaleMixtureDenoiser):
         ((3, 1), (3, 1))
         """
         check_is_fitted(self)
-        validation.check_n_samples(n_samples)
+        n_samples = validation.check_n_samples(n_samples)
         random_state = check_random_state(self.random_state)
         family, params = self._fitted()
         edges = np.cumsum(params.weights, axis=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from numbers import Integral, Real
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from .._families import Frame, ScaleFamily, ScaleParams, TiedGaussian
 from .._interface import validation
 from .._interface.callbacks import FitProgress
 from .._interface.convergence import warn_of_fall
+from .._interface.validation import NON_NEGATIVE
 from .._mixtures import regularisation
 from .._rows.sources import ArraySource
 from ..exceptions import user_level
@@ -33,6 +34,13 @@ class Moments(NamedTuple):
     reg_covar: np.ndarray  # (n_features,), added to the diagonal of the covariance
 
 
+def singular() -> ValueError:
+    return ValueError(
+        "The covariance of the training rows is singular: some features are constant or "
+        "combinations of others. Set reg_covar above zero."
+    )
+
+
 class ScaleMixtureDenoiser(Denoiser):
     """What denoisers with scale mixtures share: moments, and EM for the scales."""
 
@@ -40,7 +48,7 @@ class ScaleMixtureDenoiser(Denoiser):
         **Denoiser._parameter_constraints,
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "assume_centered": ["boolean"],
-        "tol": [Interval(Real, 0.0, None, closed="left")],
+        "tol": [NON_NEGATIVE],
         "reg_covar": regularisation.CONSTRAINT,
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],

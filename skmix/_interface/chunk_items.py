@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import arrow, frames
+from .broken_files import BROKEN, MAX_HEADER
 from .columns import Table
 
 KINDS = (
@@ -106,12 +107,24 @@ class FileItem(Item):
         self._state = state
         if getattr(self._latest, "file", None) != (self._path, state):
             self._latest.file = None
-            self._latest.rows = np.load(self._path, mmap_mode="r", allow_pickle=False)
+            self._latest.rows = _mapped(self._path)
             self._latest.file = self._path, state
         return self._latest.rows
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self)
+
+
+def _mapped(path: Path) -> np.ndarray:
+    try:
+        with np.errstate(over="ignore"):  # of lengths that no file has
+            rows = np.load(path, mmap_mode="r", allow_pickle=False, max_header_size=MAX_HEADER)
+    except BROKEN as error:
+        raise ValueError(f"the file holds no array: {error}") from error
+    if not isinstance(rows, np.ndarray):
+        rows.close()
+        raise ValueError("the file holds an archive of arrays. Pass .npy files")
+    return rows
 
 
 class FunctionItem(Item):

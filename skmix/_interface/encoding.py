@@ -258,6 +258,11 @@ def _code_values(column: Column, known: np.ndarray) -> np.ndarray:
     codes = np.full(len(column.values) + 1, -1)
     if len(column.values) == 0:
         return codes
+    if isinstance(column.values[0], bytes):
+        raise TypeError(
+            f"Column {column.name} of X holds bytes, not text. Decode them, for example with "
+            "numpy.char.decode(X)."
+        )
     rank = np.argsort(known, kind="stable")  # the encoder wants numbers in order
     encoder = OrdinalEncoder(
         categories=[known[rank]], handle_unknown="use_encoded_value", unknown_value=-1, dtype=int

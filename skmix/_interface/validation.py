@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils._param_validation import Interval
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
     _check_y,
@@ -23,7 +25,7 @@ from .._rows.cast import CastRows
 from . import frames
 from .magnitudes import LARGEST, check_magnitudes
 from .masked import masked_as_missing, refuse_masked
-from .wording import naming
+from .wording import naming, reals
 
 # Weights that were float32, or text of seven digits, sum to 1 within this.
 ROUNDED_SUM = 1e-6 * (1 + 1e-6)
@@ -35,9 +37,20 @@ MAX_STRUCTURE_ERROR = 1e-2
 SMALLEST_WEIGHT = 1e-75
 
 # What a text of scikit-learn names that says what is wrong with rows, or with their labels.
-NAMES_ROWS = re.compile(r"\b(X|y|NaN)\b|\b([Aa]rray|[Dd]ata|feature|sample|label|target|infinity)")
+NAMES_ROWS = re.compile(r"\b(X|y|NaN)\b|^Found|^Expected|\bfeature")
 
-NON_NEGATIVE = Interval(Real, 0.0, None, closed="left")
+
+class Floats(Interval):
+    """Numbers that a float can hold: integers may be larger."""
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Whether a value is one of them."""
+        return super().is_satisfied_by(val) and not (
+            isinstance(val, Integral) and abs(int(val)) > sys.float_info.max
+        )
+
+
+NON_NEGATIVE = Floats(Real, 0.0, None, closed="left")
 
 
 def validate_rows(
@@ -184,13 +197,20 @@ def check_labels(estimator: Any, y: Any, rows: np.ndarray) -> np.ndarray:
             f"{type(estimator).__name__} requires y to be passed, but the target y is None."
         )
     refuse_masked(y, "y")
-    labels = _check_y(y, estimator=estimator)
-    check_consistent_length(rows, labels)
+    with naming("y", "one class label per row"):
+        labels = _check_y(y, estimator=estimator)
+        check_consistent_length(rows, labels)
     return labels
 
 
-def check_n_samples(n_samples: int, name: str = "n_samples") -> None:
-    """Check a number of draws, with scikit-learn's text."""
+def check_classes(y: Any) -> None:
+    """Check that labels are classes, not measurements."""
+    with naming("y", "one class label per row, integers or words"):
+        check_classification_targets(y)
+
+
+def check_n_samples(n_samples: int, name: str = "n_samples") -> int:
+    """Return a number of draws; scikit-learn's text where it is none."""
     if not isinstance(n_samples, Real) or n_samples != np.floor(n_samples):
         raise ValueError(f"{name}={n_samples!r} must be a whole number.")
     if n_samples > np.iinfo(np.intp).max:
@@ -199,6 +219,7 @@ def check_n_samples(n_samples: int, name: str = "n_samples") -> None:
         raise ValueError(
             f"Invalid value for {name!r}: {n_samples} . The sampling requires at least one sample."
         )
+    return int(n_samples)
 
 
 # Its square, times a few thousand features, is a float.
@@ -208,7 +229,7 @@ LARGEST_NOISE = 1e150
 def check_noise_std(noise_std: Any, n: int, name: str, *, of: str = "feature") -> np.ndarray:
     """Return standard deviations of noise (n,), one per feature or per row."""
     try:
-        noise_std = np.asarray(noise_std, dtype=np.float64)
+        noise_std = reals(noise_std)
     except (TypeError, ValueError, OverflowError):
         raise ValueError(
             f"{name} must be a number or have one entry per {of}, but is {noise_std!r}."

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from .._interface import columns, frames, validation
 from .._interface.versions import VersionedMixin
-from .._interface.wording import naming
+from .._interface.wording import check_random_state, naming
 from .._mixtures.mixed import MixedMixture
 from .bounds import check_bounds, clipped, drawn_within
 
@@ -192,7 +192,8 @@ class MixtureImputer(TransformerMixin, VersionedMixin, BaseEstimator):
             empty = np.array([columns.is_empty(column, sample_weight) for column in table.columns])
             if empty.all():
                 raise ValueError(
-                    "Every column of X is entirely missing: nothing can be learned about them."
+                    "Every column of X is entirely missing: nothing can be learned about them. "
+                    "Pass rows of positive weight that have cells."
                 )
             check_bounds(self, len(kinds), free=kinds == "categorical")
             self.empty_features_ = np.flatnonzero(empty)
@@ -263,7 +264,7 @@ class MixtureImputer(TransformerMixin, VersionedMixin, BaseEstimator):
         (1000, 1.4)
         """
         rows, seen = self._read(X)
-        validation.check_n_samples(n_imputations, "n_imputations")
+        n_imputations = validation.check_n_samples(n_imputations, "n_imputations")
         rng = check_random_state(self.random_state if random_state is None else random_state)
 
         def draw(some: np.ndarray, n_draws: int) -> np.ndarray:

@@ -7,15 +7,14 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import TransformerMixin, _fit_context
 from sklearn.impute import MissingIndicator
-from sklearn.utils import check_random_state
 from sklearn.utils._mask import _get_mask
 from sklearn.utils._param_validation import Interval, MissingValues
-from sklearn.utils.validation import _check_feature_names_in, check_array, check_is_fitted
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from .._interface import frames, validation
 from .._interface.magnitudes import check_magnitudes
 from .._interface.masked import masked_as_missing
-from .._interface.wording import naming
+from .._interface.wording import check_random_state, naming
 from .._mixtures.wrapping import MixtureBased
 from .bounds import check_bounds, clipped
 from .refits import refit
@@ -349,7 +348,7 @@ class ConditionalGMMInpainter(TransformerMixin, SeenCells, MixtureBased):
         array([[2.]])
         """
         check_is_fitted(self)
-        X = check_array(masked_as_missing(X), dtype=[np.float64, np.float32])
+        X = validation.as_rows(X, "X")
         n_columns = len(self.get_feature_names_out())
         if X.shape[1] != n_columns:
             raise ValueError(

@@ -6,10 +6,10 @@ import copy
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._interface import frames, validation
+from .._interface.wording import check_random_state
 from .._mixtures.gaussian import GaussianMixture
 from .bounds import check_bounds, drawn_within
 
@@ -69,10 +69,10 @@ class SeenCells:
         check_is_fitted(self)
         if n_imputations is None:
             n_imputations = len(self.refits_) or 5
-        validation.check_n_samples(n_imputations, "n_imputations")
+        n_imputations = validation.check_n_samples(n_imputations, "n_imputations")
         rng = check_random_state(self.random_state if random_state is None else random_state)
         given, X = X, self._validate(X, reset=False)
-        draws = [self._draw(X, i, rng) for i in range(int(n_imputations))]
+        draws = [self._draw(X, i, rng) for i in range(n_imputations)]
         if not frames.is_frame(given):
             return draws
         kept = np.arange(self.n_features_in_)

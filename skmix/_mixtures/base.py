@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.base import _fit_context, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 
 from .._engine import em
 from .._families import Family
@@ -21,6 +20,7 @@ from .._interface import frames, survey, validation
 from .._interface.callbacks import CallbackSupportMixin, FitProgress, Task
 from .._interface.chunks import Chunks, as_chunks
 from .._interface.convergence import warn_of_fall
+from .._interface.wording import check_random_state
 from .._rows.sources import ArraySource, Source
 from ..exceptions import DegenerateComponentWarning, user_level
 from .fitted import FittedMixture

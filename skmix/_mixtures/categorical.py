@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._engine import em
 from .._families import Categorical, Packing
 from .._interface import encoding, frames
+from .._interface.validation import NON_NEGATIVE
 from . import streaming
 from .categorical_fit import CategoricalFit, StateSource, packing_of
 from .chunkwise import lazily_by_chunks
@@ -183,9 +184,9 @@ class CategoricalMixture(
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "categories": [StrOptions({"auto"}), list, tuple],
         "handle_unknown": [StrOptions({"error", "ignore"})],
-        "alpha": [Interval(Real, 0.0, None, closed="left")],
+        "alpha": [NON_NEGATIVE],
         "assignment": [StrOptions({"soft", "hard"})],
-        "tol": [Interval(Real, 0.0, None, closed="left")],
+        "tol": [NON_NEGATIVE],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "init_params": [StrOptions({"auto", "random"})],

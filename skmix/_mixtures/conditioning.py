@@ -6,11 +6,11 @@ from abc import abstractmethod
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._engine import em, posteriors
 from .._interface import frames, validation
+from .._interface.wording import check_random_state, truth
 from .._rows.sources import ArraySource
 from .._rows.threads import one_blas_thread
 from .chunkwise import lazily_by_chunks
@@ -147,6 +147,7 @@ class ConditioningMixin(FittedMixture):
         array([[2., 6.]])
         """
         given, X = X, self._validate_rows(X)
+        return_std = truth(return_std, "return_std")
         with ArraySource(X) as source:
             family, params = self._fitted_family()
             filled, std = posteriors.impute(source, family, params, return_std=return_std)
@@ -156,7 +157,7 @@ class ConditioningMixin(FittedMixture):
     def _as_given(self, given, X, filled, *, round_integers):
         """Return filled rows as the frame whose holes they fill, or as they are."""
         holes = np.isnan(X)
-        if round_integers:
+        if truth(round_integers, "round_integers"):
             for frame in (self._template, given):
                 if frames.is_frame(frame):
                     rounded = np.stack(frames.round_integers(frame, filled.T), axis=1)
@@ -198,7 +199,7 @@ class ConditioningMixin(FittedMixture):
         ((1000, 1, 2), 6)
         """
         given, X = X, self._validate_rows(X)
-        validation.check_n_samples(n_draws, "n_draws")
+        n_draws = validation.check_n_samples(n_draws, "n_draws")
         random_state = self.random_state if random_state is None else random_state
         with ArraySource(X, in_order=True) as source:
             family, params = self._fitted_family()

@@ -7,10 +7,9 @@ from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
-from sklearn.utils.validation import check_is_fitted
 
+from .._interface.wording import check_fitted_argument, check_random_state
 from .fitted import FittedMixture
 
 
@@ -85,8 +84,8 @@ def kl_divergence(p, q, n_samples=10_000, random_state=None):
     >>> abs(divergence.value - 0.5) < 3 * divergence.standard_error < 0.05
     True
     """
-    for density in (p, q):
-        check_is_fitted(density)
+    for density, name in ((p, "p"), (q, "q")):
+        check_fitted_argument(density, name)
     names = [getattr(density, "feature_names_in_", None) for density in (p, q)]
     if all(known is not None for known in names) and not np.array_equal(*names):
         raise ValueError(

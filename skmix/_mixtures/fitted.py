@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from scipy.special import entr
 from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._engine import em, few_rows
@@ -18,7 +17,7 @@ from .._interface import frames, survey, validation
 from .._interface.chunks import as_chunks
 from .._interface.html import FittedFactsMixin
 from .._interface.versions import VersionedMixin
-from .._interface.wording import truth
+from .._interface.wording import check_random_state, truth
 from .._rows.sources import ArraySource
 from .._rows.threads import one_blas_thread
 from . import estimates
@@ -211,7 +210,7 @@ class FittedMixture(
         ((3, 2), array([0, 0, 0]))
         """
         check_is_fitted(self)
-        validation.check_n_samples(n_samples)
+        n_samples = validation.check_n_samples(n_samples)
         rng = check_random_state(self.random_state if random_state is None else random_state)
         X, y = self._sample(n_samples, rng, shuffle)
         return self._as_fitted(X), y

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from .._interface.validation import NON_NEGATIVE
+from .._interface.wording import learned
 from . import estimates, regularisation, shrinking, streaming
 from .covariance_types import FAMILIES
 from .criteria import ClassificationCriteria
@@ -247,8 +249,8 @@ class MixedMixture(StreamOfTables, PartialLabels, MixedConditioning, Classificat
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "categories": [StrOptions({"auto"}), list, tuple],
         "handle_unknown": [StrOptions({"error", "ignore"})],
-        "alpha": [Interval(Real, 0.0, None, closed="left")],
-        "tol": [Interval(Real, 0.0, None, closed="left")],
+        "alpha": [NON_NEGATIVE],
+        "tol": [NON_NEGATIVE],
         "reg_covar": regularisation.CONSTRAINT,
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left")],
@@ -368,7 +370,7 @@ class MixedMixture(StreamOfTables, PartialLabels, MixedConditioning, Classificat
     def _reported(self) -> list[Line]:
         """Return (column, parameter, its values in all components) of everything."""
         names = column_names(self, len(self.families_))
-        means, rates = iter(self.means_.T), iter(self.rates_.T)
+        means, rates = (iter(learned(self, n, (None, None)).T) for n in ("means_", "rates_"))
         spreads = iter(self._spreads().T)
         answers = iter(zip(self.categories_, self.probabilities_, strict=True))
         table = [Line("weight", None, self.weights_)]
@@ -387,7 +389,8 @@ class MixedMixture(StreamOfTables, PartialLabels, MixedConditioning, Classificat
 
     def _spreads(self) -> np.ndarray:
         """Return the standard deviations of the numbers (n_components, n_numbers)."""
-        if self.means_.shape[1] == 0:
-            return self.means_
+        means = learned(self, "means_", (None, None))
+        if means.shape[1] == 0:
+            return means
         family, params = self._numbers(self._learned_of_numbers())._fitted_family()
         return np.sqrt(family.variances(family.from_frame(params)))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._engine import em, posteriors
 from .._families import Frame, GaussianParams
 from .._interface import columns, frames, validation
+from .._interface.wording import check_random_state, truth
 from .._rows.sources import ArraySource
 from .._rows.threads import one_blas_thread
 from .chunkwise import lazily_by_chunks
@@ -147,11 +147,11 @@ class MixedConditioning(MixedFit):
         """
         rows = self._validate_rows(X)
         filled, std = self._expected(rows)
-        if round_integers:
+        if truth(round_integers, "round_integers"):
             whole = self._whole(X)
             filled[:, whole] = np.where(np.isnan(rows), np.rint(filled), rows)[:, whole]
         X_filled = columns.fill(X, rows, filled, self.families_, self.categories_)
-        return (X_filled, std) if return_std else X_filled
+        return (X_filled, std) if truth(return_std, "return_std") else X_filled
 
     def sample_conditional(self, X, n_draws=1, random_state=None):
         """Draw the missing cells of rows given their observed cells.
@@ -187,7 +187,7 @@ class MixedConditioning(MixedFit):
         array(['b', 'b', 'b'], dtype=object)
         """
         rows = self._validate_rows(X)
-        validation.check_n_samples(n_draws, "n_draws")
+        n_draws = validation.check_n_samples(n_draws, "n_draws")
         rng = check_random_state(self.random_state if random_state is None else random_state)
         draws = self._drawn(rows, n_draws, rng)
         if frames.is_frame(X):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._engine.short_runs import Ladder, best_of_short_runs
 from .._interface import validation
+from .._interface.validation import NON_NEGATIVE
 from .._rows.merge import sample_distinct
 from .._rows.sources import ArraySource
 from .base import BaseMixture
@@ -177,7 +178,7 @@ class Mixture(ClassificationCriteria, BaseMixture):
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "family_factory": [callable],
-        "tol": [Interval(Real, 0.0, None, closed="left")],
+        "tol": [NON_NEGATIVE],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],

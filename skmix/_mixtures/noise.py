@@ -9,6 +9,7 @@ import numpy as np
 
 from .._engine import em
 from .._families import Box, WithUniform, log_of_weights
+from .._interface.wording import learned_shares
 from .._starts.noise import NoiseStarts
 from .fixed import FixedFit
 
@@ -36,7 +37,7 @@ class NoiseFit(FixedFit):
             return super()._given_start(family, n_features)
         given = super()._given_start(family.gaussians, n_features)
         if self._continues():
-            given["noise"] = max(self.noise_weight_, np.finfo(np.float64).eps)
+            given["noise"] = max(self._weight_of_noise(), np.finfo(np.float64).eps)
         return given
 
     def _starts(self) -> Any:
@@ -68,19 +69,22 @@ class NoiseFit(FixedFit):
         box = getattr(self, "noise_box_", None)
         return None if box is None else Box(box[0], box[1:])
 
+    def _weight_of_noise(self) -> float:
+        return float(learned_shares(self, "noise_weight_", ()))
+
     def _fitted_family(self):
         family, params = super()._fitted_family()
         box = self._box()
         if box is None:
             return family, params
         both = WithUniform(family, box)
-        return both, both.params(np.append(params.weights, self.noise_weight_), params)
+        return both, both.params(np.append(params.weights, self._weight_of_noise()), params)
 
     def _log_prob_of_few(self, X):
         log_prob, box = super()._log_prob_of_few(X), self._box()
         if log_prob is None or box is None:
             return log_prob
-        weights = np.append(self.weights_, self.noise_weight_)
+        weights = np.append(self.weights_, self._weight_of_noise())
         constant = log_of_weights(weights, np.float64)[-1] - box.log_volume
         return np.concatenate([log_prob, np.full((1, len(X)), constant)])
 

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import heapq
 import warnings
-from numbers import Real
 from typing import Any
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
 from .._families import Frame
 from .._interface import validation
+from .._interface.validation import NON_NEGATIVE
 from .._rows.sources import ArraySource, Source
 from .._starts.spikes import rounding_variances
 from ..exceptions import user_level
 from .covariance_types import FAMILIES
 
-CONSTRAINT = [Interval(Real, 0.0, None, closed="left"), StrOptions({"auto"})]
+CONSTRAINT = [NON_NEGATIVE, StrOptions({"auto"})]
 
 SHARE = 1e-6  # of the variance of a column
 MOST = 0.01  # of its variance within components

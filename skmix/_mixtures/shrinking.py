@@ -15,19 +15,19 @@ So it is the number of features, less one, at most.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import gammaln
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
 from .._engine.em import em_step
 from .._families import Frame, FullGaussian, GaussianFamily, GaussianParams
+from .._interface.validation import NON_NEGATIVE
 from .._rows.sources import ArraySource, Source
 
-CONSTRAINT = [Interval(Real, 0.0, None, closed="left"), StrOptions({"auto"})]
+CONSTRAINT = [NON_NEGATIVE, StrOptions({"auto"})]
 
 # Rows, and rows per feature, that tell the amount; of more, so many at even distances.
 ROWS, ROWS_PER_FEATURE = 4096, 8

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import _fit_context
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.metaestimators import available_if
 
@@ -16,6 +15,7 @@ from .._engine import online
 from .._interface import survey, validation
 from .._interface.callbacks import Task
 from .._interface.chunks import as_chunks
+from .._interface.wording import check_random_state, learned
 from .._rows.sources import Source
 from .base import BaseMixture
 
@@ -238,7 +238,7 @@ class StreamFit(BaseMixture):
                 n_rows=n_rows,
                 n_batches=max(1.0, n_rows / source.n_samples),
                 forgetting=self.forgetting,
-                lower_bound=self.lower_bound_,
+                lower_bound=float(learned(self, "lower_bound_", ())),
             )
         return Running(family, stream, check_random_state(self.random_state))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +40,7 @@ class _BlasThreads:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._own = threading.local()  # how many of these this thread has opened
         self._n_open = 0
         self._n_threads = 1
         self._limiter: Any = None
@@ -56,18 +58,44 @@ class _BlasThreads:
                 _let_any_thread_limit()
                 self._limiter = self._controller.limit(limits=1)
             self._n_open += 1
+            self._own.n_open = getattr(self._own, "n_open", 0) + 1
             return self._n_threads
 
     def __exit__(self, *exc: Any) -> None:
         with self._lock:
             self._n_open -= 1
+            self._own.n_open = getattr(self._own, "n_open", 0) - 1
             if self._n_open == 0:
-                _let_any_thread_limit()  # the thread that opened first may be another
-                self._limiter.restore_original_limits()
-                _let_any_thread_limit()
+                self._restore()
+
+    def _restore(self) -> None:
+        _let_any_thread_limit()  # the thread that opened first may be another
+        self._limiter.restore_original_limits()
+        _let_any_thread_limit()
+
+    def before_fork(self) -> None:
+        """Let no other thread hold the lock whose copy nobody would release in the child."""
+        self._lock.acquire()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Close what other threads had opened, which are not there."""
+        was_open, self._n_open = self._n_open > 0, max(0, getattr(self._own, "n_open", 0))
+        if was_open and self._n_open == 0:
+            self._restore()
+        self._lock.release()
 
 
 blas_threads = _BlasThreads()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=blas_threads.before_fork,
+        after_in_parent=blas_threads.after_fork_in_parent,
+        after_in_child=blas_threads.after_fork_in_child,
+    )
 
 
 @contextmanager

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils import _safe_indexing
+from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._interface import columns, validation
 from .._interface.chunks import as_chunks
+from .._interface.wording import check_random_state
 from ..exceptions import DegenerateComponentWarning
 
 
@@ -30,7 +31,7 @@ class BootstrapTest(NamedTuple):
 
 @validate_params(
     {
-        "estimator": "no_validation",
+        "estimator": [HasMethods(["get_params", "fit", "score", "sample"])],
         "X": "no_validation",
         "n_components": [tuple, list],
         "n_bootstrap": [Interval(Integral, 1, None, closed="left")],

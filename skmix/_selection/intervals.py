@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted
 
 from .._engine import em
 from .._interface import validation
+from .._interface.wording import check_fitted_argument, check_random_state, number
 from .._mixtures.base import BaseMixture
 from .._mixtures.criteria import last_step, rows_of_last_step
 from .._mixtures.estimates import Estimate, matched
@@ -95,7 +94,7 @@ class BootstrapIntervals:
         return self._by_name(low), self._by_name(high)
 
     def _ends(self, level: float) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        if not 0 < level < 1:
+        if not 0 < number(level, "level") < 1:
             raise ValueError(f"level must lie between 0 and 1, as 0.95 does, but is {level!r}.")
         tail = 0.5 * (1.0 - level)
         ends = [np.quantile(draws, [tail, 1.0 - tail], axis=0) for draws in self._draws]
@@ -266,7 +265,7 @@ def bootstrap(
     >>> bool(low["weights"][0] < 0.75 < high["weights"][0])
     True
     """
-    check_is_fitted(mixture)
+    check_fitted_argument(mixture, "mixture")
     X, mixture = rows_of_last_step(mixture, X), last_step(mixture)
     if not isinstance(mixture, BaseMixture):
         raise TypeError(

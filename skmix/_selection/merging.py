@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from scipy.special import entr
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import _num_samples
 
 from .._engine import em
-from .._interface.wording import naming
+from .._interface.wording import check_fitted_argument
 from .._mixtures.criteria import last_step, rows_of_last_step
 from .._mixtures.fitted import FittedMixture
 
@@ -164,8 +164,7 @@ def merge_components(mixture, X, sample_weight=None):
     >>> merging.proba(3).shape
     (600, 3)
     """
-    with naming("mixture", "a fitted mixture"):
-        check_is_fitted(mixture)
+    check_fitted_argument(mixture, "mixture")
     inner, rows = last_step(mixture), rows_of_last_step(mixture, X)
     if not (hasattr(inner, "predict_proba") and hasattr(inner, "weights_")):
         raise TypeError(

@@ -17,6 +17,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from .._interface import validation
 from .._interface.chunks import as_chunks
+from .._interface.wording import naming
 from .._mixtures.criteria import evaluate, last_step, rows_of_last_step
 from .._mixtures.regularisation import described
 from ..exceptions import DegenerateComponentWarning, user_level
@@ -262,7 +263,8 @@ def _check_units(estimator: Any, points: list[dict]) -> None:
 
 def _candidates(estimator: Any, param_grid: Any) -> list[tuple[dict[str, Any], Any]]:
     """Return the points of the grid with a clone of the estimator for each."""
-    points = list(ParameterGrid(param_grid))
+    with naming("param_grid", "lists of values by names of parameters"):
+        points = list(ParameterGrid(param_grid))
     if not any(points):
         raise ValueError(
             f"param_grid={param_grid!r} has nothing to choose from. Give it lists of values by "

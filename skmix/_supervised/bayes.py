@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
@@ -21,7 +19,7 @@ from .._engine import em
 from .._interface import validation
 from .._interface.callbacks import CallbackSupportMixin, Task
 from .._interface.versions import VersionedMixin
-from .._interface.wording import learned_weights
+from .._interface.wording import check_random_state, learned_weights
 from .._mixtures.base import BaseMixture
 from .._mixtures.known import NOTHING, Known
 from .._selection.by_bic import choose_by_bic
@@ -107,7 +105,7 @@ class MixtureBayesClassifier(
         """
         with validation.earlier_fit_kept(self):
             rows, labels, sample_weight = self._fit_rows(X, y, sample_weight)
-            check_classification_targets(labels)
+            validation.check_classes(labels)
             weight, kept_rows, kept_labels = validation.drop_unweighted(
                 sample_weight, rows, labels
             )
@@ -373,7 +371,7 @@ class MixtureBayesClassifier(
         ((5, 1), (5,))
         """
         check_is_fitted(self)
-        validation.check_n_samples(n_samples)
+        n_samples = validation.check_n_samples(n_samples)
         random_state = check_random_state(self.random_state)
         prior = learned_weights(self, "class_prior_", (len(self.mixtures_),))
         counts = random_state.multinomial(n_samples, prior / prior.sum())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from numbers import Integral, Real
+from numbers import Integral
 from operator import itemgetter
 
 import numpy as np
@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._interface import validation
+from .._interface.validation import NON_NEGATIVE
 from .._mixtures import regularisation, shrinking, streaming
 from .._mixtures.covariance_types import FAMILIES, choices
 from .._mixtures.gaussian import GaussianMixture
@@ -209,7 +210,7 @@ class GMMBayesClassifier(ClassesOfStream):
         "priors": ["array-like", None],
         "shrinkage": shrinking.CONSTRAINT,
         "prior": GaussianMixture._parameter_constraints["prior"],
-        "tol": [Interval(Real, 0.0, None, closed="left")],
+        "tol": [NON_NEGATIVE],
         "reg_covar": regularisation.CONSTRAINT,
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left")],

@@ -188,6 +188,11 @@ class GMMRegressor(MultiOutputMixin, RegressorMixin, MixtureBased):
             )
             with naming("y", "an array of numbers"):
                 joint = np.column_stack([X, y]).astype(X.dtype, copy=False)
+            if np.isnan(joint[:, X.shape[1] :]).all(axis=0).any():
+                raise ValueError(
+                    "y has a target that is entirely missing: nothing can be learned about it. "
+                    "Leave that target out."
+                )
             self._fit_mixture(joint, sample_weight)
             self._y_shape = y.shape[1:]
         return self

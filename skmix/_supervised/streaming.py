@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
 
 from .._interface import validation
 from .._mixtures.streaming import can_stream
@@ -110,7 +109,7 @@ class ClassesOfStream(MixtureBayesClassifier):
             if batches is None and classes is None:
                 raise ValueError("classes must be passed on the first call to partial_fit.")
             rows, labels, weight = self._read_batch(X, y, sample_weight, reset=batches is None)
-            check_classification_targets(labels)
+            validation.check_classes(labels)
             if batches is None:
                 batches = self._first(np.unique(classes))
             _check_classes(batches.classes, classes, labels)

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from .._interface import validation
 from .._interface.versions import VersionedMixin
+from .._interface.wording import check_random_state
 from .._mixtures.gaussian import GaussianMixture
 from .._rows.threads import one_blas_thread
 from . import jacobians
@@ -202,7 +203,7 @@ class FittedTransformedDensity(DensityMixin, VersionedMixin, BaseEstimator):
         ((100, 1), True)
         """
         check_is_fitted(self)
-        validation.check_n_samples(n_samples)
+        n_samples = validation.check_n_samples(n_samples)
         random_state = check_random_state(self.random_state)
         # Another kind of generator than the density's: equal seeds must not correlate them.
         rng = np.random.default_rng(random_state.randint(np.iinfo(np.int32).max))

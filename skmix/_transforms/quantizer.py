@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from .._interface import validation
+from .._interface.validation import NON_NEGATIVE
 from .._interface.versions import VersionedMixin
 from .._interface.wording import learned, naming
 from .._rows.threads import one_thread
@@ -120,7 +121,7 @@ class KMeansQuantizer(
         "n_codes": [Interval(Integral, 1, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0.0, None, closed="left")],
+        "tol": [NON_NEGATIVE],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
         "random_state": ["random_state"],
     }
@@ -309,8 +310,9 @@ class KMeansQuantizer(
         return -float(np.average(mean_squares, weights=sample_weight))
 
     def _codebook(self):
-        learned(self, "codebook_", (None, self.n_features_in_))
-        return np.asarray(self.codebook_)
+        finite = learned(self, "codebook_", (None, self.n_features_in_))
+        codebook = np.asarray(self.codebook_)
+        return codebook if codebook.dtype.kind == "f" else finite
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

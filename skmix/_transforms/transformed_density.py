@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import takewhile
 
+import numpy as np
 from sklearn.base import _fit_context, clone
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -185,6 +186,7 @@ class TransformedDensity(FittedTransformedDensity):
         with validation.earlier_fit_kept(self), one_blas_thread():
             refuse_masked(sample_weight, "sample_weight")
             X = self._validate(X, ensure_min_samples=2)
+            validation.check_sample_weight(sample_weight, X)
             steps = jacobians.steps_of(self.transformer)
             jacobians.check_supported(steps, type(self).__name__)
             if isinstance(self.density, Pipeline):
@@ -209,7 +211,8 @@ class TransformedDensity(FittedTransformedDensity):
             return self.transformer
         transformer = clone(self.transformer)
         jacobians.output_arrays(transformer)
-        return transformer.fit(X, y, **params)
+        with np.errstate(all="ignore"):  # images of what overflowed are refused afterwards
+            return transformer.fit(X, y, **params)
 
     def _route(self, density, sample_weight, params):
         """Return what the fits of the two parts get."""

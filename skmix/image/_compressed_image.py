@@ -13,6 +13,7 @@ import numpy as np
 from ._arrays import channels_last, check_image, join_blocks, undo_channels_last
 from ._bits import code_length, unpack
 from ._npz import read_npz
+from ._units import check_data_range
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,8 +227,7 @@ class CompressedImage:
             raise ValueError(
                 f"image has shape {image.shape}, but the compressed one has {self.shape}."
             )
-        if data_range is None:
-            data_range = default_data_range(image)
+        data_range = check_data_range(data_range) or default_data_range(image)
         error = image.astype(np.float64) - self.decompress().astype(np.float64)
         if self.alpha:
             channels = channels_last(error, self.channel_axis)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._interface.wording import number
 from ._arrays import Axes
 from ._poisson import restore_counts
 from ._progress import Progress
@@ -204,11 +205,11 @@ def denoise(
     >>> bool(np.mean((restored - clean) ** 2) < 0.2 * np.mean((noisy - clean) ** 2))
     True
     """
-    settings = Settings(method, stride, remove_mean, return_std, bool(reject_outliers))
+    settings = Settings.checked(method, stride, remove_mean, return_std, reject_outliers)
     axes = Axes(stack_axis, channel_axis)
     if not isinstance(noise, str) or noise not in ("gaussian", "poisson", "rician"):
         raise ValueError(f"noise must be 'gaussian', 'poisson' or 'rician', but is {noise!r}.")
-    if noise != "poisson" and gain != 1.0:
+    if noise != "poisson" and number(gain, "gain") != 1.0:
         raise ValueError(f"gain={gain!r} is for noise='poisson', but noise is {noise!r}.")
     with Progress("denoise", verbose) as progress:
         if noise == "poisson":
@@ -223,4 +224,4 @@ def denoise(
             restored, std = restore(
                 image, None, prior, noise_std, axes, data_range, settings, progress
             )
-    return (restored, std) if return_std else restored
+    return (restored, std) if settings.with_variance else restored

@@ -151,7 +151,7 @@ def inpaint(
     """
     axes = Axes(stack_axis, channel_axis)
     missing = None if mask is None else _full_mask(mask, as_float(image), axes)
-    settings = Settings(method, stride, remove_mean, return_std, bool(reject_outliers))
+    settings = Settings.checked(method, stride, remove_mean, return_std, reject_outliers)
     with Progress("inpaint", verbose) as progress:
         restored, std = restore(
             image,
@@ -163,7 +163,7 @@ def inpaint(
             settings,
             progress,
         )
-    return (restored, std) if return_std else restored
+    return (restored, std) if settings.with_variance else restored
 
 
 def _full_mask(mask: Any, image: np.ndarray, axes: Axes) -> np.ndarray:

@@ -9,21 +9,7 @@ from math import prod
 
 import numpy as np
 
-# What reading a file that was cut, changed or made up may end in.
-_BROKEN = (
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    EOFError,
-    SyntaxError,
-    NotImplementedError,
-    RuntimeError,
-    MemoryError,
-    OverflowError,
-    UnicodeError,
-    zipfile.BadZipFile,
-)
+from .._interface.broken_files import BROKEN, MAX_HEADER
 
 
 def read_npz(
@@ -37,7 +23,7 @@ def read_npz(
     try:
         with zipfile.ZipFile(path) as file:
             return {name: _member(file, name, limit) for name, limit in max_bytes.items()}
-    except _BROKEN as error:
+    except BROKEN as error:
         raise ValueError(f"{os.fspath(path)!r} holds no {what}: {error}") from error
 
 
@@ -51,7 +37,7 @@ def _member(file: zipfile.ZipFile, name: str, max_bytes: int) -> np.ndarray:
             (1, 0): np.lib.format.read_array_header_1_0,
             (2, 0): np.lib.format.read_array_header_2_0,
         }[version]
-        shape, fortran_order, dtype = read_header(member)
+        shape, fortran_order, dtype = read_header(member, max_header_size=MAX_HEADER)
         n_bytes = prod(shape) * dtype.itemsize
         if dtype.kind not in "buif" or min(shape, default=0) < 0 or n_bytes > max_bytes:
             raise ValueError(f"{name} is an array of shape {shape} and dtype {dtype}.")

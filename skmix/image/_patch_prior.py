@@ -11,12 +11,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 
 from .._denoisers.base import Denoiser
 from .._denoisers.gaussian import less_noise
 from .._denoisers.gmm import GMMDenoiser
-from .._interface.wording import naming
+from .._interface.wording import check_random_state, naming, truth
 from .._mixtures.known import Known, KnowsRows
 from .._rows.threads import one_blas_thread
 from ..exceptions import DegenerateComponentWarning
@@ -92,6 +91,7 @@ def fit_patch_prior(
     16
     """
     data_range = check_data_range(data_range)
+    remove_mean = truth(remove_mean, "remove_mean")
     with naming("images", "a list of images"):
         given = list(images)
     images = [as_float(image) for image in given]
@@ -126,7 +126,7 @@ def fit_patch_prior(
     with prior._knowing(pixels) if isinstance(prior, KnowsRows) else nullcontext():
         prior.fit(X.reshape(len(X), -1))
     if isinstance(prior, Denoiser):
-        prior.patch_format_ = PatchFormat(int(size), X.shape[2], data_range, bool(remove_mean))
+        prior.patch_format_ = PatchFormat(int(size), X.shape[2], data_range, remove_mean)
     return prior
 
 

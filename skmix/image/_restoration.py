@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from .._interface.wording import truth
 from .._rows.threads import one_blas_thread, worker_threads
 from ._adaptive import Noisy, n_steps_of_adaptation, restore_adaptively
 from ._arrays import Axes, as_dtype, read_image
@@ -36,7 +37,19 @@ class Settings(NamedTuple):
     stride: int
     remove_mean: bool | None
     with_variance: bool
-    reject_outliers: bool = False
+    reject_outliers: bool
+
+    @classmethod
+    def checked(
+        cls, method: Any, stride: Any, remove_mean: Any, return_std: Any, reject_outliers: Any
+    ) -> Self:
+        """Return what is asked for, options being on or off."""
+        if remove_mean is not None:
+            remove_mean = truth(remove_mean, "remove_mean")
+        with_variance = truth(return_std, "return_std")
+        return cls(
+            method, stride, remove_mean, with_variance, truth(reject_outliers, "reject_outliers")
+        )
 
 
 # Restored images (n_rows, n_columns, n_channels) with their variances or None.

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._interface.wording import naming
+from .._interface.wording import naming, reals
 from ._warn import warn_caller
 
 # Pixels of which it is seen how far gray levels range.
@@ -34,7 +34,7 @@ def check_data_range(data_range: Any) -> float | None:
     if data_range is None:
         return None
     with naming("data_range", "a positive number"):
-        value = np.asarray(data_range, dtype=float)
+        value = reals(data_range)
     if value.ndim or not np.isfinite(value) or value <= 0:
         raise ValueError(
             f"data_range={data_range!r} must be a positive number: the distance from black to "

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from .._interface import validation
 from .._interface.callbacks import CallbackSupportMixin, Task
 from .._interface.versions import VersionedMixin
+from .._interface.wording import check_random_state
 from . import _torch
 
 MAX_SEED = np.iinfo(np.int32).max

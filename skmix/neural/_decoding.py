@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, DensityMixin, TransformerMixin
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from .._interface import validation
-from .._interface.wording import naming
+from .._interface.wording import check_random_state, naming
 from ._autoencoder import Autoencoder, by_chunks, evidence_bound, importance_bound, latent_draws
 from ._base import BaseNetworks
 from ._imputation import fill
@@ -202,7 +202,7 @@ class DecodingNetworks(
 
     def _bound(self, bound, X, n_draws, random_state):
         X = self._fitted_rows(X)
-        validation.check_n_samples(n_draws, "n_draws")
+        n_draws = validation.check_n_samples(n_draws, "n_draws")
         rng = check_random_state(random_state)
         noise = latent_draws(n_draws, self._n_features_out, rng).astype(X.dtype)
         return self._apply(lambda model, rows: bound(model, rows, noise), X)
@@ -264,7 +264,7 @@ class DecodingNetworks(
         (3, 2)
         """
         check_is_fitted(self)
-        validation.check_n_samples(n_samples)
+        n_samples = validation.check_n_samples(n_samples)
         rng = check_random_state(self.random_state if random_state is None else random_state)
         Z = rng.standard_normal((n_samples, self._n_features_out)).astype(np.float32)
         X = self._decode(Z)
@@ -324,7 +324,7 @@ class DecodingNetworks(
         """
         check_is_fitted(self)
         X = validation.validate_rows(self, X, reset=False)
-        validation.check_n_samples(n_iter, "n_iter")
+        n_iter = validation.check_n_samples(n_iter, "n_iter")
         self._check_values(X[~np.isnan(X)], reset=False)
         rng = check_random_state(random_state)
         return fill(self._fitted_params(), X, n_iter, rng)

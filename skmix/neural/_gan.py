@@ -6,11 +6,11 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import _fit_context
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from .._interface import validation
+from .._interface.wording import check_random_state
 from ._adversaries import Adversaries
 from ._autoencoder import by_chunks
 from ._base import BaseNetworks, layer_sizes
@@ -408,7 +408,7 @@ class GenerativeAdversarialNetwork(BaseNetworks):
         (3, 2)
         """
         check_is_fitted(self)
-        validation.check_n_samples(n_samples)
+        n_samples = validation.check_n_samples(n_samples)
         rng = check_random_state(self.random_state if random_state is None else random_state)
         params = self._fitted_params()
         n_latent, *_, n_features = sizes = params.generator.sizes

@@ -1,11 +1,26 @@
 """What is left where a fit is interrupted, or a file is broken."""
 
+import multiprocessing
+import threading
+
 import numpy as np
 import pytest
-from faults import interrupted, lines, load_damaged, surroundings
+from faults import (
+    HOSTILE,
+    fitting,
+    in_child,
+    interrupted,
+    lines,
+    load_chunk,
+    load_damaged,
+    load_hostile,
+    scores,
+    surroundings,
+)
 from sklearn.base import clone
 
 from skmix import CategoricalMixture, GaussianMixture, GMMBayesClassifier, GMMDenoiser
+from skmix._rows.threads import blas_threads
 from skmix.image import CompressedImage, compress, load_prior, save_prior
 
 pytestmark = [
@@ -43,16 +58,58 @@ def test_an_interrupted_fit_leaves_the_earlier_one(estimator):
     np.testing.assert_array_equal(fitted.score_samples(rows), expected)
 
 
-@pytest.mark.parametrize("loader", ["prior", "image"])
-def test_damaged_files_are_refused_or_read(loader, tmp_path):
-    path = tmp_path / "file"
-    if loader == "prior":
+@pytest.fixture(params=["prior", "image", "rows"])
+def loader(request, tmp_path):
+    """A function that reads files of a kind, and one of them."""
+    path = tmp_path / "file.npy"
+    if request.param == "prior":
         save_prior(path, GMMDenoiser.from_parameters([1.0], [np.zeros(9)], [np.eye(9)]))
-        load = load_prior
-    else:
+        return load_prior, path
+    if request.param == "image":
         compress(np.random.default_rng(0).random((20, 20)), 4, random_state=0).save(path)
-        load = CompressedImage.load
+        return CompressedImage.load, path
+    np.save(path, X)
+    return load_chunk, path
+
+
+def test_damaged_files_are_refused_or_read(loader):
+    load, path = loader
     content, rng = path.read_bytes(), np.random.default_rng(0)
     found = [load_damaged(load, content, path, rng) for _ in range(60)]
-    assert sum(refused for refused, _ in found) > 30
+    assert sum(refused for refused, _ in found) > 20
     assert max(beyond for _, beyond in found) < 400_000  # of the reader itself
+
+
+def test_hostile_files_are_refused(loader):
+    load, path = loader
+    content, rng = path.read_bytes(), np.random.default_rng(0)
+    for harm in HOSTILE:
+        refused, beyond = load_hostile(load, content, path, rng, harm)
+        assert refused, harm[:80]
+        assert beyond < 400_000
+
+
+def others_open(_):
+    return blas_threads._n_open
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:This process.*fork:DeprecationWarning")
+def test_a_child_forked_amid_a_fit_knows_of_no_other_threads():
+    with fitting(X):
+        assert in_child("fork", scores, X) == scores(X)
+    begun, end = threading.Event(), threading.Event()
+
+    def hold():
+        with blas_threads:
+            begun.set()
+            end.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    begun.wait()
+    assert in_child("fork", others_open, X) == 0
+    with blas_threads:  # of the thread that forks
+        assert in_child("fork", others_open, X) == 1
+    end.set()
+    thread.join()

@@ -1,0 +1,167 @@
+"""What calls are told that were once answered badly, as random ones found."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.preprocessing import StandardScaler
+
+import skmix
+from skmix import CategoricalBayesClassifier, GaussianMixture, GMMBayesClassifier
+from skmix.image import compress, denoise
+from skmix.metrics import class_coverage, psnr_scorer
+
+pytestmark = pytest.mark.usefixtures("few_starts")
+Y = np.arange(12) % 3
+X = np.random.default_rng(0).normal(size=(12, 2)) + 4.0 * np.eye(3)[Y][:, :2]
+COUNTS = np.clip(np.round(X - X.min()), 0, 3)
+
+
+def edited(fitted, **learned):
+    vars(fitted).update(learned)
+    return fitted
+
+
+FITTED = GaussianMixture(2, random_state=0).fit(X)
+WRONG = {
+    "complex labels": (
+        lambda: GMMBayesClassifier().fit(X, Y.astype(complex)),
+        "Complex data not supported.*y must be one target per row",
+    ),
+    "complex labels of categories": (
+        lambda: CategoricalBayesClassifier().fit(COUNTS, Y.astype(complex)),
+        "y must be one class label per row: Complex",
+    ),
+    "measurements for labels": (
+        lambda: GMMBayesClassifier().fit(X, Y + 0.5),
+        "y must be one class label per row, integers or words: Unknown label type",
+    ),
+    "ragged rows": (lambda: FITTED.predict([[1.0], [1.0, 2.0]]), "X must be an array"),
+    "no estimator": (lambda: skmix.bootstrap(3, X), "mixture must be a fitted mixture"),
+    "a grid without lists": (
+        lambda: skmix.select_mixture(GaussianMixture(), X, {"n_components": 2}),
+        "n_components",
+    ),
+    "a grid without names": (
+        lambda: skmix.select_mixture(GaussianMixture(), X, {0: "poisson"}),
+        "param_grid must be lists of values by names",
+    ),
+    "an option that is neither on nor off": (
+        lambda: denoise(np.eye(12), remove_mean=np.zeros(0)),
+        "remove_mean must be True or False",
+    ),
+    "a seed beyond 32 bits": (
+        lambda: FITTED.sample(3, random_state=10**20),
+        "random_state must be None, a whole number from 0",
+    ),
+    "a level that is no number": (
+        lambda: skmix.bootstrap(FITTED, X, n_bootstrap=2, random_state=0).interval({}),
+        "level must be a number",
+    ),
+    "a bound that is no number": (
+        lambda: edited(skmix.DiagonalGMM().fit(X), lower_bound_="abc").partial_fit(X),
+        "lower_bound_ must be an array of numbers",
+    ),
+    "missing cells to go back from": (
+        lambda: skmix.ConditionalGMMInpainter().fit(X).inverse_transform(np.nan * X),
+        "X contains NaN",
+    ),
+    "missing cells to add noise to": (
+        lambda: psnr_scorer(noise_std=1.0, data_range=1.0)(FITTED, np.nan * X),
+        "X contains NaN",
+    ),
+    "scales without weights": (
+        lambda: edited(skmix.ICADenoiser(2).fit(X), weights_=np.ones((3, 2)) / 3).score(X),
+        r"variances_ of ICADenoiser must have shape \(3, 2\)",
+    ),
+    "noise of a weight that is no number": (
+        lambda: edited(GaussianMixture(noise=True).fit(X), noise_weight_="abc").predict(X),
+        "noise_weight_ must be an array of numbers",
+    ),
+    "complex noise": (
+        lambda: skmix.MVNDenoiser().fit(X).transform(X, row_noise_std=np.ones(12) * 1j),
+        "row_noise_std must be a number or have one entry per row",
+    ),
+    "two ranges": (
+        lambda: compress(np.eye(12), 2, random_state=0).psnr(np.eye(12) / 2, data_range=[1, 2]),
+        "data_range=.* must be a positive number",
+    ),
+    "a gain that is no number": (
+        lambda: denoise(np.eye(12), gain=np.zeros(0)),
+        "gain must be a number",
+    ),
+    "bytes": (
+        lambda: skmix.MixedMixture().fit(COUNTS.astype("S4")),
+        "Column 0 of X holds bytes, not text. Decode them",
+    ),
+    "a model that is none": (
+        lambda: skmix.bootstrap_lrt(2, X),
+        "The 'estimator' parameter of bootstrap_lrt must be",
+    ),
+    "no target": (
+        lambda: skmix.GMMRegressor().fit(pd.DataFrame(X, columns=["a", "b"]), [None] * 12),
+        "y has a target that is entirely missing",
+    ),
+    "means of another shape": (
+        lambda: edited(skmix.MixedMixture().fit(X), means_=[]).report(),
+        "means_ of MixedMixture must have shape",
+    ),
+    "sources that do not vary": (
+        lambda: edited(skmix.ICADenoiser(2).fit(X), variances_=np.zeros((2, 2))).score(X),
+        "variances_ of ICADenoiser must hold numbers above 0",
+    ),
+    "rows whose squares overflow": (
+        lambda: skmix.TransformedDensity(StandardScaler()).fit(1e200 * X),
+        "images beyond 1e.75 by StandardScaler",
+    ),
+    "a rounding that is neither on nor off": (
+        lambda: FITTED.impute(X, round_integers=np.zeros(2)),
+        "round_integers must be True or False",
+    ),
+    "a number that no float holds": (
+        lambda: GaussianMixture(reg_covar=10**400).fit(X),
+        "The 'reg_covar' parameter of GaussianMixture must be",
+    ),
+    "no weight": (
+        lambda: skmix.TransformedDensity().fit(X, sample_weight=0),
+        "sample_weight is zero for every row",
+    ),
+    "columns that do not vary": (
+        lambda: skmix.ICADenoiser(reg_covar=0).fit(np.ones((12, 2))),
+        "Set reg_covar above zero",
+    ),
+    "an empty column under noise": (
+        lambda: skmix.GMMDenoiser(training_noise_std=0.1).fit(X * [1.0, np.nan]),
+        r"Column\(s\) 1 of X are entirely missing",
+    ),
+    "samples in chunks": (
+        lambda: class_coverage(skmix.Chunks([X]), FITTED),
+        "Chunks are not gathered into one array",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_errors_name_what_is_wrong(what):
+    call, text = WRONG[what]
+    with pytest.raises((TypeError, ValueError), match=re.compile(text, re.DOTALL)):
+        call()
+
+
+def test_means_may_be_lists_and_a_number_of_rows_true():
+    listed = edited(GaussianMixture(2, random_state=0).fit(X), means_=FITTED.means_.tolist())
+    np.testing.assert_array_equal(listed.predict(X), FITTED.predict(X))
+    assert len(skmix.TransformedDensity().fit(X).sample(True)[0]) == 1
+
+
+def test_rows_of_zeros_have_a_scale_mixture():
+    fitted = skmix.GSMDenoiser(learn_covariance=True).fit(np.zeros((12, 2)))
+    np.testing.assert_array_equal(fitted.transform(np.zeros((1, 2))), [[0.0, 0.0]])
+
+
+def test_a_codebook_may_be_text():
+    quantizer = skmix.KMeansQuantizer(2, random_state=0).fit(X)
+    expected = quantizer.score(X)
+    quantizer.codebook_ = quantizer.codebook_.astype(str)
+    assert quantizer.score(X) == pytest.approx(expected)
