@@ -24,9 +24,9 @@ and takes, where a family has them,
 
 - ``allow_nan``, an attribute: whether rows may have missing cells (NaN). Without it they may not.
 - ``for_rows(source)``: returns the family for a fit to these rows, for what has to be known of all
-  of them, such as `Form.row_term_total`. ``source.for_each(visit, bytes_per_row)`` calls
-  ``visit(chunk, scratch)`` for every chunk, which has ``chunk.rows`` (a slice), ``chunk.X`` and
-  ``chunk.sample_weight`` (None stands for ones).
+  of them, such as `Form.row_term_total`. ``source.gather(say, bytes_per_row)`` lists
+  what ``say(chunk, scratch)`` returns for every chunk, which has ``chunk.X`` and
+  ``chunk.sample_weight`` (None stands for ones). Chunks may live in other processes.
 - ``concession(params, update, total_weight)``: by how much, in nats per row, `maximize` may let
   the likelihood fall from `params` to their `update` because it heeds a prior: what the log prior
   gains, divided by `total_weight`. A fit in which the likelihood falls by more warns.

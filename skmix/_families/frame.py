@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,29 +37,8 @@ class Frame(NamedTuple):
         survive unequal ones.
         """
         origin = _first_values(source).astype(np.float64)
-
-        def zeros() -> Any:
-            return [np.zeros((3, len(origin)))]
-
-        lows, highs = [origin], [origin]
-
-        def add(chunk: Chunk, totals: list[np.ndarray], scratch: Scratch) -> None:
-            shifted = scratch.array("features", chunk.X.shape, np.float64)
-            lowest = chunk.X.min(axis=0)
-            incomplete = bool(np.isnan(lowest).any())
-            lows.append(np.fmin.reduce(chunk.X) if incomplete else lowest)
-            highs.append(np.fmax.reduce(chunk.X) if incomplete else chunk.X.max(axis=0))
-            np.subtract(chunk.X, origin, out=shifted)
-            weight = np.ones(len(shifted)) if chunk.sample_weight is None else chunk.sample_weight
-            if incomplete:
-                missing = np.isnan(shifted)
-                totals[0][2] += weight @ missing
-                shifted[missing] = 0.0
-            totals[0][0] += weight @ shifted
-            np.multiply(shifted, shifted, out=shifted)
-            totals[0][1] += weight @ shifted
-
-        (sums,) = source.reduce(add, zeros, 8 * len(origin))
+        sums, low, high = zip(*source.by_parts(partial(_spread, origin)), strict=True)
+        sums = np.add.reduce(sums)
         shift, square = sums[:2] / (source.total_weight - sums[2])
         variance = np.maximum(square - shift**2, 0.0)
         # Kept in the type of the rows: subtracting it is then exact to rounding of the row.
@@ -69,10 +49,8 @@ class Frame(NamedTuple):
         if common_scale:
             variance = np.full_like(variance, variance.mean())
         scale = _power_of_two(np.where(np.sqrt(variance) > 4 * noise, np.sqrt(variance), 1.0))
-        low = np.fmin.reduce(lows).astype(np.float64)
-        high = np.fmax.reduce(highs).astype(np.float64)
-        radius = np.maximum(high - reference, reference - low) / scale
-        return cls(reference, scale, radius, variances)
+        reach = np.maximum(np.fmax.reduce(high) - reference, reference - np.fmin.reduce(low))
+        return cls(reference, scale, reach / scale, variances)
 
     @classmethod
     def of_components(
@@ -104,8 +82,48 @@ class Frame(NamedTuple):
         return (z * self.scale[:, None] + self.reference[:, None]).T
 
 
-def _first_values(source: Source, step: int = 1024) -> np.ndarray:
+def _spread(
+    origin: np.ndarray, source: Source, first: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return sums, sums of squares, missing weight (3, n_features), the least and the greatest.
+
+    Sums are about `origin`, an observed value of each column, which is among the extremes.
+    """
+    lows, highs = [origin], [origin]
+
+    def zeros() -> Any:
+        return [np.zeros((3, len(origin)))]
+
+    def add(chunk: Chunk, totals: list[np.ndarray], scratch: Scratch) -> None:
+        shifted = scratch.array("features", chunk.X.shape, np.float64)
+        lowest = chunk.X.min(axis=0)
+        incomplete = bool(np.isnan(lowest).any())
+        lows.append(np.fmin.reduce(chunk.X) if incomplete else lowest)
+        highs.append(np.fmax.reduce(chunk.X) if incomplete else chunk.X.max(axis=0))
+        np.subtract(chunk.X, origin, out=shifted)
+        weight = np.ones(len(shifted)) if chunk.sample_weight is None else chunk.sample_weight
+        if incomplete:
+            missing = np.isnan(shifted)
+            totals[0][2] += weight @ missing
+            shifted[missing] = 0.0
+        totals[0][0] += weight @ shifted
+        np.multiply(shifted, shifted, out=shifted)
+        totals[0][1] += weight @ shifted
+
+    (sums,) = source.reduce(add, zeros, 8 * len(origin))
+    low, high = np.fmin.reduce(lows), np.fmax.reduce(highs)
+    return sums, low.astype(np.float64), high.astype(np.float64)
+
+
+def _first_values(source: Source) -> np.ndarray:
     """First observed value of every column."""
+    values, *others = source.by_parts(_first_of_part)
+    for other in others:
+        values = np.where(np.isnan(values), other, values)
+    return values
+
+
+def _first_of_part(source: Source, first: int, step: int = 1024) -> np.ndarray:
     values = source.take(slice(0, 1)).X[0].copy()
     for start in range(0, source.n_samples, step):
         empty = np.flatnonzero(np.isnan(values))

@@ -226,24 +226,21 @@ class LinearFamily(ABC):
         first = source.take(slice(1)).X.astype(np.float64)
         if not single and self.row_term(first) is None:
             return self
-        sums: dict[int, float] = {}
-        largest: dict[int, np.ndarray] = {}
 
-        def visit(chunk: Chunk, scratch: Scratch) -> None:
+        def say(chunk: Chunk, scratch: Scratch) -> tuple[float, Any]:
             X = chunk.X.astype(np.float64, copy=False)
-            if single:
-                largest[chunk.rows.start] = np.abs(self.features(X)).max(axis=0)
-            term = self.row_term(X)
-            if term is not None:
-                weight = chunk.sample_weight
-                total = term.sum() if weight is None else term @ weight
-                sums[chunk.rows.start] = float(total)
+            largest = np.abs(self.features(X)).max(axis=0) if single else 0.0
+            term, weight = self.row_term(X), chunk.sample_weight
+            if term is None:
+                return 0.0, largest
+            return float(term.sum() if weight is None else term @ weight), largest
 
-        source.for_each(visit, 8 * (3 * self.n_features + 4))
+        found = source.gather(say, 8 * (3 * self.n_features + 4))
+        sums, largest = zip(*found, strict=True)
         informed = copy.copy(self)
-        informed._row_term_total = math.fsum(sums.values())  # the same bits in any order
-        if largest:
-            informed._largest = np.max(list(largest.values()), axis=0)
+        informed._row_term_total = math.fsum(sums)  # the same bits in any order
+        if single:
+            informed._largest = np.max(largest, axis=0)
         return informed
 
     def starts(
@@ -314,15 +311,13 @@ class LinearFamily(ABC):
     def magnitude(self, params: Any, source: Source) -> float:
         """Return the mean size, over the rows, of the terms of a log density (nats)."""
         form = LinearForm(self, params, np.dtype(np.float64))
-        sizes: dict[int, float] = {}
 
-        def visit(chunk: Chunk, scratch: Scratch) -> None:
-            terms = form.magnitudes(chunk.X, scratch)
-            weight = chunk.sample_weight
-            sizes[chunk.rows.start] = float(terms.sum() if weight is None else terms @ weight)
+        def say(chunk: Chunk, scratch: Scratch) -> float:
+            terms, weight = form.magnitudes(chunk.X, scratch), chunk.sample_weight
+            return float(terms.sum() if weight is None else terms @ weight)
 
-        source.for_each(visit, 2 * form.bytes_per_row)
-        return (math.fsum(sizes.values()) + abs(self._row_term_total)) / source.total_weight
+        total = math.fsum(source.gather(say, 2 * form.bytes_per_row))
+        return (total + abs(self._row_term_total)) / source.total_weight
 
     def refine(self, params: Any, form: Any, statistics: Any, new_params: Any) -> None:
         """Return None: sums of features are taken once."""

@@ -344,18 +344,15 @@ def _extent(
     shortest: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return where standardised rows begin along every axis (n_features,), and how far they go."""
-    lows: list[np.ndarray] = []
-    highs: list[np.ndarray] = []
     aligned = np.array_equal(axes, np.eye(len(axes)))
 
-    def visit(chunk: Chunk, scratch: Scratch) -> None:
+    def say(chunk: Chunk, scratch: Scratch) -> tuple[np.ndarray, np.ndarray]:
         z = (chunk.X - reference) / scale
         if not aligned:
             z = z @ axes.T
-        lows.append(np.fmin.reduce(z))
-        highs.append(np.fmax.reduce(z))
+        return np.fmin.reduce(z), np.fmax.reduce(z)
 
-    source.for_each(visit, 24 * len(scale))
+    lows, highs = zip(*source.gather(say, 24 * len(scale)), strict=True)
     low, high = np.fmin.reduce(lows), np.fmax.reduce(highs)
     length = np.maximum(high - low, shortest)
     return 0.5 * (low + high - length), length

@@ -59,7 +59,7 @@ class Item:
 
     def check(self, rows: Any, name: str) -> None:
         """Compare what was read with what was read before."""
-        seen = tuple(rows.shape), *_types_of(rows)
+        seen = tuple(rows.shape), *types_of(rows)
         if self._seen is None:
             self._seen = seen
         elif self._seen != seen:
@@ -246,7 +246,7 @@ def _takes_text(error: Exception) -> bool:
     return type(error) in (TypeError, ValueError, FileNotFoundError)
 
 
-def _types_of(rows: Any) -> tuple[np.dtype, list[Any] | None]:
+def types_of(rows: Any) -> tuple[np.dtype, list[Any] | None]:
     """Return the type of all columns, object where some hold no numbers, and their names."""
     if isinstance(rows, np.ndarray):
         return rows.dtype, None

@@ -6,7 +6,8 @@ occur, and the codes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from .._rows.merge import merge_rows
 from . import columns, encoding
 from .chunks import Chunks
 from .encoding import Column
-from .survey import Piece, checked_pieces
+from .survey import Piece, survey
 
 # So many rows of codes are put together before equal ones are merged.
 MERGED_ROWS = 2**18
@@ -26,16 +27,35 @@ def kinds_of(estimator: Any, X: Chunks) -> np.ndarray:
 
     A column of numbers has numbers in all chunks.
     """
-    shown: list[columns.RawColumn] = []
-    for piece in checked_pieces(estimator, X):
+    first, *others = (table for table in survey(estimator, X, _kinds_of_part) if table is not None)
+    for table in others:
+        first = _shown(first, table)
+    return columns.resolve_kinds(first, estimator.families, estimator.categorical_features)
+
+
+def _kinds_of_part(pieces: Iterator[Piece]) -> columns.Table:
+    """Return a table of no more than a cell of every column, of one that is no number if any."""
+    shown: columns.Table | None = None
+    for piece in pieces:
         table = columns.table_of(piece.rows)
-        if not shown:
-            shown, names = list(table.columns), table.names
-        for j, column in enumerate(table.columns):
-            if not columns.is_numeric(column) and columns.is_numeric(shown[j]):
-                shown[j] = column
-    table = columns.Table(shown, names, len(shown[0].values))
-    return columns.resolve_kinds(table, estimator.families, estimator.categorical_features)
+        some = [column._replace(values=_one_value(column.values)) for column in table.columns]
+        table = table._replace(columns=some)
+        shown = table if shown is None else _shown(shown, table)
+    assert shown is not None  # a part has a piece
+    return shown
+
+
+def _shown(first: columns.Table, other: columns.Table) -> columns.Table:
+    several = zip(first.columns, other.columns, strict=True)
+    chosen = [
+        theirs if columns.is_numeric(own) and not columns.is_numeric(theirs) else own
+        for own, theirs in several
+    ]
+    return first._replace(columns=chosen)
+
+
+def _one_value(values: np.ndarray) -> np.ndarray:
+    return values[np.flatnonzero(~encoding._missing(values))[:1]]
 
 
 def mixed_categories(estimator: Any, X: Chunks, kinds: np.ndarray) -> list[np.ndarray]:
@@ -44,27 +64,22 @@ def mixed_categories(estimator: Any, X: Chunks, kinds: np.ndarray) -> list[np.nd
     if len(places) == 0:
         return []
 
-    first: list[Column] = []
-
-    def columns_of(piece: Piece) -> list[Column]:
-        table = columns.table_of(piece.rows)
-        here = [columns.categorical(table.columns[j]) for j in places]
-        first[:] = first or here
-        return here
-
-    learned = _categories(estimator, X, columns_of)
-    columns.check_whole(first, learned, estimator.categories)
+    found = _distinct_values(estimator, X, partial(_columns_at, places))
+    learned = _learn(found, estimator.categories)
+    columns.check_whole(found, learned, estimator.categories)
     return learned
+
+
+def _columns_at(places: np.ndarray, piece: Piece) -> list[Column]:
+    table = columns.table_of(piece.rows)
+    return [columns.categorical(table.columns[j]) for j in places]
 
 
 def answer_categories(estimator: Any, X: Chunks) -> list[np.ndarray]:
     """Return the categories of columns that are all categorical."""
     declared = not isinstance(estimator.categories, str)
-
-    def columns_of(piece: Piece) -> list[Column]:
-        return answers_of(piece, declared)
-
-    return _categories(estimator, X, columns_of)
+    found = _distinct_values(estimator, X, partial(answers_of, declared=declared))
+    return _learn(found, estimator.categories)
 
 
 def answers_of(piece: Piece, declared: bool) -> list[Column]:
@@ -75,27 +90,47 @@ def answers_of(piece: Piece, declared: bool) -> list[Column]:
         raise type(error)(f"{piece.name}: {error}") from error
 
 
-def _categories(
+def _distinct_values(
     estimator: Any, X: Chunks, columns_of: Callable[[Piece], list[Column]]
-) -> list[np.ndarray]:
-    seen: list[list[np.ndarray]] = []
-    first: list[Column] = []
-    for piece in checked_pieces(estimator, X):
-        here = columns_of(piece)
-        if not first:
-            first, seen = here, [[] for _ in here]
-        for values, column in zip(seen, here, strict=True):
+) -> list[Column]:
+    """Return columns whose rows are their distinct values, in rows of positive weight."""
+    found, *others = (
+        part
+        for part in survey(estimator, X, partial(_values_of_part, columns_of))
+        if part is not None
+    )
+    for other in others:
+        found = _united(found, other)
+    return found
+
+
+def _values_of_part(
+    columns_of: Callable[[Piece], list[Column]], pieces: Iterator[Piece]
+) -> list[Column]:
+    found: list[Column] = []
+    for piece in pieces:
+        here = []
+        for column in columns_of(piece):
             positions = column.positions
             if piece.weight is not None:
                 positions = positions[piece.weight > 0]
-            own = column.values[np.unique(positions[positions >= 0])]
-            values[:] = [_union([*values, own], column.name)]
-    whole = []
-    for column, values in zip(first, seen, strict=True):
-        (known,) = values
-        whole.append(column._replace(values=known, positions=np.arange(len(known))))
+            values = column.values[np.unique(positions[positions >= 0])]
+            here.append(column._replace(values=values, positions=np.arange(len(values))))
+        found = _united(found, here)
+    return found
+
+
+def _united(found: list[Column], others: list[Column]) -> list[Column]:
+    united = []
+    for column, other in zip(found or others, others, strict=True):
+        values = _union([column.values, other.values], column.name)
+        united.append(column._replace(values=values, positions=np.arange(len(values))))
+    return united
+
+
+def _learn(found: list[Column], categories: Any) -> list[np.ndarray]:
     every: Any = slice(None)
-    return encoding.learn_categories(whole, estimator.categories, every)
+    return encoding.learn_categories(found, categories, every)
 
 
 def _union(parts: list[np.ndarray], name: str) -> np.ndarray:
@@ -124,7 +159,25 @@ def distinct_codes(
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Return the distinct rows of codes with an answer, their weights, and how many there were."""
     declared = not isinstance(estimator.categories, str)
-    offsets = np.cumsum([0, *(len(known) + 1 for known in categories)])
+    look = partial(_codes_of_part, categories, declared, estimator.handle_unknown)
+    found = [part for part in survey(estimator, X, look) if part is not None]
+    offsets = _offsets(categories)
+    codes, weights, n_rows = zip(*found, strict=True)
+    merged, weight = codes[0], weights[0]
+    if len(found) > 1:
+        merged, weight = merge_rows(np.concatenate(codes), np.concatenate(weights), offsets[-1])
+    return merged - 1 - offsets[:-1], weight, sum(n_rows)
+
+
+def _offsets(categories: list[np.ndarray]) -> np.ndarray:
+    """Return where the numbers of the values of columns begin, none of which two have."""
+    return np.cumsum([0, *(len(known) + 1 for known in categories)])
+
+
+def _codes_of_part(
+    categories: list[np.ndarray], declared: bool, handle_unknown: str, pieces: Iterator[Piece]
+) -> tuple[np.ndarray, np.ndarray, int]:
+    offsets = _offsets(categories)
     merged = np.empty((0, len(categories)), dtype=np.int64)
     weights: np.ndarray = np.empty(0)
     waiting: list[tuple[np.ndarray, np.ndarray]] = []
@@ -136,19 +189,17 @@ def distinct_codes(
         waiting.clear()
         return merge_rows(rows, weight, int(offsets[-1]))
 
-    for piece in checked_pieces(estimator, X):
+    for piece in pieces:
         weight = np.ones(piece.rows.shape[0]) if piece.weight is None else piece.weight
         answers = answers_of(piece, declared)
         try:
-            codes = encoding.encode(answers, categories, estimator.handle_unknown, weight > 0)
+            codes = encoding.encode(answers, categories, handle_unknown, weight > 0)
         except ValueError as error:
             raise ValueError(f"{piece.name}: {error}") from error
         kept = (weight > 0) & np.any(codes >= 0, axis=1)
-        # Every value of a column has a number that no other column has.
         waiting.append((codes[kept].astype(np.int64) + 1 + offsets[:-1], weight[kept]))
         n_rows, n_waiting = n_rows + int(kept.sum()), n_waiting + int(kept.sum())
         if n_waiting > max(MERGED_ROWS, len(merged)):
             merged, weights = merge()
             n_waiting = 0
-    merged, weights = merge()
-    return merged - 1 - offsets[:-1], weights, n_rows
+    return *merge(), n_rows

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from . import arrow
+from . import arrow, frames
 from .chunk_items import Item, items_of, read, split_column
 from .columns import Table
+from .dask_types import is_dask
 
 
 class Chunks:
@@ -140,9 +141,7 @@ class Chunks:
         """Number of rows and of columns of all chunks together."""
         first = self._items[0].shape()
         n_rows = first[0] + sum(item.shape()[0] for item in self._items[1:])
-        if self._weight_column is not None:
-            first = (first[0], first[1] - 1)
-        return (n_rows, *first[1:])
+        return (n_rows, *first[1:]) if len(first) != 2 else (n_rows, self._n_columns())
 
     @property
     def dtype(self) -> np.dtype:
@@ -189,12 +188,39 @@ class Chunks:
             weight = np.asarray(weight)
         return rows, weight
 
+    _parts: Any = None  # of the rows, where other processes hold them
+    _may_be_empty = False  # whether chunks without rows are as good as absent
+
+    def _hold(self) -> None:
+        """Prepare for several passes over the rows."""
+
+    def _by_parts(self, look: Callable[[Chunks], Any]) -> list[Any]:
+        """Return what a function says of the chunks of each part of the rows; here all are one."""
+        return [look(self)]
+
+    def _made_of_parts(self, make: Callable[..., Any], own: list[Any]) -> Any:
+        """Return what a function makes of the chunks of each part, held where these are."""
+        raise NotImplementedError
+
+    def _template(self) -> Any:
+        """Return a frame with the columns of the first chunk, None where users see an array."""
+        return frames.template_of(self[0]) if self._framed() else None
+
+    def _n_columns(self) -> int:
+        """Return the number of columns, where that takes no reading of all chunks."""
+        return self._items[0].shape()[1] - (self._weight_column is not None)
+
     def _map(
-        self, function: Callable[[Any], np.ndarray], tail: tuple[int, ...], dtype: Any
+        self,
+        function: Callable[[Any], Any],
+        tail: tuple[int, ...],
+        dtype: Any,
+        *,
+        framed: bool = False,
     ) -> Any:
         """Return Chunks of what a function returns for each chunk, without reading any.
 
-        Each result has a row, of shape `tail`, for every row.
+        Each result has a row, of shape `tail`, for every row; a frame's is a frame if `framed`.
         """
         results = object.__new__(Chunks)
         results._items = [
@@ -204,11 +230,25 @@ class Chunks:
         return results
 
 
-def as_chunks(X: Any) -> Chunks | None:
-    """Return Chunks, or a data set of pyarrow as such; None where X is something else."""
-    if isinstance(X, Chunks):
-        return X
-    return Chunks(X) if arrow.is_dataset(X) else None
+def as_chunks(X: Any, sample_weight: Any = None) -> Chunks | None:
+    """Return Chunks, or a data set of pyarrow or a Dask collection as such; None for others.
+
+    Weights are refused beside those that have their own.
+    """
+    if is_dask(X):
+        from .dask_chunks import DaskChunks
+
+        return DaskChunks(X, sample_weight)
+    if not isinstance(X, Chunks):
+        if not arrow.is_dataset(X):
+            return None
+        X = Chunks(X)
+    if sample_weight is not None:
+        raise ValueError(
+            "sample_weight must be None where X are Chunks, which have their own: pass "
+            "Chunks(..., sample_weight=...)."
+        )
+    return X
 
 
 class Result(Item):

@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from .dask_types import refuse_dask
+
 
 def masked_as_missing(X: Any, missing: Any = np.nan) -> Any:
     """Return rows whose masked cells hold `missing`; what has no mask comes back as it is.
 
     Integers and booleans become floats first, which have a NaN.
     """
+    refuse_dask(X, "X")
     if isinstance(X, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in X):
         X = np.ma.array(X)
     if not isinstance(X, np.ma.MaskedArray):
@@ -30,6 +33,7 @@ def masked_as_missing(X: Any, missing: Any = np.nan) -> Any:
 
 def refuse_masked(values: Any, name: str) -> None:
     """Raise an error where an entry is masked that has to be known."""
+    refuse_dask(values, name)
     masked = np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else False
     if np.any(masked):
         places = np.argwhere(np.atleast_1d(masked))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.utils import check_array
 
 from .._rows.chunked import Block, ChunkedSource
+from .._rows.parts import PartsSource, Size, hold
+from .._rows.sources import Source
 from . import frames, validation
 from .chunks import Chunks, as_chunks
 from .columns import Table
@@ -25,11 +28,14 @@ def pieces(X: Any, sample_weight: Any) -> Iterator[tuple[Any, Any]]:
 
     Pieces of Chunks without any weight are left out.
     """
-    chunks = as_chunks(X)
+    chunks = as_chunks(X, sample_weight)
     if chunks is None:
         yield X, sample_weight
         return
-    refuse_weights(sample_weight)
+    yield from _weighing(chunks)
+
+
+def _weighing(chunks: Chunks) -> Iterator[tuple[Any, Any]]:
     for number in range(len(chunks)):
         for piece in _pieces_of(chunks, number):
             weight = piece.weight
@@ -38,13 +44,13 @@ def pieces(X: Any, sample_weight: Any) -> Iterator[tuple[Any, Any]]:
                 yield rows, weight
 
 
-def refuse_weights(sample_weight: Any) -> None:
-    """Refuse weights beside Chunks, which have their own."""
-    if sample_weight is not None:
-        raise ValueError(
-            "sample_weight must be None where X are Chunks, which have their own: pass "
-            "Chunks(..., sample_weight=...)."
-        )
+def by_parts(chunks: Chunks, look: Callable[[Iterator[tuple[Any, Any]]], Any]) -> list[Any]:
+    """Return what a function says of the rows and weights of every part, as `pieces` has them."""
+    return chunks._by_parts(partial(_looked_at, look))
+
+
+def _looked_at(look: Callable[[Iterator[tuple[Any, Any]]], Any], chunks: Chunks) -> Any:
+    return look(_weighing(chunks))
 
 
 # Returns rows of a chunk, whose name is given for messages, as floats.
@@ -59,6 +65,7 @@ class Piece(NamedTuple):
     rows: Any
     weight: np.ndarray | None
     name: str
+    sliceable: bool = False  # whether it costs little to read a few rows of the chunk alone
 
 
 def _pieces_of(chunks: Chunks, number: int) -> Iterator[Piece]:
@@ -70,6 +77,8 @@ def _pieces_of(chunks: Chunks, number: int) -> Iterator[Piece]:
             f"{name} has shape {rows.shape}, but must have two axes, for rows and columns."
         )
     if n_rows == 0:
+        if chunks._may_be_empty:
+            return
         raise ValueError(f"{name} has no rows. Leave it out.")
     if weight is not None:
         weight = _check_weights(weight, n_rows, name)
@@ -81,7 +90,7 @@ def _pieces_of(chunks: Chunks, number: int) -> Iterator[Piece]:
     for start in range(0, n_rows, step):
         place = slice(start, min(start + step, n_rows))
         own = None if weight is None else weight[place]
-        yield Piece(number, place, rows[place], own, name)
+        yield Piece(number, place, rows[place], own, name, sliceable=True)
 
 
 def _check_weights(weight: np.ndarray, n_rows: int, name: str) -> np.ndarray:
@@ -112,18 +121,17 @@ class Columns(NamedTuple):
         """Return the columns of a piece."""
         return cls(piece.name, piece.rows.shape[1], _names_of(piece.rows))
 
-    def check(self, piece: Piece) -> None:
-        """Raise an error where the columns of a piece are others."""
-        n_features, names = piece.rows.shape[1], _names_of(piece.rows)
-        if n_features != self.n_features:
+    def check(self, other: Columns) -> None:
+        """Raise an error where others differ."""
+        if other.n_features != self.n_features:
             raise ValueError(
-                f"{piece.name} has {n_features} columns, but {self.name} has {self.n_features}. "
-                "All chunks must have the same columns."
+                f"{other.name} has {other.n_features} columns, but {self.name} has "
+                f"{self.n_features}. All chunks must have the same columns."
             )
-        if names != self.names:
+        if other.names != self.names:
             raise ValueError(
-                f"{piece.name} has the columns {names}, but {self.name} has {self.names}. All "
-                "chunks must have the same columns in the same order."
+                f"{other.name} has the columns {other.names}, but {self.name} has {self.names}. "
+                "All chunks must have the same columns in the same order."
             )
 
     def learn(self, estimator: Any) -> None:
@@ -221,7 +229,7 @@ def said(X: np.ndarray, weight: np.ndarray | None) -> np.ndarray | None:
 class Found(NamedTuple):
     """What a pass over the chunks found out about the rows that a fit visits."""
 
-    blocks: list[Block]
+    parts: list[list[Block]]
     n_features: int
     dtype: np.dtype
     missing: np.ndarray  # (n_features,), whether cells of a column are missing
@@ -230,81 +238,173 @@ class Found(NamedTuple):
     @property
     def n_samples(self) -> int:
         """Number of rows that a fit visits."""
-        return sum(block.n_rows for block in self.blocks)
+        return sum(block.n_rows for blocks in self.parts for block in blocks)
 
-    def numbers_of(self, X: Chunks) -> ChunkedSource:
+    def numbers_of(self, X: Chunks) -> Source:
         """Return a source of the rows as numbers."""
-        return ChunkedSource(
-            RowReader(X, as_floats),
-            merged(self.blocks),
-            self.n_features,
-            self.dtype,
-            weighted=X.weighted,
-            incomplete=bool(self.missing.any()),
-        )
+        return self.source_of(X, as_floats, incomplete=bool(self.missing.any()))
+
+    def source_of(
+        self,
+        X: Chunks,
+        convert: Convert,
+        arrange: Any = None,
+        *,
+        incomplete: bool,
+        n_features: int | None = None,
+        dtype: Any = None,
+    ) -> Source:
+        """Return a source of the rows as `convert` makes floats of them, and `arrange` columns.
+
+        `n_features` and `dtype` are those of the columns as arranged, where they are others.
+        """
+        n_features = self.n_features if n_features is None else n_features
+        dtype = self.dtype if dtype is None else dtype
+        options = {"weighted": X.weighted, "incomplete": incomplete}
+        if X._parts is None:
+            (blocks,) = self.parts
+            reader = RowReader(X, convert, arrange)
+            return ChunkedSource(reader, merged(blocks), n_features, dtype, **options)
+        sizes = [
+            Size(sum(block.n_rows for block in blocks), sum(block.weight for block in blocks))
+            for blocks in self.parts
+        ]
+        own = [
+            (blocks,) if size.n_rows else None
+            for blocks, size in zip(self.parts, sizes, strict=True)
+        ]
+        held = X._made_of_parts(partial(_hold, convert, arrange), own)
+        sizes = [size for size in sizes if size.n_rows]
+        return PartsSource(held, sizes, n_features, dtype, **options)
+
+
+def _hold(convert: Convert, arrange: Any, chunks: Chunks, blocks: list[Block]) -> list[Any]:
+    return hold(merged(blocks), RowReader(chunks, convert, arrange))
+
+
+class Seen(NamedTuple):
+    """What the pieces of a part say of the columns and rows."""
+
+    columns: Columns  # of its first piece
+    n_rows: int
+    weighs: bool  # whether any row has weight
+
+
+def survey(estimator: Any, X: Chunks, look: Callable[[Iterator[Piece]], Any]) -> list[Any]:
+    """Return what a function says of the pieces of every part of the rows, None where it has none.
+
+    The columns of the first chunk are learned, others must be the same. Raises an error where
+    there are too few rows, or none has weight.
+    """
+    parts = X._by_parts(partial(_survey_part, look))
+    found = [part[0] for part in parts if part is not None]
+    n_features = found[0].columns.n_features if found else 1
+    n_rows = sum(seen.n_rows for seen in found)
+    if n_rows < 2:  # scikit-learn words the error
+        check_array(np.empty((n_rows, n_features)), ensure_min_samples=2)
+    first = found[0].columns
+    for seen in found[1:]:
+        first.check(seen.columns)
+    first.learn(estimator)
+    if X.weighted and not any(seen.weighs for seen in found):
+        validation.check_sample_weight(np.zeros(1), np.empty((1, 0)))  # which raises
+    return [None if part is None else part[1] for part in parts]
+
+
+def _survey_part(look: Callable[[Iterator[Piece]], Any], chunks: Chunks) -> Any:
+    """Return what the pieces of a part say, and what a function says; None where it has none."""
+    pieces = (piece for i in range(len(chunks)) for piece in _pieces_of(chunks, i))
+    start = next(pieces, None)
+    if start is None:
+        return None
+    columns = Columns.of(start)
+    n_rows, weighs = 0, False
+
+    def checked() -> Iterator[Piece]:
+        nonlocal n_rows, weighs
+        for piece in itertools.chain([start], pieces):
+            columns.check(Columns.of(piece))
+            n_rows += piece.rows.shape[0]
+            weighs = weighs or bool(np.any(piece.weight))
+            yield piece
+
+    said = look(checked())
+    return Seen(columns, n_rows, weighs), said
+
+
+class Span(NamedTuple):
+    """What one part of the rows holds."""
+
+    name: str  # of its first piece
+    n_features: int
+    dtype: np.dtype
+    extremes: np.ndarray  # (2, n_features), NaN where nothing is known
+    missing: np.ndarray  # (n_features,), whether cells of a column are missing
+    observed: np.ndarray  # (n_features,), whether any are not
+    holes: bool
+    blocks: list[Block]
+
+    def check_type(self, dtype: np.dtype, name: str) -> None:
+        """Refuse rows of another type."""
+        if dtype != self.dtype:
+            raise ValueError(
+                f"{name} has numbers that are computed with in {dtype}, but those of "
+                f"{self.name} are computed with in {self.dtype}. Convert them to one type."
+            )
 
 
 def find(estimator: Any, X: Chunks, convert: Convert) -> Found:
     """Check chunks in one pass, as rows in one array are checked."""
-    found: Columns | None = None
-    blocks: list[Block] = []
-    for piece in checked_pieces(estimator, X):
+    parts = survey(estimator, X, partial(_span, convert))
+    spans = [span for span in parts if span is not None]
+    first = spans[0]
+    for span in spans[1:]:
+        first.check_type(span.dtype, span.name)
+    extremes = np.stack([span.extremes for span in spans])
+    low, high = np.fmin.reduce(extremes[:, 0]), np.fmax.reduce(extremes[:, 1])
+    check_magnitudes(estimator, np.array([low, high]), in_fit=True)
+    observed = np.logical_or.reduce([span.observed for span in spans])
+    if not observed.all():
+        validation.drop_empty_rows(estimator, None, np.where(observed, 0.0, np.nan)[None])
+    missing = np.logical_or.reduce([span.missing for span in spans])
+    holes = any(span.holes for span in spans)
+    blocks = [[] if span is None else span.blocks for span in parts]
+    return Found(blocks, first.n_features, first.dtype, missing, holes)
+
+
+def _span(convert: Convert, pieces: Iterator[Piece]) -> Span:
+    found: Span | None = None
+    for piece in pieces:
         rows = convert(piece.rows, piece.weight, piece.name)
         if found is None:
-            found, dtype = Columns.of(piece), rows.dtype
-            extremes = np.full((2, found.n_features), np.nan, dtype)
-            observed = np.zeros(found.n_features, dtype=bool)
-            missing, holes = observed.copy(), False
-        if rows.dtype != dtype:
-            raise ValueError(
-                f"{piece.name} has numbers that are computed with in {rows.dtype}, but those of "
-                f"{found.name} are computed with in {dtype}. Convert them to one type."
+            n_features, dtype = piece.rows.shape[1], rows.dtype
+            nothing = np.zeros(n_features, dtype=bool)
+            extremes = np.full((2, n_features), np.nan, dtype)
+            found = Span(
+                piece.name, n_features, dtype, extremes, nothing, nothing.copy(), False, []
             )
+        found.check_type(rows.dtype, piece.name)
         low, high = _extremes(rows)
-        extremes = np.array([np.fmin(extremes[0], low), np.fmax(extremes[1], high)])
-        holes = holes or validation.has_missing(rows)
+        np.fmin(found.extremes[0], low, out=found.extremes[0])
+        np.fmax(found.extremes[1], high, out=found.extremes[1])
+        found = found._replace(holes=found.holes or validation.has_missing(rows))
         kept = said(rows, piece.weight)
         seen = rows if kept is None else rows[kept]
         if validation.has_missing(seen):
             unknown = np.isnan(seen)
-            missing |= unknown.any(axis=0)
-            observed |= ~unknown.all(axis=0)
+            found.missing[:] |= unknown.any(axis=0)
+            found.observed[:] |= ~unknown.all(axis=0)
         elif len(seen):
-            observed[:] = True
+            found.observed[:] = True
         weight = float(len(seen))
         if piece.weight is not None:
             weight = float(piece.weight.sum() if kept is None else piece.weight[kept].sum())
         same = isinstance(piece.rows, np.ndarray) and rows.dtype == piece.rows.dtype
-        direct = convert is as_floats and X._sliceable(piece.number) and same and kept is None
-        blocks.append(Block(piece.number, piece.place, len(seen), weight, not direct))
-    assert found is not None  # there is a chunk
-    check_magnitudes(estimator, extremes, in_fit=True)
-    if not observed.all():
-        validation.drop_empty_rows(estimator, None, np.where(observed, 0.0, np.nan)[None])
-    return Found(blocks, found.n_features, dtype, missing, holes)
-
-
-def checked_pieces(estimator: Any, X: Chunks) -> Iterator[Piece]:
-    """Yield the pieces of all chunks; the columns of the first are learned, others the same.
-
-    Raises an error at the end where there are too few rows, or none has weight.
-    """
-    first: Columns | None = None
-    n_rows, weighs = 0, not X.weighted
-    for number in range(len(X)):
-        for piece in _pieces_of(X, number):
-            if first is None:
-                first = Columns.of(piece)
-                first.learn(estimator)
-            first.check(piece)
-            n_rows += piece.rows.shape[0]
-            weighs = weighs or bool(np.any(piece.weight))
-            yield piece
-    assert first is not None
-    if n_rows < 2:  # scikit-learn words the error
-        check_array(np.empty((n_rows, first.n_features)), ensure_min_samples=2)
-    if not weighs:
-        validation.check_sample_weight(np.zeros(1), np.empty((1, 0)))  # which raises
+        same = same and not isinstance(piece.rows, np.ma.MaskedArray)
+        direct = convert is as_floats and piece.sliceable and same and kept is None
+        found.blocks.append(Block(piece.number, piece.place, len(seen), weight, not direct))
+    assert found is not None  # a part has a piece
+    return found
 
 
 def _extremes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -21,7 +21,7 @@ from sklearn.utils.validation import (
 )
 
 from .._families import GaussianFamily, GaussianParams
-from .._rows.sources import CastRows
+from .._rows.cast import CastRows
 from . import frames
 from .magnitudes import LARGEST, check_magnitudes
 from .masked import masked_as_missing, refuse_masked

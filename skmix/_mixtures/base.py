@@ -112,14 +112,14 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
 
     def _chunks_of(self, X: Any, sample_weight: Any) -> Chunks | None:
         """Return X where it comes in chunks, and refuse what is not for them."""
-        chunks = as_chunks(X)
+        chunks = as_chunks(X, sample_weight)
         if chunks is not None:
-            survey.refuse_weights(sample_weight)
             if self._labelling is not None:
                 raise ValueError(
-                    "partial_labels is not available where X are Chunks. Leave it out, or pass "
-                    "the rows as one array."
+                    "partial_labels is not available where X are Chunks or a Dask collection. "
+                    "Leave it out, or pass the rows as one array."
                 )
+            chunks._hold()
         return chunks
 
     def _fit_chunks(self, chunks: Chunks) -> Source:
@@ -172,17 +172,20 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features), or Chunks
+        X : array-like of shape (n_samples, n_features), Chunks or Dask collection
             The rows, NaN where a cell is missing. They are not copied, unless some are entirely
             missing: those are left out of the fit and of `lower_bound_`. :class:`Chunks` or a
             data set of pyarrow may be larger than memory: they are read again in every pass.
+            So are the chunks of Dask arrays and data frames by a local scheduler; on a cluster
+            the workers hold them, and each sums its own in every pass.
 
         y : Ignored
             Not used, present for API consistency by convention.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights: a row of weight w counts as w rows. Rows of weight 0 are left
-            out. None with Chunks, which have their own.
+            out. None with Chunks, which have their own; a Dask collection has as many chunks as
+            `X`.
 
         partial_labels : array-like of int of shape (n_samples,), default=None
             The component that each row comes from, -1 where it is not known. A labelled row
@@ -202,6 +205,8 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
             somewhere or has a column that is entirely missing, weights are negative or all
             zero, a start has the wrong shape, or a component has no most likely parameters. An
             earlier fit is kept.
+        RuntimeError
+            If a Dask cluster lost its scheduler, or workers die again and again.
 
         Warns
         -----
@@ -280,9 +285,9 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         """Keep what frames are made of: the columns of X, or of the rows that it was made of."""
         template, names = self._known.template, self._known.feature_names
         chunks = as_chunks(X)
-        if chunks is not None and template is None and chunks._framed():
-            X = chunks[0]
-        self._template = frames.template_of(X) if template is None else template
+        if template is None:
+            template = frames.template_of(X) if chunks is None else chunks._template()
+        self._template = template
         if names is not None:
             self.feature_names_in_ = names
 

@@ -263,7 +263,7 @@ class CategoricalMixture(
         columns = [np.array(cells.tolist()) for cells in X.T]
         return frames.make_frame(self._template, columns)
 
-    @lazily_by_chunks(lambda self: (self.n_features_in_,), "given")
+    @lazily_by_chunks(lambda self: (self.n_features_in_,), "given", framed=True)
     def impute(self, X):
         """Fill in missing answers by the most probable ones.
 

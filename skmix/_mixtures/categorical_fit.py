@@ -82,7 +82,7 @@ class CategoricalFit(BaseMixture):
     def _fit_chunks(self, chunks):
         """Return a source of the distinct rows of all chunks."""
         if self._continues():
-            categories = self._check_continues(chunks.shape[1])
+            categories = self._check_continues(chunks._n_columns())
         else:
             categories = chunked_columns.answer_categories(self, chunks)
         codes, weight, n_rows = chunked_columns.distinct_codes(self, chunks, categories)

@@ -13,8 +13,12 @@ from .._interface import validation
 from .._interface.chunks import Chunks, as_chunks
 
 
-def lazily_by_chunks(shape_of_row: Callable[[Any], tuple[int, ...]], dtype: Any = None) -> Any:
+def lazily_by_chunks(
+    shape_of_row: Callable[[Any], tuple[int, ...]], dtype: Any = None, *, framed: bool = False
+) -> Any:
     """Decorate a method of fitted mixtures that says something of each row: it takes Chunks.
+
+    And Dask collections, of which it returns lazy ones.
 
     Parameters
     ----------
@@ -23,6 +27,9 @@ def lazily_by_chunks(shape_of_row: Callable[[Any], tuple[int, ...]], dtype: Any 
 
     dtype : dtype or 'given', default=None
         Type of what it says: 'given' is that of the rows, None that of the rows as floats.
+
+    framed : bool, default=False
+        Whether it returns a frame for a frame.
     """
 
     def decorate(method: Callable) -> Callable:
@@ -36,9 +43,10 @@ def lazily_by_chunks(shape_of_row: Callable[[Any], tuple[int, ...]], dtype: Any 
             kind = _type_of_answers(chunks, dtype)
             tail = shape_of_row(self)
             if not options.get("return_std"):
-                return chunks._map(answer, tail, kind)
-            several = (functools.partial(_one_of, answer, i) for i in range(2))
-            return tuple(chunks._map(one, tail, kind) for one in several)
+                return chunks._map(answer, tail, kind, framed=framed)
+            first, second = (functools.partial(_one_of, answer, i) for i in range(2))
+            rows = chunks._map(first, tail, kind, framed=framed)
+            return rows, chunks._map(second, tail, kind)
 
         return of_rows
 

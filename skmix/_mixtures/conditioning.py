@@ -112,7 +112,7 @@ class ConditioningMixin(FittedMixture):
             for row, weights in zip(X.astype(np.float64), resp, strict=True)
         ]
 
-    @lazily_by_chunks(lambda self: (self.n_features_in_,))
+    @lazily_by_chunks(lambda self: (self.n_features_in_,), framed=True)
     def impute(self, X, *, return_std=False, round_integers=False):
         """Fill missing cells with their posterior mean given the observed cells of their row.
 

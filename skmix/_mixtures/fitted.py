@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -74,9 +76,10 @@ class FittedMixture(
 
         Returns
         -------
-        labels : ndarray of shape (n_samples,), or Chunks
+        labels : ndarray of shape (n_samples,), Chunks or Dask array
             Component indices. Those of :class:`Chunks` are computed when they are read, here as
-            in `predict_proba`, `score_samples` and `impute`, by the mixture as it is now.
+            in `predict_proba`, `score_samples` and `impute`, by the mixture as it is now; those
+            of Dask collections are lazy in the same way.
 
         Examples
         --------
@@ -293,18 +296,13 @@ class FittedMixture(
 
         The entropy (nats) is that of responsibilities, 0 unless it is asked for.
         """
-        chunks = as_chunks(X)
-        mixture = self if chunks is None else for_chunks(self, chunks)
-        totals = np.zeros(3)
-        for rows, given in survey.pieces(X, sample_weight):
-            rows = mixture._validate_rows(rows)
-            weight = mixture._weights_less_empty(rows, given)
-            log_density = mixture._score_rows(em.score_samples, rows)
-            totals[0] += weight @ log_density.astype(np.float64)
-            totals[1] += weight.sum()
-            if entropy:
-                resp = mixture._score_rows(em.predict_proba, rows).astype(np.float64)
-                totals[2] += weight @ entr(resp).sum(axis=1)
+        chunks = as_chunks(X, sample_weight)
+        if chunks is None:
+            parts = [_totals_of(self, entropy, [(X, sample_weight)])]
+        else:
+            frozen = for_chunks(self, chunks)
+            parts = survey.by_parts(chunks, partial(_totals_of, frozen, entropy))
+        totals = np.add.reduce(parts)
         _refuse_empty(totals[1])
         log_likelihood, n_rows, total_entropy = totals.tolist()
         return log_likelihood, n_rows, total_entropy
@@ -355,6 +353,21 @@ class FittedMixture(
             return SCORES_OF_FEW[score](log_prob, X.dtype)
         with ArraySource(X) as source:
             return score(source, *self._fitted_family())
+
+
+def _totals_of(mixture: Any, entropy: bool, pieces: Iterable[tuple[Any, Any]]) -> np.ndarray:
+    """Return log-likelihood, weight and entropy of pieces of rows, given with their weights."""
+    totals = np.zeros(3)
+    for rows, given in pieces:
+        rows = mixture._validate_rows(rows)
+        weight = mixture._weights_less_empty(rows, given)
+        log_density = mixture._score_rows(em.score_samples, rows)
+        totals[0] += weight @ log_density.astype(np.float64)
+        totals[1] += weight.sum()
+        if entropy:
+            resp = mixture._score_rows(em.predict_proba, rows).astype(np.float64)
+            totals[2] += weight @ entr(resp).sum(axis=1)
+    return totals
 
 
 def _refuse_empty(total_weight: float) -> None:

@@ -110,7 +110,7 @@ class MixedConditioning(MixedFit):
             mixtures.append(self._new_mixture(weights, means, covariances, np.flatnonzero(holes)))
         return mixtures
 
-    @lazily_by_chunks(lambda self: (self.n_features_in_,), "given")
+    @lazily_by_chunks(lambda self: (self.n_features_in_,), "given", framed=True)
     def impute(self, X, *, return_std=False, round_integers=False):
         """Fill missing cells given the observed cells of their row.
 

@@ -20,7 +20,6 @@ from .._families import (
 )
 from .._interface import chunked_columns, columns, survey, validation
 from .._interface.wording import learned_shares, learned_weights
-from .._rows.chunked import ChunkedSource
 from .._rows.sources import ArraySource
 from .._starts.mixed import MixedStarts
 from .base import BaseMixture
@@ -49,14 +48,6 @@ class MixedSource(ArraySource):
         incomplete: bool = False,
     ) -> None:
         super().__init__(X, sample_weight, in_order=in_order, incomplete=incomplete)
-        self.packing = packing
-
-
-class MixedChunks(ChunkedSource):
-    """The same, of rows that are read block by block."""
-
-    def __init__(self, *args: Any, packing: Packing | None, **options: Any) -> None:
-        super().__init__(*args, **options)
         self.packing = packing
 
 
@@ -92,7 +83,7 @@ class MixedFit(BaseMixture):
     def _fit_chunks(self, chunks):
         """Learn what the columns of all chunks are; return a source of their rows."""
         if self._continues():
-            self._check_continues(chunks.shape[1])
+            self._check_continues(chunks._n_columns())
         else:
             self.families_ = chunked_columns.kinds_of(self, chunks)
             self.categories_ = chunked_columns.mixed_categories(self, chunks, self.families_)
@@ -102,15 +93,16 @@ class MixedFit(BaseMixture):
         kinds = ("gaussian", "poisson")
         numbers = np.concatenate([self._places(kind) for kind in kinds])
         large = packing is not None and packing.n_states > LARGEST_CODE
-        return MixedChunks(
-            survey.RowReader(chunks, self._encode_chunk, partial(self._arranged, packing)),
-            found.blocks,
-            len(numbers) + (packing.n_packs if packing is not None else 0),
-            np.float64 if large else found.dtype,
-            packing=packing,
-            weighted=chunks.weighted,
+        source: Any = found.source_of(
+            chunks,
+            self._encode_chunk,
+            partial(self._arranged, packing),
             incomplete=bool(found.missing[numbers].any()),
+            n_features=len(numbers) + (packing.n_packs if packing is not None else 0),
+            dtype=np.float64 if large else found.dtype,
         )
+        source.packing = packing
+        return source
 
     def _encode_chunk(self, rows, sample_weight, name):
         table = columns.table_of(rows)

@@ -139,14 +139,11 @@ class ChunkedSource(Source):
         X, weight = self._latest.content
         return X[rows], None if weight is None else weight[rows]
 
-    def even_rows(self, n_rows: int) -> np.ndarray:
-        """Return indices of rows at even steps of weight, or of rows where they have none."""
-        if not self.weighted:
-            return super().even_rows(n_rows)
+    def rows_at(self, levels: np.ndarray) -> np.ndarray:
+        """Return indices of the rows at which the sum of weights, row by row, passes levels."""
         edges = np.cumsum([0.0, *(block.weight for block in self._blocks)])
-        levels = (np.arange(n_rows) + 0.5) / n_rows * edges[-1]
         of_level = np.clip(np.searchsorted(edges, levels) - 1, 0, len(self._blocks) - 1)
-        indices = np.empty(n_rows, dtype=np.int64)
+        indices = np.empty(len(levels), dtype=np.int64)
         for i in np.unique(of_level).tolist():
             here = of_level == i
             n_here = self._blocks[i].n_rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -79,6 +80,18 @@ def sample_distinct(source: Source, n_rows: int, salt: int) -> DistinctRows:
     E. Cohen, H. Kaplan, "Summarizing data using bottom-k sketches", PODC 2007.
     :doi:`10.1145/1281100.1281133`
     """
+    parts = source.by_parts(partial(_least_hashes, n_rows, salt))
+    hashes, indices, weights = (np.concatenate(found) for found in zip(*parts, strict=True))
+    if len(parts) > 1:
+        hashes, indices, weights = _distinct(hashes, indices, weights, n_rows)
+    limit = hashes[-1] if len(hashes) == n_rows else np.uint64(2**64 - 1)
+    return DistinctRows(indices, weights, (float(limit) + 1.0) / 2.0**64)
+
+
+def _least_hashes(
+    n_rows: int, salt: int, source: Source, first: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the smallest hashes of rows, in order, where the rows are and what they weigh."""
     rng = np.random.RandomState(salt)
     factors = rng.randint(0, 2**63, size=source.n_features + 1, dtype=np.uint64)
     hashes = np.empty(0, dtype=np.uint64)
@@ -89,18 +102,26 @@ def sample_distinct(source: Source, n_rows: int, salt: int) -> DistinctRows:
         piece = source.take(slice(start, min(start + PIECE_ROWS, source.n_samples)))
         new = _hash_floats(piece.X, 2 * factors + 1)
         here = np.flatnonzero(new <= limit)
-        indices = np.concatenate([indices, start + here])
         weight = piece.sample_weight
         new_weights = np.ones(len(here)) if weight is None else weight[here]
-        weights = np.concatenate([weights, new_weights])
-        hashes, first, place = np.unique(
-            np.concatenate([hashes, new[here]]), return_index=True, return_inverse=True
+        hashes, indices, weights = _distinct(
+            np.concatenate([hashes, new[here]]),
+            np.concatenate([indices, first + start + here]),
+            np.concatenate([weights, new_weights]),
+            n_rows,
         )
-        weights = np.bincount(place, weights)[:n_rows]
-        indices, hashes = indices[first][:n_rows], hashes[:n_rows]
         if len(hashes) == n_rows:
             limit = hashes[-1]
-    return DistinctRows(indices, weights, (float(limit) + 1.0) / 2.0**64)
+    return hashes, indices, weights
+
+
+def _distinct(
+    hashes: np.ndarray, indices: np.ndarray, weights: np.ndarray, n_rows: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the smallest distinct hashes in order, first indices and summed weights."""
+    hashes, first, place = np.unique(hashes, return_index=True, return_inverse=True)
+    weights = np.bincount(place, weights)[:n_rows]
+    return hashes[:n_rows], indices[first][:n_rows], weights
 
 
 def row_hashes(X: np.ndarray) -> np.ndarray:

@@ -56,41 +56,6 @@ class Chunk(NamedTuple):
         return Chunk(rows, self.X[start:stop], weight)
 
 
-class CastRows:
-    """Rows of integers that become floats where they are read, as an array of floats otherwise.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-        Integers, as a rule mapped from a file.
-    """
-
-    dtype = np.dtype(np.float64)
-    itemsize = dtype.itemsize
-    ndim = 2
-
-    def __init__(self, X: np.ndarray) -> None:
-        self._X = X
-        self.shape, self.size = X.shape, X.size
-
-    def __len__(self) -> int:
-        return len(self._X)
-
-    def __getitem__(self, rows: Any) -> np.ndarray:
-        return np.asarray(self._X[rows]).astype(self.dtype)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return self[:] if dtype is None else self[:].astype(dtype, copy=False)
-
-    def min(self) -> float:
-        """Return the smallest number."""
-        return float(self._X.min())
-
-    def copy(self) -> np.ndarray:
-        """Return all rows as floats."""
-        return self[:]
-
-
 class Source(ABC):
     """Rows with optional weights, visited chunk by chunk; a subclass says where they live.
 
@@ -123,6 +88,7 @@ class Source(ABC):
         self._pool: ThreadPoolExecutor | None = None
 
     random_access = False  # whether rows can be taken in any order at little cost
+    n_threads: int | None = None  # that visit them; as many as those of BLAS, if None
 
     # What a subclass says -----------------------------------------------------------------
 
@@ -161,11 +127,15 @@ class Source(ABC):
 
     def even_rows(self, n_rows: int) -> np.ndarray:
         """Return indices of rows at even steps of weight, or of rows where they have none."""
-        if self.sample_weight is None:
+        if not self.weighted:
             return np.linspace(0, self.n_samples - 1, n_rows).astype(int)
-        edges = np.cumsum(self.sample_weight)
-        rows = np.searchsorted(edges, (np.arange(n_rows) + 0.5) / n_rows * edges[-1])
-        return np.minimum(rows, len(edges) - 1)
+        return self.rows_at((np.arange(n_rows) + 0.5) / n_rows * self.total_weight)
+
+    def rows_at(self, levels: np.ndarray) -> np.ndarray:
+        """Return indices of the rows at which the sum of weights, row by row, passes levels."""
+        weight = self.sample_weight
+        assert weight is not None
+        return np.minimum(np.searchsorted(np.cumsum(weight), levels), len(weight) - 1)
 
     def sample(self, indices: np.ndarray, sample_weight: np.ndarray) -> Source:
         """Return a source of some of the rows, with weights of their own."""
@@ -180,6 +150,7 @@ class Source(ABC):
 
     def __enter__(self) -> Self:
         n_threads = self._stack.enter_context(blas_threads)
+        n_threads = n_threads if self.n_threads is None else self.n_threads
         if n_threads > 1 and not self.in_order:
             self._pool = ThreadPoolExecutor(n_threads, thread_name_prefix="skmix")
             # Waiting lanes are dropped when an exception or an interrupt ends the fit.
@@ -190,7 +161,7 @@ class Source(ABC):
         self._pool = None
         self._stack.close()
 
-    def block(self, columns: slice) -> ColumnsSource:
+    def block(self, columns: slice) -> Source:
         """Return some of the columns of the same rows."""
         return ColumnsSource(self, columns)
 
@@ -249,6 +220,23 @@ class Source(ABC):
             _add_up(totals, other)
             del other  # before the next lane makes its own
         return totals
+
+    def by_parts(self, function: Callable[[Source, int], Any]) -> list[Any]:
+        """Return what a function says of each part of the rows, in their order.
+
+        It is called with a source of the part and the number of its first row, perhaps in another
+        process: what it does to anything else is lost. Here all rows are one part.
+        """
+        return [function(self, 0)]
+
+    def gather(self, say: Callable[[Chunk, Scratch], Any], bytes_per_row: int) -> list[Any]:
+        """Return what a function says of every chunk, in their order."""
+
+        def of_lane(lane: list[slice]) -> list[Any]:
+            return [say(self.take(rows), self.scratch) for rows in lane]
+
+        lanes = self._run(of_lane, _lanes(self.n_samples, bytes_per_row, 0))
+        return [said for lane in lanes for said in lane]
 
     def for_each(self, visit: Callable[[Chunk, Scratch], None], bytes_per_row: int) -> None:
         """Visit every chunk for its side effects on rows of an output."""
@@ -360,14 +348,10 @@ class ColumnsSource(Source):
         return chunk._replace(X=chunk.X[:, self._columns])
 
     def _has_missing(self) -> bool:
-        found: list[bool] = []
+        def say(chunk: Chunk, scratch: Scratch) -> bool:
+            return bool(np.isnan(chunk.X).any())
 
-        def visit(chunk: Chunk, scratch: Scratch) -> None:
-            if not found and np.isnan(chunk.X).any():
-                found.append(True)
-
-        self.for_each(visit, 9 * self.n_features)
-        return bool(found)
+        return any(self.gather(say, 9 * self.n_features))
 
 
 class SampledSource(Source):
