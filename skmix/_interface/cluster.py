@@ -178,9 +178,10 @@ def errors_explained() -> Iterator[None]:
         return
     from concurrent.futures import CancelledError
 
-    from distributed import KilledWorker
-    from distributed.client import ClosedClientError
+    from distributed import KilledWorker, client
     from distributed.comm import CommClosedError
+
+    closed = getattr(client, "ClosedClientError", CommClosedError)  # new in 2025
 
     try:
         yield
@@ -190,7 +191,7 @@ def errors_explained() -> Iterator[None]:
             "for want of memory as a rule. Use more workers, workers with more memory, or "
             f"float32. ({error})"
         ) from error
-    except (CancelledError, ClosedClientError, CommClosedError) as error:
+    except (CancelledError, CommClosedError, closed) as error:
         raise RuntimeError(LOST) from error
 
 
