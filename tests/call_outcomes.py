@@ -21,7 +21,7 @@ REMEDY = re.compile(
     r"\b(must|should|needs?|needed|require[sd]?|expect(s|ed|ing)|only|at least|between|instead|"
     r"pass|use|set|give|drop|leave|write|fill|fit|call|choose|divide|subtract|rename|scale|turn|"
     r"convert|decode|is for|valid parameters|but|contains?|inconsistent|duplicate|has no|"
-    r"more than)\b",
+    r"more than|is not equal)\b",
     re.IGNORECASE,
 )
 

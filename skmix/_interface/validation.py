@@ -60,7 +60,7 @@ def validate_rows(
 
     Numbers whose squares do not fit into their type are refused, unless they may have `any_size`.
     """
-    if options == {"reset": False} and isinstance(y, str) and _needs_no_check(estimator, X):
+    if options == {"reset": False} and _is_no_y(y) and _needs_no_check(estimator, X):
         return X
     refuse_masked(y, "y")
     X = masked_as_missing(X)
@@ -80,9 +80,14 @@ def validate_rows(
     return checked
 
 
+def _is_no_y(y: Any) -> bool:
+    """Whether there are no labels to check, as scikit-learn says it."""
+    return isinstance(y, str) and y == "no_validation"
+
+
 def _what_rows_are(y: Any) -> str:
     """Say what was asked for, where an error of a conversion does not."""
-    if y is None or isinstance(y, str):
+    if y is None or _is_no_y(y):
         return "X must be an array or a frame of numbers."
     return "y must be one target per row, and X an array or a frame of numbers."
 

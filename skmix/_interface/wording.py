@@ -12,6 +12,8 @@ from sklearn import utils
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+LARGEST_LEARNED = 1e153
+
 
 @contextmanager
 def naming(name: str, wanted: str) -> Iterator[None]:
@@ -74,10 +76,10 @@ def learned(estimator: Any, name: str, shape: tuple[int | None, ...] | None = No
             f"{name} of {type(estimator).__name__} must have shape {shape}, but has shape "
             f"{values.shape}. Set it as fit did, or fit again."
         )
-    if not np.isfinite(values).all():
+    if not np.all(np.abs(values) <= LARGEST_LEARNED):
         raise ValueError(
-            f"{name} of {type(estimator).__name__} must be finite, but holds NaN or infinity. Set "
-            "it as fit did, or fit again."
+            f"{name} of {type(estimator).__name__} must be finite, and at most "
+            f"{LARGEST_LEARNED:.0e} in size for squares to be. Set it as fit did, or fit again."
         )
     return values
 

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._engine import posteriors
 from .._interface.masked import refuse_masked
+from .._interface.wording import naming, reals
 from .._rows.sources import ArraySource
 from .covariance_types import family_in_units
 from .fitted import FittedMixture
@@ -175,10 +176,8 @@ class GaussianDensity(FittedMixture):
 
 def _as_floats(values: Any, name: str) -> np.ndarray:
     refuse_masked(values, name)
-    try:
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{name} must be a number or an array of numbers. {error}") from error
+    with naming(name, "a number or an array of numbers"):
+        return reals(values)
 
 
 def _lower_quantiles(

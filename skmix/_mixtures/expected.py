@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -87,7 +88,7 @@ def poisson_entropy(rates: np.ndarray) -> np.ndarray:
     # R. J. Evans et al., "The entropy of a Poisson distribution", SIAM Review 30(2), 1988.
     large = np.maximum(rates, LARGE_RATE)
     series = (
-        0.5 * np.log(2.0 * np.pi * np.e * large)
+        0.5 * np.log(2.0 * math.pi * math.e * large)
         - ((19.0 / (360.0 * large) + 1.0 / 24.0) / large + 1.0 / 12.0) / large
     )
     return np.where(rates > LARGE_RATE, series, summed)

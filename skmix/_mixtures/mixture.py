@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from .._engine.short_runs import Ladder, best_of_short_runs
 from .._interface import validation
 from .._interface.validation import NON_NEGATIVE
+from .._interface.wording import naming
 from .._rows.merge import sample_distinct
 from .._rows.sources import ArraySource
 from .base import BaseMixture
@@ -224,7 +225,8 @@ class Mixture(ClassificationCriteria, BaseMixture):
 
     def _new_family(self) -> Any:
         """Make a family for the rows that were validated last, and check what it has."""
-        family = self.family_factory(self.n_features_in_)
+        with naming("family_factory", "a function from the number of features to a family"):
+            family = self.family_factory(self.n_features_in_)
         lacking = [name for name in NEEDED if not callable(getattr(family, name, None))]
         some = [name for name in EXTRAPOLATING if callable(getattr(family, name, None))]
         if some:

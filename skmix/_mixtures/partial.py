@@ -67,9 +67,9 @@ class PartialLabels(BaseMixture):
             yield
             return
         if not isinstance(partial_labels, Labelling):
-            label_of = np.arange(self.n_components)
             labels = check_partial_labels(partial_labels, self.n_components)
-            partial_labels = Labelling(labels, label_of)
+            BaseMixture._check_fit_parameters(self, labels.shape, weighted=False)
+            partial_labels = Labelling(labels, np.arange(self.n_components))
         self._labelling = partial_labels
         try:
             yield

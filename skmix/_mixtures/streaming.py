@@ -238,9 +238,16 @@ class StreamFit(BaseMixture):
                 n_rows=n_rows,
                 n_batches=max(1.0, n_rows / source.n_samples),
                 forgetting=self.forgetting,
-                lower_bound=float(learned(self, "lower_bound_", ())),
+                lower_bound=self._lower_bound_so_far(),
             )
         return Running(family, stream, check_random_state(self.random_state))
+
+    def _lower_bound_so_far(self) -> float:
+        """Return what was learned, which is no finite number where parameters were given."""
+        bound = self.lower_bound_
+        if isinstance(bound, float) and not np.isfinite(bound):
+            return bound
+        return float(learned(self, "lower_bound_", ()))
 
     def _check_going_on(self) -> None:
         """Refuse to go on from a fit of another kind."""

@@ -88,8 +88,7 @@ class Axes(NamedTuple):
     def check(self, image: np.ndarray) -> Axes:
         """Return these axes, none of them negative, or raise an error if they do not fit."""
         for name, axis in zip(("stack_axis", "channel_axis"), self, strict=True):
-            if axis is not None and not isinstance(axis, Integral):
-                raise TypeError(f"{name} must be an integer or None, but is {axis!r}.")
+            _check_integer(axis, name)
         if self.stack is None:
             check_axes(image, self.channel)
             return Axes(None, None if self.channel is None else self.channel % image.ndim)
@@ -133,8 +132,20 @@ class Axes(NamedTuple):
         return undo_channels_last(image, self.channel)
 
 
+def _check_integer(axis: Any, name: str) -> None:
+    if axis is not None and not isinstance(axis, Integral):
+        raise TypeError(f"{name} must be an integer or None, but is {axis!r}.")
+
+
+def refuse_infinite(image: np.ndarray, name: str = "image") -> None:
+    """Raise an error where a pixel is infinite."""
+    if np.any(np.isinf(image)):
+        raise ValueError(f"{name} has infinite pixels; write NaN for pixels that are missing.")
+
+
 def check_axes(image: np.ndarray, channel_axis: int | None) -> None:
     """Check that a gray image has two axes, and one of colours three."""
+    _check_integer(channel_axis, "channel_axis")
     if channel_axis is None and image.ndim != 2:
         raise ValueError(
             f"image has shape {image.shape}; a gray image has two axes, and for a colour "
@@ -199,6 +210,5 @@ def read_image(image: Any, axes: Axes) -> tuple[np.ndarray, np.dtype, Axes]:
     """Return an image in floating point, the dtype that it has, and its axes, checked."""
     values = as_float(image)
     axes = axes.check(values)
-    if np.any(np.isinf(values)):
-        raise ValueError("image has infinite pixels; write NaN for pixels that are missing.")
+    refuse_infinite(values)
     return values, getattr(image, "dtype", np.asarray(image).dtype), axes

@@ -8,7 +8,7 @@ from scipy.linalg import helmert
 from scipy.special import ndtr
 
 from .._rows.threads import one_blas_thread
-from ._arrays import as_float, channels_last, check_axes
+from ._arrays import as_float, channels_last, check_axes, refuse_infinite
 from ._patches import check_stride
 from ._warn import warn_caller
 
@@ -108,8 +108,7 @@ def estimate_noise_std(image, *, size=8, channel_axis=None):
 
 def noise_std_of_plane(image: np.ndarray, size: int = 8) -> float:
     """Return the noise level of one channel (n_rows, n_columns); NaN where it cannot be told."""
-    if np.isinf(image).any():
-        raise ValueError("image has infinite pixels; write NaN for pixels that are missing.")
+    refuse_infinite(image)
     if min(image.shape) < size:
         raise ValueError(
             f"An image of {image.shape[0]} x {image.shape[1]} pixels has no patch of {size} x "

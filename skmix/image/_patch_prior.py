@@ -19,7 +19,7 @@ from .._interface.wording import check_random_state, naming, truth
 from .._mixtures.known import Known, KnowsRows
 from .._rows.threads import one_blas_thread
 from ..exceptions import DegenerateComponentWarning
-from ._arrays import as_float
+from ._arrays import as_float, refuse_infinite
 from ._patch_format import PatchFormat
 from ._patches import corners, cut_patches, known_means
 from ._units import check_data_range, known_data_range
@@ -95,6 +95,8 @@ def fit_patch_prior(
     with naming("images", "a list of images"):
         given = list(images)
     images = [as_float(image) for image in given]
+    for number, image in enumerate(images):
+        refuse_infinite(image, f"images[{number}]")
     if not isinstance(n_patches, Integral) or n_patches < 1:
         raise ValueError(f"n_patches={n_patches!r} must be a whole number of at least 1.")
     if data_range is None:

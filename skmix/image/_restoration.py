@@ -69,7 +69,7 @@ def restore(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return a restored image in its dtype, and standard deviations in floating point, or None."""
     values, dtype, axes = read_image(image, axes)
-    if settings.method not in METHODS:
+    if not isinstance(settings.method, str) or settings.method not in METHODS:
         raise ValueError(f"method must be one of {METHODS}, but is {settings.method!r}.")
     levels = check_noise_std(noise_std, values.shape, axes)
     if missing is not None:

@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 import skmix
 from skmix import CategoricalBayesClassifier, GaussianMixture, GMMBayesClassifier
-from skmix.image import compress, denoise
+from skmix.image import compress, denoise, estimate_noise_std, fit_patch_prior
 from skmix.metrics import class_coverage, psnr_scorer
 
 pytestmark = pytest.mark.usefixtures("few_starts")
@@ -122,6 +122,40 @@ WRONG = {
     "a number that no float holds": (
         lambda: GaussianMixture(reg_covar=10**400).fit(X),
         "The 'reg_covar' parameter of GaussianMixture must be",
+    ),
+    "labels that are a word": (
+        lambda: GMMBayesClassifier().partial_fit(X, Y, classes=[0, 1, 2]).partial_fit(X, ""),
+        "y should be a 1d array",
+    ),
+    "complex numbers to look up": (
+        lambda: GaussianMixture().fit(X[:, :1]).cdf(X[:, 0] * 1j),
+        "x must be a number or an array of numbers: complex",
+    ),
+    "a factory of nothing": (
+        lambda: skmix.Mixture(family_factory=object).fit(X),
+        "family_factory must be a function",
+    ),
+    "labels of more components than rows": (
+        lambda: GaussianMixture(10**12).fit(X, partial_labels=Y),
+        "Use at most as many components as there are rows",
+    ),
+    "precisions whose squares overflow": (
+        lambda: edited(
+            skmix.DiagonalGMM().fit(X), precisions_cholesky_=np.full((1, 2), 1e200)
+        ).predict(X),
+        "precisions_cholesky_ of DiagonalGMM must be finite, and at most 1e.153",
+    ),
+    "an axis that is no integer": (
+        lambda: estimate_noise_std(np.ones((12, 12, 3)), channel_axis=-0.5),
+        "channel_axis must be an integer or None",
+    ),
+    "a method that is no word": (
+        lambda: denoise(np.eye(12), method=np.ones(2)),
+        "method must be one of",
+    ),
+    "an infinite image to learn from": (
+        lambda: fit_patch_prior([np.full((12, 12), np.inf)], skmix.MVNDenoiser()),
+        "infinite pixels; write NaN",
     ),
     "no weight": (
         lambda: skmix.TransformedDensity().fit(X, sample_weight=0),
