@@ -16,7 +16,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("numpy", "scipy", "scikit-learn", "scikit-image", "pillow", "stepmix", "torch")
+PACKAGES = ("numpy", "scipy", "scikit-learn", "scikit-image", "pillow", "stepmix", "torch", "dask")
 
 _run: dict = {"path": None}
 _tables: dict[str, dict] = {}

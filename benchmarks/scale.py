@@ -32,6 +32,7 @@ import tempfile
 import threading
 import time
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -98,14 +99,16 @@ def paths(folder: Path) -> list[Path]:
     return sorted(folder.glob("part_*.npy"))
 
 
-def fit(args, X) -> dict:
-    """Fit, with the time of every pass over all rows."""
-    wall, cpu = [], []
+@contextmanager
+def timed_passes(n_rows: int):
+    """Context with the seconds of every pass over all rows, by the clock and of the processor."""
+    wall: list[float] = []
+    cpu: list[float] = []
     run = base.em.em
 
     def timed_em(source, *rest, **options):
         # Runs on samples are part of the start; this is the one that sees all rows.
-        if source.n_samples < args.rows:
+        if source.n_samples < n_rows:
             return run(source, *rest, **options)
         inner = options["monitor"]
 
@@ -123,9 +126,17 @@ def fit(args, X) -> dict:
         return run(source, *rest, **options)
 
     base.em.em = timed_em
+    try:
+        yield wall, cpu
+    finally:
+        base.em.em = run
+
+
+def fit(args, X) -> dict:
+    """Fit, with the time of every pass over all rows."""
     mixture = DiagonalGMM(args.components, max_iter=args.iterations, tol=0.0, random_state=0)
     start = time.perf_counter()
-    with warnings.catch_warnings():
+    with timed_passes(args.rows) as (wall, cpu), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         mixture.fit(X)
     total = time.perf_counter() - start

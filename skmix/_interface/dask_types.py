@@ -16,6 +16,7 @@ def refuse_dask(values: Any, name: str) -> None:
     if is_dask(values):
         raise TypeError(
             f"{name} is a Dask {type(values).__name__}, which is not gathered here: mixtures take "
-            "Dask arrays and data frames in fit, score, criteria, predict and impute, other "
-            f"estimators and methods do not. Pass {name}.compute() where the rows fit into memory."
+            "Dask arrays and data frames in fit, score, criteria, predict and impute, classifiers "
+            "in predict, the inpainter in transform; other estimators and methods do not. Pass "
+            f"{name}.compute() where the rows fit into memory."
         )

@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from sklearn.base import TransformerMixin, _fit_context
 from sklearn.impute import MissingIndicator
 from sklearn.utils._mask import _get_mask
 from sklearn.utils._param_validation import Interval, MissingValues
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from .._interface import frames, validation
 from .._interface.magnitudes import check_magnitudes
 from .._interface.masked import masked_as_missing
 from .._interface.wording import check_random_state, naming
+from .._mixtures.chunkwise import lazily_by_chunks
 from .._mixtures.wrapping import MixtureBased
 from .bounds import check_bounds, clipped
 from .refits import refit
 from .seen import SeenCells, nameless
+
+
+def _shape_of_filled(inpainter: Any) -> tuple[int]:
+    """Return the shape of a filled row of Chunks; refuse settings that have no way for them."""
+    if inpainter.sample_posterior:
+        raise ValueError(
+            "sample_posterior=True draws the cells of all rows in one order, and takes no Chunks "
+            "or Dask collections. Set it to False, or transform arrays."
+        )
+    if _get_output_config("transform", inpainter)["dense"] != "default":
+        raise ValueError(
+            "set_output asks for frames, which are not made of Chunks or Dask collections. Use "
+            "set_output(transform='default')."
+        )
+    return (len(inpainter.get_feature_names_out()),)
 
 
 class ConditionalGMMInpainter(TransformerMixin, SeenCells, MixtureBased):
@@ -285,13 +303,16 @@ class ConditionalGMMInpainter(TransformerMixin, SeenCells, MixtureBased):
                 self.indicator_ = indicator.fit(X)
         return self
 
+    @lazily_by_chunks(_shape_of_filled)
     def transform(self, X):
         """Return the rows with missing cells filled in.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            The rows. One that is entirely missing becomes the mean of the mixture.
+        X : array-like of shape (n_samples, n_features), Chunks or Dask collection
+            The rows. One that is entirely missing becomes the mean of the mixture. :class:`Chunks`
+            and Dask collections are transformed when that is asked for; not with
+            `sample_posterior`, nor where `set_output` asks for frames.
 
         Returns
         -------

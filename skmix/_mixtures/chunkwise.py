@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -16,17 +17,18 @@ from .._interface.chunks import Chunks, as_chunks
 def lazily_by_chunks(
     shape_of_row: Callable[[Any], tuple[int, ...]], dtype: Any = None, *, framed: bool = False
 ) -> Any:
-    """Decorate a method of fitted mixtures that says something of each row: it takes Chunks.
+    """Decorate a method of fitted estimators that says something of each row: it takes Chunks.
 
     And Dask collections, of which it returns lazy ones.
 
     Parameters
     ----------
     shape_of_row : callable
-        Returns, for a mixture, the shape of what it says of one row.
+        Returns, for an estimator, the shape of what it says of one row.
 
-    dtype : dtype or 'given', default=None
-        Type of what it says: 'given' is that of the rows, None that of the rows as floats.
+    dtype : dtype, callable or 'given', default=None
+        Type of what it says, or what returns it for an estimator: 'given' is that of the rows,
+        None that of the rows as floats.
 
     framed : bool, default=False
         Whether it returns a frame for a frame.
@@ -40,7 +42,7 @@ def lazily_by_chunks(
                 return method(self, X, **options)
             frozen = for_chunks(self, chunks)
             answer = functools.partial(_answer, frozen, method.__name__, options)
-            kind = _type_of_answers(chunks, dtype)
+            kind = _type_of_answers(chunks, dtype(self) if inspect.isfunction(dtype) else dtype)
             tail = shape_of_row(self)
             if not options.get("return_std"):
                 return chunks._map(answer, tail, kind, framed=framed)

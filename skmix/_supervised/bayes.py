@@ -21,6 +21,7 @@ from .._interface.callbacks import CallbackSupportMixin, Task
 from .._interface.versions import VersionedMixin
 from .._interface.wording import check_random_state, learned_weights
 from .._mixtures.base import BaseMixture
+from .._mixtures.chunkwise import lazily_by_chunks
 from .._mixtures.known import NOTHING, Known
 from .._selection.by_bic import choose_by_bic
 from ..exceptions import DegenerateComponentWarning, user_level
@@ -255,18 +256,20 @@ class MixtureBayesClassifier(
             np.add(mixture._score_rows(em.score_samples, X), log_prior[c], out=joint[:, c])
         return joint
 
+    @lazily_by_chunks(lambda self: (), lambda self: self.classes_.dtype)
     def predict(self, X):
         """Return the most probable class of every row.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), Chunks or Dask collection
             The rows, NaN where a cell is missing.
 
         Returns
         -------
-        y : ndarray of shape (n_samples,)
-            Class labels.
+        y : ndarray of shape (n_samples,), Chunks or Dask array
+            Class labels. Those of :class:`Chunks` and Dask collections are computed when they are
+            asked for, here as in other methods, by the classifier as it is now.
 
         Examples
         --------
@@ -277,12 +280,13 @@ class MixtureBayesClassifier(
         joint = self._joint_log_likelihood(X)
         return self.classes_[np.argmax(joint, axis=1)]
 
+    @lazily_by_chunks(lambda self: (len(self.classes_),), np.float64)
     def predict_log_proba(self, X):
         """Return the logarithms of the class probabilities of every row.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), Chunks or Dask collection
             The rows, NaN where a cell is missing.
 
         Returns
@@ -300,12 +304,13 @@ class MixtureBayesClassifier(
         joint = self._joint_log_likelihood(X)
         return joint - logsumexp(joint, axis=1, keepdims=True)
 
+    @lazily_by_chunks(lambda self: (len(self.classes_),), np.float64)
     def predict_proba(self, X):
         """Return the class probabilities of every row.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), Chunks or Dask collection
             The rows, NaN where a cell is missing.
 
         Returns
@@ -323,12 +328,13 @@ class MixtureBayesClassifier(
         with np.errstate(under="ignore"):
             return np.exp(self.predict_log_proba(X))
 
+    @lazily_by_chunks(lambda self: (), np.float64)
     def score_samples(self, X):
         r"""Return the log density of every row, over all classes.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), Chunks or Dask collection
             The rows, NaN where a cell is missing.
 
         Returns

@@ -14,8 +14,10 @@ from sklearn.exceptions import ConvergenceWarning
 from skmix import (
     CategoricalMixture,
     Chunks,
+    ConditionalGMMInpainter,
     DiagonalGMM,
     GaussianMixture,
+    GMMBayesClassifier,
     GMMDenoiser,
     MixedMixture,
     Mixture,
@@ -229,6 +231,38 @@ def test_criteria_and_selection_take_collections(rows, local):
     assert best.bic(D) == pytest.approx(best.bic(rows), rel=1e-12)
     with pytest.raises(ValueError, match="cv"):
         select_mixture(mixture, D, grid, criterion="cv")
+
+
+def test_classifiers_and_the_inpainter_answer_lazily(rows, local):
+    X, labels = with_holes(rows), np.repeat(["no", "yes"], N_ROWS // 2)
+    D = cut(X)
+    classifier = GMMBayesClassifier(random_state=0).fit(X, labels)
+    for name, dtype in [
+        ("predict", "<U3"),
+        ("predict_proba", np.float64),
+        ("predict_log_proba", np.float64),
+        ("score_samples", np.float64),
+    ]:
+        answer, expected = getattr(classifier, name)(D), getattr(classifier, name)(X)
+        assert (answer.shape, answer.dtype) == (expected.shape, dtype)
+        chunks = getattr(classifier, name)(Chunks([X[:9], X[9:]]))
+        for gathered in (answer.compute(), np.concatenate(list(chunks))):
+            if name == "predict":
+                np.testing.assert_array_equal(gathered, expected)
+            else:  # few rows are scored in another order
+                np.testing.assert_allclose(gathered, expected, rtol=1e-9, atol=1e-12)
+
+    inpainter = ConditionalGMMInpainter(add_indicator=True).fit(X)
+    filled = inpainter.transform(D)
+    assert filled.shape == (N_ROWS, 6) and filled.chunks[0] == D.chunks[0]
+    np.testing.assert_allclose(filled.compute(), inpainter.transform(X), rtol=1e-9)
+    with pytest.raises(ValueError, match="sample_posterior=True"):
+        clone(inpainter).set_params(sample_posterior=True).fit(X).transform(D)
+    with pytest.raises(ValueError, match="set_output"):
+        inpainter.set_output(transform="pandas").transform(D)
+    for call in (lambda: classifier.fit(D, labels), lambda: inpainter.fit(D)):
+        with pytest.raises(TypeError, match="X is a Dask Array"):
+            call()
 
 
 def test_a_worker_may_die(rows, client, monkeypatch):
