@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from .chunked import Block, ChunkedSource
+from .chunked import Block, ChunkedSource, Held, PiecesSource, joined
 from .sources import ArraySource, Chunk, Scratch, Source
 
 # A pass cuts rows in chunks of a few MB: the ends of shorter runs would cost it time.
 RUN_BYTES = 16 * 2**20
-
-# Consecutive rows of a part, and their weights.
-Held = tuple[np.ndarray, np.ndarray | None]
 
 
 class Parts(Protocol):
@@ -37,7 +34,7 @@ class Size(NamedTuple):
     weight: float
 
 
-class PartsSource(Source):
+class PartsSource(PiecesSource):
     """Rows that are visited where they are: one sum comes back from every part.
 
     The sums are added in the order of the parts, so that a pass does not depend on which part is
@@ -51,60 +48,17 @@ class PartsSource(Source):
     sizes : list of Size
         Of the parts, in their order.
 
-    n_features : int
-        Number of columns.
-
-    dtype : dtype
-        Floating-point type of the rows.
-
-    weighted : bool, default=False
-        Whether rows have weights.
-
-    in_order, incomplete
-        As of a :class:`Source`. A source in order fetches its rows.
+    n_features, dtype, weighted, in_order, incomplete
+        As of :class:`PiecesSource`. A source in order fetches its rows.
     """
 
     def __init__(
-        self,
-        parts: Parts,
-        sizes: list[Size],
-        n_features: int,
-        dtype: Any,
-        *,
-        weighted: bool = False,
-        **options: bool,
+        self, parts: Parts, sizes: list[Size], n_features: int, dtype: Any, **options: bool
     ) -> None:
-        super().__init__(None, **options)
-        self._parts, self._n_features, self._dtype = parts, n_features, np.dtype(dtype)
-        self._weighted = weighted
-        self._weights = [size.weight for size in sizes]
-        self._edges = np.cumsum([0, *(size.n_rows for size in sizes)])
+        n_rows, weights = [size.n_rows for size in sizes], [size.weight for size in sizes]
+        super().__init__(n_rows, weights, n_features, dtype, **options)
+        self._parts = parts
         self._columns: slice | None = None
-
-    @property
-    def n_samples(self) -> int:
-        """Number of rows."""
-        return int(self._edges[-1])
-
-    @property
-    def n_features(self) -> int:
-        """Number of columns."""
-        return self._n_features
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Floating-point type of the rows."""
-        return self._dtype
-
-    @property
-    def weighted(self) -> bool:
-        """Whether rows have weights."""
-        return self._weighted
-
-    @property
-    def total_weight(self) -> float:
-        """Sum of the weights, the number of rows when there are none."""
-        return float(sum(self._weights))
 
     def _ask(self, function: Callable[..., Any], own: list[Any] | None = None) -> list[Any]:
         """Return what a function says of the sources of parts."""
@@ -135,52 +89,17 @@ class PartsSource(Source):
         found = self._ask(partial(_said, say, bytes_per_row))
         return [said for part in found for said in part]
 
-    def take(self, rows: Any) -> Chunk:
-        """Return the rows at these indices, or of this slice, with their weights."""
-        if isinstance(rows, slice):
-            start, stop, _ = rows.indices(self.n_samples)
-            cuts = np.clip([start, stop], self._edges[:-1, None], self._edges[1:, None])
-            cuts = cuts - self._edges[:-1, None]
-            own = [(slice(int(a), int(b)),) if a < b else None for a, b in cuts]
-            found = [held for held in self._ask(_taken, own) if held is not None]
-            X = np.concatenate([held[0] for held in found])
-            weights = [held[1] for held in found]
-            weight = None if weights[0] is None else np.concatenate(weights)
-            return Chunk(slice(start, stop), X, weight)
-        indices = np.asarray(rows)
-        order = np.argsort(indices, kind="stable")
-        pieces = np.split(order, np.searchsorted(indices[order], self._edges[1:-1]))
-        own = [
-            (indices[piece] - first,) if len(piece) else None
-            for piece, first in zip(pieces, self._edges, strict=False)
-        ]
-        X = np.empty((len(indices), self.n_features), self.dtype)
-        weight = np.empty(len(indices)) if self.weighted else None
-        for piece, held in zip(pieces, self._ask(_taken, own), strict=True):
-            if held is not None:
-                X[piece] = held[0]
-                if weight is not None:
-                    weight[piece] = held[1]
-        return Chunk(indices, X, weight)  # type: ignore[arg-type]
+    def _ask_some(self, function: Callable[..., Any], own: dict[int, Any]) -> Iterator[Any]:
+        """Return what a function says of some of the parts, given something for each."""
+        given = [(own[i],) if i in own else None for i in range(len(self._weights))]
+        found = self._ask(function, given)
+        return (found[i] for i in own)
 
-    def rows_at(self, levels: np.ndarray) -> np.ndarray:
-        """Return indices of the rows at which the sum of weights, row by row, passes levels."""
-        edges = np.cumsum([0.0, *self._weights])
-        of_level = np.clip(np.searchsorted(edges, levels) - 1, 0, len(self._weights) - 1)
-        places = [np.flatnonzero(of_level == i) for i in range(len(self._weights))]
-        own = [
-            (levels[here] - edge,) if len(here) else None
-            for here, edge in zip(places, edges, strict=False)
-        ]
-        indices = np.empty(len(levels), dtype=np.int64)
-        for here, first, within in zip(places, self._edges, self._ask(_at, own), strict=False):
-            if within is not None:
-                indices[here] = first + within
-        return indices
+    def _taken(self, own: dict[int, Any]) -> Iterator[Held]:
+        return self._ask_some(_taken, own)
 
-    def sample(self, indices: np.ndarray, sample_weight: np.ndarray) -> Source:
-        """Return a source of some of the rows, fetched once."""
-        return ArraySource(self.take(indices).X, sample_weight, incomplete=self.incomplete)
+    def _at(self, own: dict[int, np.ndarray]) -> Iterator[np.ndarray]:
+        return self._ask_some(_at, own)
 
     def block(self, columns: slice) -> Any:
         """Return some of the columns of the same rows."""
@@ -199,16 +118,9 @@ def hold(blocks: list[Block], read: Callable[[Block, Any], Held]) -> list[Held]:
         if block.n_rows > 0:
             waiting.append(read(block, slice(0, block.n_rows)))
         if sum(X.nbytes for X, _ in waiting) >= RUN_BYTES:
-            held.append(_joined(waiting))
+            held.append(joined(waiting))
             waiting = []
-    return [*held, _joined(waiting)] if waiting else held
-
-
-def _joined(runs: list[Held]) -> Held:
-    if len(runs) == 1:
-        return runs[0]
-    X, weights = zip(*runs, strict=True)
-    return np.concatenate(X), None if weights[0] is None else np.concatenate(weights)
+    return [*held, joined(waiting)] if waiting else held
 
 
 def source_of(held: list[Held], *, incomplete: bool) -> Source:
