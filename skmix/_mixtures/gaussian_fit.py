@@ -323,9 +323,9 @@ class GaussianFit(BaseMixture):
 
     def _log_prob_of_few(self, X):
         n_rows, n_features = X.shape
-        family, params = family_in_units(self)
-        if n_rows * len(params.weights) * n_features > few_rows.FEW:
+        if n_rows * np.size(self.weights_) * n_features > few_rows.FEW:
             return None
+        family, params = family_in_units(self)
         if n_rows * n_features**2 > SMALL_PRODUCT:
             with one_blas_thread():
                 return family.log_prob_of_few(params, X)
