@@ -10,7 +10,7 @@ import numpy as np
 from . import arrow, frames
 from .chunk_items import Item, items_of, read, split_column
 from .columns import Table
-from .dask_types import is_dask
+from .dask_types import TAKERS, is_dask
 
 
 class Chunks:
@@ -131,9 +131,8 @@ class Chunks:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         raise TypeError(
             "Chunks are not gathered into one array, which was asked for here: mixtures take "
-            "Chunks (GaussianMixture, DiagonalGMM, CategoricalMixture, MixedMixture, Mixture) in "
-            "fit, score, criteria, predict and impute, other estimators and methods do not. Pass "
-            "numpy.concatenate(list(chunks)) where the rows fit into memory."
+            f"Chunks {TAKERS}. Pass numpy.concatenate(list(chunks)) where the rows fit into "
+            "memory."
         )
 
     @property

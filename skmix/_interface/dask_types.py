@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+# Where rows in parts are taken, Chunks as well as collections; for messages.
+TAKERS = (
+    "in fit, score, criteria, predict and impute, classifiers in predict, the inpainter in "
+    "transform; other estimators and methods do not"
+)
+
 
 def is_dask(X: Any) -> bool:
     """Whether X is a collection of Dask."""
@@ -16,7 +22,6 @@ def refuse_dask(values: Any, name: str) -> None:
     if is_dask(values):
         raise TypeError(
             f"{name} is a Dask {type(values).__name__}, which is not gathered here: mixtures take "
-            "Dask arrays and data frames in fit, score, criteria, predict and impute, classifiers "
-            "in predict, the inpainter in transform; other estimators and methods do not. Pass "
-            f"{name}.compute() where the rows fit into memory."
+            f"Dask arrays and data frames {TAKERS}. Pass {name}.compute() where the rows fit into "
+            "memory."
         )
