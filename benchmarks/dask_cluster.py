@@ -23,6 +23,7 @@ import argparse
 import statistics
 import time
 import warnings
+from contextlib import contextmanager
 from functools import partial
 
 import cloudpickle
@@ -159,15 +160,15 @@ def paper(args) -> None:
         record("paper", **row)
 
 
-class exact_passes:  # noqa: N801
+@contextmanager
+def exact_passes():
     """Context in which every pass visits all components, as it does on a cluster."""
-
-    def __enter__(self):
-        self._before = ArraySource.random_access
-        ArraySource.random_access = False
-
-    def __exit__(self, *exc):
-        ArraySource.random_access = self._before
+    before = ArraySource.random_access
+    ArraySource.random_access = False
+    try:
+        yield
+    finally:
+        ArraySource.random_access = before
 
 
 def bytes_of_pass(source, model) -> tuple[int, int]:

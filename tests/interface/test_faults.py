@@ -60,28 +60,28 @@ def test_an_interrupted_fit_leaves_the_earlier_one(estimator):
 
 @pytest.fixture(params=["prior", "image", "rows"])
 def loader(request, tmp_path):
-    """A function that reads files of a kind, and one of them."""
+    """A function that reads files of a kind, one of them, and how many damaged ones it refuses."""
     path = tmp_path / "file.npy"
     if request.param == "prior":
         save_prior(path, GMMDenoiser.from_parameters([1.0], [np.zeros(9)], [np.eye(9)]))
-        return load_prior, path
+        return load_prior, path, 30
     if request.param == "image":
         compress(np.random.default_rng(0).random((20, 20)), 4, random_state=0).save(path)
-        return CompressedImage.load, path
+        return CompressedImage.load, path, 30
     np.save(path, X)
-    return load_chunk, path
+    return load_chunk, path, 20  # of 60: other bits of a number are another number
 
 
 def test_damaged_files_are_refused_or_read(loader):
-    load, path = loader
+    load, path, least = loader
     content, rng = path.read_bytes(), np.random.default_rng(0)
     found = [load_damaged(load, content, path, rng) for _ in range(60)]
-    assert sum(refused for refused, _ in found) > 20
+    assert sum(refused for refused, _ in found) > least
     assert max(beyond for _, beyond in found) < 400_000  # of the reader itself
 
 
 def test_hostile_files_are_refused(loader):
-    load, path = loader
+    load, path, _ = loader
     content, rng = path.read_bytes(), np.random.default_rng(0)
     for harm in HOSTILE:
         refused, beyond = load_hostile(load, content, path, rng, harm)
