@@ -48,12 +48,14 @@ def test_a_common_factor_of_the_weights_changes_nothing(estimator):
     if X.dtype.kind == "f" and not get_tags(estimator).input_tags.categorical:
         X = X + 1e-3 * np.random.default_rng(1).normal(size=X.shape)
         expected = seeded(estimator).fit(X, y, sample_weight=weight)
+    # It may also decide whether one more iteration of EM, or of its inner loops, is run: answers
+    # agree as far as the `tol` of 1e-3 asks for.
     for factor in (0.37, 3e5):
         actual = seeded(estimator).fit(X, y, sample_weight=factor * weight)
         for name in ("score_samples", "transform"):
             if hasattr(actual, name):
                 one, other = getattr(actual, name)(X), getattr(expected, name)(X)
-                np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-6)
+                np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-3)
 
 
 def numbers_of(fitted):
