@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from numbers import Integral
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from .._interface import columns, frames, validation
+from .._interface import chunked_columns, columns, frames, validation
+from .._interface.chunks import template_of
 from .._mixtures import regularisation
 from .._mixtures.known import NOTHING, Known
 from .._mixtures.mixed import MixedMixture
@@ -283,7 +285,7 @@ class MixedBayesClassifier(ClassesOfStream):
         array([1, 0])
         """
         super().fit(X, y, sample_weight)
-        self._template = frames.template_of(X)
+        self._template = template_of(X)
         return self
 
     def _make_mixture(self, parameters):
@@ -308,13 +310,17 @@ class MixedBayesClassifier(ClassesOfStream):
         labels = validation.check_labels(self, y, rows)
         return rows, labels, validation.check_sample_weight(sample_weight, rows)
 
-    def _known_of_rows(self, X, sample_weight, sizes):
+    def _learn_chunks(self, chunks):
+        self.families_ = chunked_columns.kinds_of(self, chunks)
+        self.categories_ = chunked_columns.mixed_categories(self, chunks, self.families_)
+        return partial(chunked_columns.encode_chunk, self)
+
+    def _known_of_rows(self, rows, sizes):
         numbers = np.flatnonzero(self.families_ == "gaussian")
         if len(numbers) == 0:
             return NOTHING
-        sample_weight, X = validation.drop_empty_rows(self, sample_weight, X)
         reg_covar, _ = regularisation.resolve_for_classes(
-            self.reg_covar, self.covariance_type, X[:, numbers], sample_weight, sum(sizes)
+            self.reg_covar, self.covariance_type, rows.source(self, numbers), sum(sizes)
         )
         return Known(reg_covar=reg_covar)
 
