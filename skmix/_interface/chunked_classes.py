@@ -76,6 +76,7 @@ def _shown_of_part(
     found: list[Shown] = []
     for piece in pieces:
         rows, labels = convert(piece.rows, piece.weight, piece.name), piece.labels
+        assert labels is not None
         if piece.weight is not None:
             rows, labels = rows[piece.weight > 0], labels[piece.weight > 0]
         if not found:

@@ -41,8 +41,8 @@ class Chunks:
 
     A chunk is read when it is needed, again in every pass, and no more than one chunk per thread
     is held at a time. `GaussianMixture`, `DiagonalGMM`, `CategoricalMixture` and `MixedMixture`
-    take Chunks in `fit` and `score`, and return Chunks where they return rows; the fit is that to
-    all rows in one array.
+    take Chunks in `fit` and `score`, and return Chunks where they return rows; so do the Bayes
+    classifiers and `ConditionalGMMInpainter`. The fit is that to all rows in one array.
 
     Parameters
     ----------
@@ -96,7 +96,8 @@ class Chunks:
     iteration. It holds, beside the chunks that are read, what a fit to one array holds: sums over
     rows, and samples of rows, of at most some 150 MB, for the start. Integers become floats, and
     categories codes, chunk by chunk, again in every pass. A fit by `CategoricalMixture` holds the
-    distinct rows instead, and reads all rows twice.
+    distinct rows instead, and reads all rows twice. A Bayes classifier reads all rows for every
+    class, one class after the other.
 
     Where a chunk cannot be read any more, or has become another, the error names its number and
     its path, and an earlier fit is kept.

@@ -89,7 +89,7 @@ class DaskChunks(Chunks):
     def _chunks(self) -> list[Any]:
         """Return what every chunk is computed from."""
         none = [None] * len(self)
-        columns = (self._items, self._weights or none, self._labels or none)
+        columns: Any = (self._items, self._weights or none, self._labels or none)
         delayed = ([item and item.delayed for item in column] for column in columns)
         return list(zip(range(len(self)), *delayed, strict=True))
 

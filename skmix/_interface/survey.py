@@ -399,9 +399,9 @@ def _span(convert: Convert, pieces: Iterator[Piece]) -> Span:
         rows = convert(piece.rows, piece.weight, piece.name)
         if found is None:
             n_features, dtype = piece.rows.shape[1], rows.dtype
-            masks = np.zeros((3, n_features), dtype=bool)
+            missing, observed, holes = np.zeros((3, n_features), dtype=bool)
             extremes = np.full((2, n_features), np.nan, dtype)
-            found = Span(piece.name, n_features, dtype, extremes, *masks, [])
+            found = Span(piece.name, n_features, dtype, extremes, missing, observed, holes, [])
         found.check_type(rows.dtype, piece.name)
         low, high = _extremes(rows)
         np.fmin(found.extremes[0], low, out=found.extremes[0])

@@ -200,7 +200,7 @@ def drop_unweighted(sample_weight: np.ndarray | None, *arrays: Any) -> tuple[Any
     return (sample_weight[kept], *(array[kept] for array in arrays))
 
 
-def check_labels(estimator: Any, y: Any, rows: np.ndarray) -> np.ndarray:
+def check_labels(estimator: Any, y: Any, rows: np.ndarray | None) -> np.ndarray:
     """Return one class label per row, for rows that scikit-learn's own check cannot see."""
     check_labelled(estimator, y)
     refuse_masked(y, "y")

@@ -71,15 +71,20 @@ class MixtureBayesClassifier(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            The rows, NaN where a cell is missing.
+        X : array-like of shape (n_samples, n_features), Chunks or Dask collection
+            The rows, NaN where a cell is missing. Of :class:`Chunks` and Dask collections the
+            rows of a class are read, or held by workers, where they are, one class after the
+            other; not with ``share="classes"`` nor rows that are `unlabeled`.
 
-        y : array-like of shape (n_samples,)
-            Their class labels, `unlabeled` where they are not known.
+        y : array-like of shape (n_samples,), list, Chunks or Dask collection
+            Their class labels, `unlabeled` where they are not known. Beside :class:`Chunks` also
+            a list with those of each chunk (arrays, functions, or paths of .npy files), or
+            Chunks; beside a Dask collection an array or series in the same chunks.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights: a row of weight w counts as w rows. Rows of weight 0 are left
-            out; a class of which no row is left is not learned.
+            out; a class of which no row is left is not learned. None with Chunks, which have
+            their own; a Dask collection has as many chunks as `X`.
 
         Returns
         -------

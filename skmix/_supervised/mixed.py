@@ -255,15 +255,17 @@ class MixedBayesClassifier(ClassesOfStream):
 
         Parameters
         ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
+        X : array-like or DataFrame of shape (n_samples, n_features), Chunks or Dask collection
             The rows, NaN or None where a cell is missing.
 
-        y : array-like of shape (n_samples,)
-            Their class labels.
+        y : array-like of shape (n_samples,), list, Chunks or Dask collection
+            Their class labels; beside :class:`Chunks` and Dask collections as for
+            :meth:`GMMBayesClassifier.fit`.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights: a row of weight w counts as w rows. Rows of weight 0 are left
-            out; a class of which no row is left is not learned.
+            out; a class of which no row is left is not learned. None with Chunks, which have
+            their own; a Dask collection has as many chunks as `X`.
 
         Returns
         -------
