@@ -25,6 +25,22 @@ def edited(fitted, **learned):
 
 FITTED = GaussianMixture(2, random_state=0).fit(X)
 WRONG = {
+    "bounds in the wrong order": (
+        lambda: skmix.MixtureImputer(min_value=3.0, max_value=2.0).fit(X),
+        "min_value=3.0 is larger than max_value=2.0 for column 0: give the smaller one",
+    ),
+    "a prior that cannot learn": (
+        lambda: fit_patch_prior([np.eye(12)], 3),
+        "estimator must have fit, as GMMDenoiser",
+    ),
+    "an option that is several": (
+        lambda: FITTED.entropy(X, relative=np.array([0.5, 1.0])),
+        "relative must be True or False",
+    ),
+    "means without a shape": (
+        lambda: edited(GaussianMixture().fit(X), means_=np.nan).cdf(X),
+        "means_ of GaussianMixture must have shape",
+    ),
     "complex labels": (
         lambda: GMMBayesClassifier().fit(X, Y.astype(complex)),
         "Complex data not supported.*y must be one target per row",
