@@ -25,6 +25,18 @@ def edited(fitted, **learned):
 
 FITTED = GaussianMixture(2, random_state=0).fit(X)
 WRONG = {
+    "a denoiser for a mixture": (
+        lambda: skmix.bootstrap_lrt(skmix.GMMDenoiser(), X),
+        "estimator must be a mixture of skmix, .* but is a GMMDenoiser",
+    ),
+    "several labels for no label": (
+        lambda: GMMBayesClassifier(unlabeled=[0, 1]).fit(X, Y),
+        "unlabeled must be one label",
+    ),
+    "weights that are a word": (
+        lambda: edited(skmix.CategoricalMixture().fit(COUNTS), weights_="abc").report(),
+        "weights_ must be an array of numbers",
+    ),
     "bounds in the wrong order": (
         lambda: skmix.MixtureImputer(min_value=3.0, max_value=2.0).fit(X),
         "min_value=3.0 is larger than max_value=2.0 for column 0: give the smaller one",
@@ -215,3 +227,11 @@ def test_a_codebook_may_be_text():
     expected = quantizer.score(X)
     quantizer.codebook_ = quantizer.codebook_.astype(str)
     assert quantizer.score(X) == pytest.approx(expected)
+
+
+def test_a_truth_is_the_number_that_it_is():
+    for estimator in (
+        GaussianMixture(True, init_params="kmeans"),
+        skmix.GMMDenoiser(covariance_type="spherical", training_noise_std=True, noise_std=1.0),
+    ):
+        assert np.isfinite(estimator.fit(10.0 * X).score(10.0 * X))
