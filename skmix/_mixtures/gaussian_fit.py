@@ -118,9 +118,9 @@ class GaussianFit(BaseMixture):
             )
         n_features = shape[1]
         shape = (self.n_components, n_features)
-        if self._continues() and self.means_.shape != shape:
+        if self._continues() and np.shape(self.means_) != shape:
             raise ValueError(
-                f"warm_start=True continues from means_ of shape {self.means_.shape}, but "
+                f"warm_start=True continues from means_ of shape {np.shape(self.means_)}, but "
                 f"n_components={self.n_components} and X has {n_features} features. Set "
                 "warm_start=False to start afresh."
             )

@@ -37,6 +37,10 @@ WRONG = {
         lambda: edited(skmix.CategoricalMixture().fit(COUNTS), weights_="abc").report(),
         "weights_ must be an array of numbers",
     ),
+    "means of another shape to go on from": (
+        lambda: edited(GaussianMixture().fit(X), means_=[]).partial_fit(X),
+        "means_ of GaussianMixture must have shape",
+    ),
     "bounds in the wrong order": (
         lambda: skmix.MixtureImputer(min_value=3.0, max_value=2.0).fit(X),
         "min_value=3.0 is larger than max_value=2.0 for column 0: give the smaller one",
