@@ -61,9 +61,9 @@ class StreamOfNumbers(StreamFit):
         expected = FAMILIES[self.covariance_type].covariance_shape(*means.shape)
         if np.shape(self.covariances_) != expected:
             raise ValueError(
-                f"partial_fit goes on from covariances_ of shape {np.shape(self.covariances_)}, but "
-                f"covariance_type={self.covariance_type!r} needs {expected}. Call fit, or clone "
-                "the mixture."
+                f"partial_fit goes on from covariances_ of shape {np.shape(self.covariances_)}, "
+                f"but covariance_type={self.covariance_type!r} needs {expected}. Call fit, or "
+                "clone the mixture."
             )
 
     def _family_of_fit(self, source):
