@@ -304,7 +304,7 @@ class LatentClassReports(FittedMixture):
             Line(
                 "weight",
                 None,
-                learned(self, "weights_", (None,)),
+                learned(self, "weights_", (len(self.probabilities_[0]),)),
                 None if errors is None else errors.weights,
             )
         ]
