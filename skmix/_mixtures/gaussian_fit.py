@@ -285,8 +285,9 @@ class GaussianFit(BaseMixture):
             params = params._replace(covariances=covariances)
         params = family.from_frame(params)
         precisions = family.precisions(params.precisions_cholesky)
-        # Variances of small numbers, and their inverses, may be no float32.
-        square = dtype if np.abs(precisions).max() < np.finfo(dtype).max else np.float64
+        # Variances of small or large numbers, and their inverses, may be no float32.
+        largest = max(np.abs(precisions).max(), np.abs(params.covariances).max())
+        square = dtype if largest < np.finfo(dtype).max else np.float64
         return {
             "weights_": params.weights.astype(dtype),
             "means_": params.means.astype(dtype),
