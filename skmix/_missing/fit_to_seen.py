@@ -12,7 +12,7 @@ from .._interface import frames, survey, validation
 from .._interface.chunks import Chunks, View, template_of
 from .._interface.magnitudes import check_magnitudes
 from .._interface.masked import masked_as_missing
-from .._interface.wording import check_random_state
+from .._interface.wording import check_random_state, number
 from .._mixtures.wrapping import MixtureBased
 from .bounds import check_bounds
 from .refits import refit
@@ -47,7 +47,7 @@ class FitToSeen(MixtureBased):
                 "collection: rows get random weights in memory. Set it to 0, or fit some rows."
             )
         chunks._hold()
-        marked = not np.isnan(self.missing_values)
+        marked = not np.isnan(number(self.missing_values, "missing_values"))
         as_floats = partial(_unmarked, self.missing_values) if marked else survey.as_floats
         found = survey.find(self, chunks, as_floats, empty_columns=True)
         check_bounds(self, found.n_features)
@@ -75,7 +75,7 @@ class FitToSeen(MixtureBased):
 
     def _validate(self, X: Any, **options: Any) -> np.ndarray:
         """Check rows and code missing cells as NaN."""
-        marked = not np.isnan(self.missing_values)
+        marked = not np.isnan(number(self.missing_values, "missing_values"))
         X = masked_as_missing(X, self.missing_values)
         X = validation.validate_rows(
             self,
