@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from .._families import Family
+from .._families import Family, visits_blocks
 from .._rows.sources import Scratch, Source
 from .candidates import Blocks, Groups, Watch, blocks_of
 from .terms import exp_terms, one_hot
@@ -42,8 +42,6 @@ FIRST_STRETCH, MOST_CHANGE = 4.0, 4.0
 # Exact passes that decide on convergence, and those after which truncated ones are tried again.
 CONFIRMING, PAUSE = 3, 8
 
-NO_DENSITY = -1e30  # log density of what fills a list of candidates up
-
 
 class Truncation:
     """Which passes of a run of EM are exact; makes all of them.
@@ -63,6 +61,8 @@ class Truncation:
         Whether the last pass was exact.
     comparable : bool
         Whether the bound of the last pass may not be below that of the pass before.
+    may_change : bool
+        Whether the next pass need not be like the last one, unless it is made so.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Truncation:
     ) -> None:
         self._source, self._family = source, family
         self._expect, self._hard = expect, hard
-        self.exact = self.comparable = True
+        self.exact = self.comparable = self.may_change = True
         self._share, self._stretch = SHARE, FIRST_STRETCH
         self._groups: Groups | None = None
         self._blocks: list[Blocks] = []
@@ -116,23 +116,24 @@ class Truncation:
     def prepare(self, params: Any) -> Any:
         """Return the form of the next pass, and decide whether that is exact."""
         source = self._source
-        was_exact, self.exact = self.exact, self._n_truncated == 0
+        was_exact = self.exact
+        self.exact = self._n_truncated == 0 and (self.may_change or was_exact)
         form = truncated = self._family.prepare(params, source.dtype)
-        if not _is_linear(form) and source.dtype != np.float64:
+        if not visits_blocks(form) and source.dtype != np.float64:
             truncated = self._family.prepare(params, np.dtype(np.float64))
-        if not _is_linear(truncated):
-            self.exact = True
-        self._watched = _is_linear(truncated)
+        self._watched = visits_blocks(truncated)
+        if not self._watched:
+            self.exact, self._n_truncated = True, 0
         self.comparable = self.exact or not was_exact
         return form if self.exact else truncated
 
     def expect(self, form: Any) -> tuple[float, Any]:
         """Make a pass: the log-likelihood or a lower bound of it, and statistics."""
         if not self.exact:
-            self._n_truncated -= 1
+            self._n_truncated = max(0, self._n_truncated - 1)
             return self._expect_truncated(form)
         self._n_exact = max(0, self._n_exact - 1)
-        if self._n_exact or not self._watched:
+        if self._n_exact or not (self._watched and self.may_change):
             return self._expect(self._source, form, hard=self._hard)
         watch = Watch(self._source.n_samples, form.n_components, self._share, self._groups)
         made = self._expect(self._source, form, hard=self._hard, watch=watch)
@@ -161,34 +162,31 @@ class Truncation:
         source = self._source
         if not self._blocks:
             bytes_per_row = source.dtype.itemsize * source.n_features
-            bytes_per_features = form.dtype.itemsize * form.coefficients.shape[1]
-            self._blocks = blocks_of(self._groups, bytes_per_row, bytes_per_features)
+            self._blocks = blocks_of(self._groups, bytes_per_row, form.bytes_of_features)
 
         def zeros() -> list[np.ndarray]:
             return [np.zeros(1), *form.zeros()]
 
-        coefficients = _coefficients(form)
-
         def add(blocks: Blocks, totals: list[np.ndarray], scratch: Scratch) -> None:
             with np.errstate(over="ignore", invalid="ignore"):  # a finer form takes over
-                self._add_blocks(form, coefficients, blocks, totals, scratch)
+                self._add_blocks(form, blocks, totals, scratch)
 
         (bound, *_), *totals = source.reduce_batches(add, zeros, self._blocks)
         return float(bound) + form.row_term_total, form.statistics(totals)
 
     def _add_blocks(
-        self, form: Any, coefficients: np.ndarray, blocks: Blocks, totals: Any, scratch: Scratch
+        self, form: Any, blocks: Blocks, totals: Any, scratch: Scratch
     ) -> None:
         """Add the log-likelihood and the statistics of blocks of rows."""
         n_blocks, n_rows = blocks.rows.shape
         chunk = self._source.take(blocks.rows.ravel())
-        features = form.features(chunk.X, scratch).reshape(-1, n_blocks, n_rows).swapaxes(0, 1)
+        features = form.block_features(chunk.X, n_blocks, scratch)
         terms = scratch.array("resp", (*blocks.candidates.shape, n_rows), form.dtype)
-        np.matmul(coefficients[blocks.candidates], features, out=terms)
+        form.block_log_density(features, blocks, terms, scratch)
         peak = terms.max(axis=1)
         finer = form.finer(peak)
         if finer is not None:
-            self._add_blocks(finer, _coefficients(finer), blocks, totals, scratch)
+            self._add_blocks(finer, blocks, totals, scratch)
             return
         weight: Any = np.arange(n_rows) < blocks.n_own[:, None]
         if chunk.sample_weight is not None:
@@ -196,17 +194,4 @@ class Truncation:
         norm = (one_hot if self._hard else exp_terms)(terms, peak, scratch)
         totals[0] += np.vdot(np.add(np.log(norm), peak, dtype=np.float64), weight)
         np.multiply(terms, (weight / norm)[:, None], out=terms, casting="same_kind")
-        moments = np.matmul(terms, features.swapaxes(1, 2))
-        totals[1][blocks.components] += blocks.sums @ moments.reshape(-1, moments.shape[2])
-
-
-def _coefficients(form: Any) -> np.ndarray:
-    """Return the coefficients of all components, and of what fills lists of candidates up."""
-    nothing = np.zeros((1, form.coefficients.shape[1]), dtype=form.dtype)
-    nothing[0, 0] = NO_DENSITY  # the first feature is 1
-    return np.concatenate([form.coefficients, nothing])
-
-
-def _is_linear(form: Any) -> bool:
-    """Whether log densities and statistics of a form are products with features."""
-    return getattr(form, "linear", False)
+        form.block_add(totals[1:], features, blocks, terms, scratch)

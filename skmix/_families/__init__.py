@@ -27,7 +27,7 @@ from .linear import LinearFamily, LinearStatistics
 from .poisson import Poisson, PoissonParams
 from .prior import ConjugatePrior
 from .product import Part, Product, ProductParams
-from .protocols import Extrapolating, Family, Form, Streaming
+from .protocols import Extrapolating, Family, Form, Streaming, visits_blocks
 from .scales import ScaleFamily, ScaleParams, spread_scales
 from .spherical import SphericalGaussian
 from .tied import TiedGaussian, TiedRuns
@@ -70,4 +70,5 @@ __all__ = [
     "WithUniformParams",
     "log_of_weights",
     "spread_scales",
+    "visits_blocks",
 ]

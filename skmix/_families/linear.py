@@ -13,6 +13,7 @@ import numpy as np
 from .._rows.sources import MIN_CHUNK_ROWS, Chunk, Scratch, Source
 from .gaussian import DEAD_SHARE
 from .gaussian_form import MAX_SUMMED_ROWS, log_of_weights
+from .protocols import NO_DENSITY, Candidates
 
 # Rounding of a log density in float32 may reach this much (nats); beyond it, float64 is used.
 MAX_ROUNDING = 1e-3
@@ -340,6 +341,7 @@ class LinearForm:
 
     min_chunk_rows = MIN_CHUNK_ROWS
     parts_per_row = 1
+    visits_blocks = True
 
     def __init__(self, family: LinearFamily, params: Any, dtype: np.dtype) -> None:
         self._family = family
@@ -354,6 +356,7 @@ class LinearForm:
         self.row_term_total = family._row_term_total
         n_values = coefficients.shape[1] + family.n_features + 3 * self.n_components + 4
         self.bytes_per_row = dtype.itemsize * n_values
+        self.bytes_of_features = dtype.itemsize * (coefficients.shape[1] + family.n_features)
 
     def _check(self, values: Any, name: str, ndim: int) -> np.ndarray:
         """Return what a method of the family made, in float64."""
@@ -435,6 +438,35 @@ class LinearForm:
     def statistics(self, totals: list[np.ndarray]) -> LinearStatistics:
         """Name the sums."""
         return LinearStatistics(*totals)
+
+    def block_features(self, X: np.ndarray, n_blocks: int, scratch: Scratch) -> np.ndarray:
+        """Return the features of blocks, (n_blocks, n_rows, n_features_out)."""
+        features, _ = self.features(X, scratch)
+        return features.reshape(n_blocks, -1, features.shape[1])
+
+    def block_log_density(
+        self, features: np.ndarray, blocks: Candidates, out: np.ndarray, scratch: Scratch
+    ) -> None:
+        """Write log weight + log density of every block's candidates."""
+        # What fills the lists up has the coefficients of some component.
+        coefficients = self._coefficients.take(blocks.candidates, axis=0, mode="clip")
+        np.matmul(coefficients, features.swapaxes(1, 2), out=out)
+        offsets = np.append(self._offsets, self.dtype.type(NO_DENSITY))
+        np.add(out, offsets[blocks.candidates][:, :, None], out=out)
+
+    def block_add(
+        self,
+        totals: list[np.ndarray],
+        features: np.ndarray,
+        blocks: Candidates,
+        resp: np.ndarray,
+        scratch: Scratch,
+    ) -> None:
+        """Add responsibilities, also times features, to every block's candidates."""
+        counts, sums = totals
+        counts[blocks.components] += blocks.sums @ resp.sum(axis=2, dtype=np.float64).ravel()
+        of_blocks = np.matmul(resp, features)
+        sums[blocks.components] += blocks.sums @ of_blocks.reshape(-1, of_blocks.shape[2])
 
 
 def _is_safe(coefficients: np.ndarray, constants: np.ndarray, largest: np.ndarray | None) -> bool:
