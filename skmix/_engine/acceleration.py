@@ -26,11 +26,11 @@ class Accepted(NamedTuple):
 class Scheme(Protocol):
     """How a run of EM uses the update that a pass found."""
 
-    at_start: bool  # whether the pass to come is compared with none before, but for its gain
+    @property
+    def at_start(self) -> bool:
+        """Whether the pass to come is compared with none before, but for its gain."""
 
-    def accept(
-        self, start: Any, update: Any, lower_bound: float, exact: bool = True
-    ) -> Accepted:
+    def accept(self, start: Any, update: Any, lower_bound: float, exact: bool = True) -> Accepted:
         """Take the `update` of `start`, whose likelihood the pass found, or something better.
 
         Of a pass that is not `exact`, that is a lower bound of the likelihood.
@@ -51,9 +51,7 @@ class PlainSteps:
     def __init__(self, lower_bound: float) -> None:
         self._lower_bound = lower_bound
 
-    def accept(
-        self, start: Any, update: Any, lower_bound: float, exact: bool = True
-    ) -> Accepted:
+    def accept(self, start: Any, update: Any, lower_bound: float, exact: bool = True) -> Accepted:
         """Take the update."""
         gain = lower_bound - self._lower_bound
         self._lower_bound = lower_bound
@@ -111,9 +109,7 @@ class SquaredSteps:
         """Let the next pass begin a cycle."""
         self._path = []
 
-    def accept(
-        self, start: Any, update: Any, lower_bound: float, exact: bool = True
-    ) -> Accepted:
+    def accept(self, start: Any, update: Any, lower_bound: float, exact: bool = True) -> Accepted:
         """Take the update, unless the pass started too far away."""
         objective = lower_bound + self._family.log_prior(start) / self._total_weight
         if not self._path:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from .._families import Family, visits_blocks
+from .._families import Family, guarded, visits_blocks
 from .._rows.sources import Scratch, Source
 from .candidates import Blocks, Groups, Watch, blocks_of
 from .terms import exp_terms, one_hot
@@ -72,6 +72,7 @@ class Truncation:
         self._expect, self._hard = expect, hard
         self.exact = self.comparable = self.may_change = True
         self._share, self._stretch = SHARE, FIRST_STRETCH
+        self._params: Any = None
         self._groups: Groups | None = None
         self._blocks: list[Blocks] = []
         self._n_truncated = 0  # passes before the next exact one
@@ -115,7 +116,7 @@ class Truncation:
 
     def prepare(self, params: Any) -> Any:
         """Return the form of the next pass, and decide whether that is exact."""
-        source = self._source
+        source, self._params = self._source, params
         was_exact = self.exact
         self.exact = self._n_truncated == 0 and (self.may_change or was_exact)
         form = truncated = self._family.prepare(params, source.dtype)
@@ -172,11 +173,10 @@ class Truncation:
                 self._add_blocks(form, blocks, totals, scratch)
 
         (bound, *_), *totals = source.reduce_batches(add, zeros, self._blocks)
-        return float(bound) + form.row_term_total, form.statistics(totals)
+        statistics = guarded(self._family, self._params, form.statistics(totals))
+        return float(bound) + form.row_term_total, statistics
 
-    def _add_blocks(
-        self, form: Any, blocks: Blocks, totals: Any, scratch: Scratch
-    ) -> None:
+    def _add_blocks(self, form: Any, blocks: Blocks, totals: Any, scratch: Scratch) -> None:
         """Add the log-likelihood and the statistics of blocks of rows."""
         n_blocks, n_rows = blocks.rows.shape
         chunk = self._source.take(blocks.rows.ravel())

@@ -22,6 +22,8 @@ from .running import weighted_sum
 MAX_STATES = 256
 # Probabilities below this count as this much: an impossible answer costs 690 nats, not infinity.
 TINY = 1e-300
+# Passes that leave rows out let no probability fall below this: it could not grow again.
+GUARDED = 1e-6
 # Extrapolation may shrink a probability by no more than this factor, so that none gets stuck at 0.
 MIN_SHRINKAGE = 1e-3
 
@@ -325,6 +327,17 @@ class Categorical:
         answers = statistics.answers + self.alpha
         probabilities = self.packing.shares(answers, fallback=params.probabilities)
         return CategoricalParams(statistics.counts / statistics.counts.sum(), probabilities)
+
+    def guarded(
+        self, params: CategoricalParams, statistics: CategoricalStatistics
+    ) -> CategoricalStatistics:
+        """Return answers that keep small probabilities, within a little, as large as they are.
+
+        `maximize` then finds the best probabilities that are at least these.
+        """
+        answers = statistics.answers + self.alpha
+        kept = np.minimum(params.probabilities, GUARDED) * self.packing.per_column(answers)
+        return statistics._replace(answers=np.maximum(answers, kept) - self.alpha)
 
     def refine(self, params: Any, form: Any, statistics: Any, new_params: Any) -> None:
         """Return None: sums of responsibilities lose no digits."""

@@ -15,7 +15,15 @@ import numpy as np
 from .._rows.sources import Scratch
 from .gaussian import DEAD_SHARE
 from .gaussian_form import log_of_weights
-from .protocols import Candidates, Family, Form, concession_of, magnitude_of, visits_blocks
+from .protocols import (
+    Candidates,
+    Family,
+    Form,
+    concession_of,
+    guarded,
+    magnitude_of,
+    visits_blocks,
+)
 
 
 class Part(NamedTuple):
@@ -220,6 +228,12 @@ class Product:
         counts = statistics.counts
         counts = np.where(counts <= DEAD_SHARE * counts.sum(), 0.0, counts)
         return self.params(counts / counts.sum(), own)
+
+    def guarded(self, params: ProductParams, statistics: ProductStatistics) -> ProductStatistics:
+        """Return statistics that every part has guarded."""
+        own = zip(self.parts, self._own(params), statistics.parts, strict=True)
+        parts = tuple(guarded(part.family, before, sums) for part, before, sums in own)
+        return statistics._replace(parts=parts)
 
     def refine(self, params: Any, form: Any, statistics: Any, new_params: Any) -> Any:
         """Return a form in which the parts that ask for it repeat their sums more accurately."""

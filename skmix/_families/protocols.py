@@ -210,6 +210,15 @@ def concession_of(family: Any, params: Any, update: Any, total_weight: float) ->
     return 0.0
 
 
+def guarded(family: Any, params: Any, statistics: Any) -> Any:
+    """Return statistics of a pass that left rows out, with what those might want to find again.
+
+    A probability that rows outside could make grow must not become 0. Where a family says how
+    by `guarded`, `maximize` of what it returns never lowers the bound of the pass either.
+    """
+    return family.guarded(params, statistics) if hasattr(family, "guarded") else statistics
+
+
 def magnitude_of(family: Any, params: Any, source: Any) -> float:
     """Return the mean size of the terms of a log density (nats), 1 where it is not known."""
     return family.magnitude(params, source) if hasattr(family, "magnitude") else 1.0
