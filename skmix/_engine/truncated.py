@@ -39,6 +39,10 @@ SHARE = 1e-5
 ALLOWED = 1e-3
 # Truncated passes before the first look, and by how much their number changes from look to look.
 FIRST_STRETCH, MOST_CHANGE = 4.0, 4.0
+# Probabilities grow from next to nothing within a few passes, where densities of numbers do not:
+# less is left out, and looks are no more passes apart. With 1e-5 and long stretches a fit of 300
+# components to 48 842 rows of mixed columns was 0.007 nats per row behind after 100 passes.
+SHARE_OF_GROWING, MOST_STRETCH = 1e-7, 12.0
 # Exact passes that decide on convergence, and those after which truncated ones are tried again.
 CONFIRMING, PAUSE = 3, 8
 
@@ -71,7 +75,9 @@ class Truncation:
         self._source, self._family = source, family
         self._expect, self._hard = expect, hard
         self.exact = self.comparable = self.may_change = True
-        self._share, self._stretch = SHARE, FIRST_STRETCH
+        growing = hasattr(family, "guarded")
+        self._share = SHARE_OF_GROWING if growing else SHARE
+        self._stretch, self._most = FIRST_STRETCH, MOST_STRETCH if growing else np.inf
         self._params: Any = None
         self._groups: Groups | None = None
         self._blocks: list[Blocks] = []
@@ -149,7 +155,8 @@ class Truncation:
                 self._share /= 10.0
             # What is outside grows about evenly.
             change = ALLOWED / max(2.0 * left_out, ALLOWED / MOST_CHANGE)
-            self._stretch = max(1.0, self._stretch * max(change, 1.0 / MOST_CHANGE))
+            self._stretch *= max(change, 1.0 / MOST_CHANGE)
+            self._stretch = min(max(1.0, self._stretch), self._most)
         self._groups, self._blocks = watch.groups(self._share), []
         if self._groups.work > MOST_WORK:
             self._groups = None
