@@ -158,7 +158,8 @@ def test_what_is_guarded_stays_above_zero_and_lowers_no_bound(name, field):
     """Few rows make most probabilities and rates 0; their likelihood still never falls."""
     case = next(case for case in MEMBERS if case.name == name)
     params, X = case.problem(0)
-    few = np.repeat(X[:3] if name == "categorical" else [[0.0, 4.0], [0.0, 6.0], [20.0, 5.0]], 20, axis=0)
+    counts = [[0.0, 4.0], [0.0, 6.0], [20.0, 5.0]]
+    few = np.repeat(counts if name == "counts" else X[:3], 20, axis=0)
     bounds, before = [], getattr(params, field)
     with case.bound(few) as (source, family):
         for _ in range(6):
