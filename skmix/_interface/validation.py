@@ -254,7 +254,7 @@ def check_noise_std(noise_std: Any, n: int, name: str, *, of: str = "feature") -
 
 def check_one_value(values: Any, name: str) -> None:
     """Check that components with one variance for all features meet one noise for all."""
-    if np.ptp(values) > 0:
+    if np.ptp(reals(values)) > 0:
         raise ValueError(
             f"{name}={values} differs between features, but covariance_type='spherical' has one "
             "variance for all. Use another covariance_type, or one value."

@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from .._interface import frames, validation
 from .._interface.magnitudes import check_magnitudes
 from .._interface.masked import masked_as_missing
-from .._interface.wording import check_random_state, naming
+from .._interface.wording import check_random_state, naming, number
 from .._mixtures.chunkwise import lazily_by_chunks
 from .._mixtures.wrapping import MixtureBased
 from .bounds import check_bounds, clipped
@@ -431,7 +431,7 @@ class ConditionalGMMInpainter(TransformerMixin, SeenCells, MixtureBased):
 
     def _validate(self, X, **options):
         """Check rows and code missing cells as NaN."""
-        marked = not np.isnan(self.missing_values)
+        marked = not np.isnan(number(self.missing_values, "missing_values"))
         X = masked_as_missing(X, self.missing_values)
         X = validation.validate_rows(
             self,

@@ -36,6 +36,10 @@ class PartlyLabeled(metaclass=ABCMeta):
     def _coded(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the classes, and the place of every label among them, -1 for no label."""
         unknown = np.zeros(len(labels), dtype=bool)
+        if np.ndim(self.unlabeled):
+            raise ValueError(
+                f"unlabeled must be one label, such as -1 or 'unknown', but is {self.unlabeled!r}."
+            )
         if self.unlabeled is not None:
             unknown = np.array([label == self.unlabeled for label in labels.tolist()])
         if unknown.all():
