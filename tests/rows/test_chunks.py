@@ -19,10 +19,8 @@ from threadpoolctl import threadpool_limits
 from skmix import (
     CategoricalMixture,
     Chunks,
-    ConditionalGMMInpainter,
     DiagonalGMM,
     GaussianMixture,
-    GMMBayesClassifier,
     GMMDenoiser,
     GMMRegressor,
     MixedMixture,
@@ -510,8 +508,6 @@ def test_a_function_that_returns_other_rows():
 @pytest.mark.parametrize(
     "estimator",
     [
-        ConditionalGMMInpainter(),
-        GMMBayesClassifier(),
         GMMDenoiser(),
         GMMRegressor(),
         MixtureImputer(),
