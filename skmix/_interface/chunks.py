@@ -229,12 +229,16 @@ class Chunks:
         seen._view = view
         return seen
 
-    def _labels_of(self, number: int, n_rows: int) -> np.ndarray | None:
+    def _labels_of(self, number: int, place: slice) -> np.ndarray | None:
+        """Return the class labels of some rows of a chunk, which were checked before."""
+        return None if self._labels is None else np.asarray(self._labels[number].read())[place]
+
+    def _checked_labels(self, number: int, n_rows: int) -> np.ndarray | None:
         """Return the class labels of the rows of a chunk."""
-        if self._labels is None:
+        labels = self._labels_of(number, slice(None))
+        if labels is None:
             return None
         name = self._name(number)
-        labels = np.asarray(self._labels[number].read())
         if labels.shape != (n_rows,):
             raise ValueError(
                 f"y of {name} has shape {labels.shape}, but the chunk has {n_rows} rows. Give one "

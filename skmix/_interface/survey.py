@@ -94,7 +94,7 @@ def _given_pieces(chunks: Chunks, number: int) -> Iterator[Piece]:
         raise ValueError(f"{name} has no rows. Leave it out.")
     if weight is not None:
         weight = _check_weights(weight, n_rows, name)
-    labels = chunks._labels_of(number, n_rows)
+    labels = chunks._checked_labels(number, n_rows)
     if not chunks._sliceable(number):
         yield Piece(number, slice(0, n_rows), rows, weight, name, labels=labels)
         return
@@ -209,13 +209,12 @@ class RowReader:
             inside = _shifted(rows, block.rows.start)
             own = None if weight is None else weight[inside].astype(np.float64)
             return np.asarray(chunk[inside]), own
-        name, n_rows = self.chunks._name(block.place), chunk.shape[0]
+        name = self.chunks._name(block.place)
         if isinstance(chunk, np.ndarray):
             chunk = chunk[block.rows]
         weight = None if weight is None else weight[block.rows].astype(np.float64)
         if self.chunks._view is not None:
-            labels = self.chunks._labels_of(block.place, n_rows)
-            labels = None if labels is None else labels[block.rows]
+            labels = self.chunks._labels_of(block.place, block.rows)
             chunk, weight = self.chunks._view.show(chunk, weight, labels, name)
         X = self.convert(chunk, weight, name)
         kept = said(X, weight)
