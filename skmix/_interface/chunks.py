@@ -245,7 +245,7 @@ class Chunks:
                 "label per row."
             )
         try:
-            return validation.check_labels(None, labels, labels)
+            return validation.check_labels(None, labels, labels) if n_rows else labels
         except (TypeError, ValueError) as error:
             raise type(error)(f"y of {name}: {error}") from error
 

@@ -190,6 +190,8 @@ class PartChunks(Chunks):
         How the rows are seen.
     """
 
+    _may_be_empty = True
+
     def __init__(
         self, raw: list[Raw], kind: str, weighted: bool, view: View | None = None
     ) -> None:
@@ -303,4 +305,5 @@ def _of_part(
     n_threads: int,
     *own: Any,
 ) -> Any:
-    return look(made([chunk for chunk in raw if len(chunk[1])]), *own)
+    said = [chunk for chunk in raw if len(chunk[1]) or (chunk[3] is not None and len(chunk[3]))]
+    return look(made(said), *own)

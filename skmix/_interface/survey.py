@@ -90,6 +90,7 @@ def _given_pieces(chunks: Chunks, number: int) -> Iterator[Piece]:
         )
     if n_rows == 0:
         if chunks._may_be_empty:
+            chunks._checked_labels(number, 0)
             return
         raise ValueError(f"{name} has no rows. Leave it out.")
     if weight is not None:

@@ -224,6 +224,8 @@ def test_dask_labels_are_refused_where_they_do_not_fit():
             (D, Chunks(pieces(Y)), TypeError, "y must not be Chunks"),
             (chosen, Y, ValueError, "y is no Dask collection"),
             (chosen, da.from_array(Y, chunks=60), ValueError, "y of Chunk 0 of X"),
+            (chosen, da.from_array(Y, chunks=60)[D[:, 1] > 9.0], ValueError, r"shape \(0,\)"),
+            (D[D[:, 1] > 9.0], da.from_array(Y, chunks=60), ValueError, "chunk has 0 rows"),
             (chunked(X), da.from_array(Y, chunks=60), TypeError, "y is a Dask Array"),
             (X, da.from_array(Y, chunks=60), TypeError, "y is a Dask Array"),
         ]:
