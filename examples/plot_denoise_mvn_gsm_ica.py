@@ -46,7 +46,7 @@ def draw_patches(images, n_patches):
 
 
 photos = [load_sample_image(name).mean(axis=2) / 255 for name in ("china.jpg", "flower.jpg")]
-train = draw_patches([photo[:, :320] for photo in photos], 20_000) @ to_coordinates
+train = draw_patches([photo[:, :320] for photo in photos], 10_000) @ to_coordinates
 patches = draw_patches([photo[:, 320:] for photo in photos], 5_000)
 means = patches.mean(axis=1, keepdims=True)
 test = patches @ to_coordinates
@@ -98,13 +98,13 @@ for name, model in models.items():
 # A few scales suffice. Components of any shape could go on to learn more, but each asks for many
 # patches of its own, and these are few, to be quick: from 10 on they learn what is peculiar to
 # them.
-counts = {"GSM": [1, 2, 5, 10, 30, 100], "ICA": [1, 2, 5, 10, 30, 100], "GMM": [1, 2, 5, 10, 20]}
+counts = {"GSM": [1, 2, 5, 10, 30, 100], "ICA": [1, 2, 5, 10, 30], "GMM": [1, 2, 5, 10, 20]}
 makers = {
     "GSM": GSMDenoiser(assume_centered=True, tol=1e-3),
-    "ICA": ICADenoiser(assume_centered=True, tol=1e-2, max_iter=30),
-    "GMM": GMMDenoiser(tol=0.05, max_iter=30, random_state=0),
+    "ICA": ICADenoiser(assume_centered=True, tol=1e-2, max_iter=20),
+    "GMM": GMMDenoiser(tol=0.05, max_iter=20, random_state=0),
 }
-few = train[:5000]
+few = train[:4000]
 likelihoods = {
     name: [makers[name].set_params(n_components=k).fit(few).score(test[:2000]) for k in values]
     for name, values in counts.items()

@@ -68,7 +68,7 @@ flower = load_sample_image("flower.jpg").mean(axis=2) / 255
 prior = fit_patch_prior(
     [flower],
     GMMDenoiser(10, tol=0.01, max_iter=30, random_state=0),
-    n_patches=20_000,
+    n_patches=8_000,
     random_state=0,
 )
 print(f"prior learned from the flower in {time.perf_counter() - start:.1f} s")

@@ -58,7 +58,7 @@ search = GridSearchCV(
     {
         "transformer__scale": list(scalers.values()),
         "transformer__pca__n_components": sizes,
-        "density__n_components": [1, 2, 3],
+        "density__n_components": [1, 2],
     },
     cv=folds,
     n_jobs=-1,
@@ -81,7 +81,7 @@ plain = GridSearchCV(
     {
         "scale": list(scalers.values()),
         "pca__n_components": sizes,
-        "mixture__n_components": [1, 2, 3],
+        "mixture__n_components": [1, 2],
     },
     cv=folds,
     n_jobs=-1,

@@ -77,7 +77,7 @@ searches = {
     "GMMBayesClassifier": search(
         GMMBayesClassifier(reg_covar=1.0, random_state=0),
         {
-            "n_components": [1, 2, 3, 4, 6, 8],
+            "n_components": [1, 2, 4, 8],
             "covariance_type": ["diag", "full"],
             "shrinkage": [0.0, 10.0, 30.0],
         },

@@ -35,7 +35,7 @@ from ._supervised.regressor import GMMRegressor
 from ._transforms.quantizer import KMeansQuantizer
 from ._transforms.transformed_density import TransformedDensity
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 __all__ = [
     "CategoricalBayesClassifier",

@@ -42,6 +42,8 @@ def _traced(task, at_line):
         module = frame.f_globals.get("__name__", "")
         if not module.startswith("skmix") or module == "skmix._rows.threads":
             return None  # what counts open sources holds a lock
+        if frame.f_code.co_name == "__exit__":
+            return None  # what is interrupted while it closes stays open, everywhere in Python
         if event == "line" and not _begins_context(frame):
             at_line()
         return trace

@@ -26,20 +26,32 @@ class Accepted(NamedTuple):
 class Scheme(Protocol):
     """How a run of EM uses the update that a pass found."""
 
-    def accept(self, start: Any, update: Any, lower_bound: float) -> Accepted:
-        """Take the `update` of `start`, whose likelihood the pass found, or something better."""
+    @property
+    def at_start(self) -> bool:
+        """Whether the pass to come is compared with none before, but for its gain."""
+
+    def accept(self, start: Any, update: Any, lower_bound: float, exact: bool = True) -> Accepted:
+        """Take the `update` of `start`, whose likelihood the pass found, or something better.
+
+        Of a pass that is not `exact`, that is a lower bound of the likelihood.
+        """
 
     def propose(self, params: Any) -> Any:
         """Return where the next pass starts, given the accepted parameters."""
+
+    def restart(self) -> None:
+        """Forget where the last passes led, but for the last one."""
 
 
 class PlainSteps:
     """Every pass starts where the last one led."""
 
+    at_start = True
+
     def __init__(self, lower_bound: float) -> None:
         self._lower_bound = lower_bound
 
-    def accept(self, start: Any, update: Any, lower_bound: float) -> Accepted:
+    def accept(self, start: Any, update: Any, lower_bound: float, exact: bool = True) -> Accepted:
         """Take the update."""
         gain = lower_bound - self._lower_bound
         self._lower_bound = lower_bound
@@ -48,6 +60,9 @@ class PlainSteps:
     def propose(self, params: Any) -> Any:
         """Go on from there."""
         return params
+
+    def restart(self) -> None:
+        """There is nothing to forget."""
 
 
 class SquaredSteps:
@@ -81,27 +96,42 @@ class SquaredSteps:
         self._cycle_objective = lower_bound  # at the start of the cycle
         self._lower_bound = lower_bound  # of the second parameters
         self._objective = lower_bound
+        self._cycle_exact = self._exact = True  # whether these are no lower bounds of them
         self._max_step = 1.0
         self._gain = np.inf  # of the last cycle
 
-    def accept(self, start: Any, update: Any, lower_bound: float) -> Accepted:
+    @property
+    def at_start(self) -> bool:
+        """Whether the pass to come begins a cycle."""
+        return not self._path
+
+    def restart(self) -> None:
+        """Let the next pass begin a cycle."""
+        self._path = []
+
+    def accept(self, start: Any, update: Any, lower_bound: float, exact: bool = True) -> Accepted:
         """Take the update, unless the pass started too far away."""
         objective = lower_bound + self._family.log_prior(start) / self._total_weight
         if not self._path:
             gain, previous_gain = objective - self._cycle_objective, self._gain
-            self._cycle_objective, self._gain = objective, gain
+            comparable = exact or not self._cycle_exact
+            self._cycle_objective, self._cycle_exact = objective, exact
             self._path = [start, update]
+            if not comparable:
+                return Accepted(update, lower_bound, objective, None, start)
+            self._gain = gain
             # One short cycle may be the doing of a short step; two in a row are convergence.
             return Accepted(update, lower_bound, objective, max(gain, previous_gain), start)
         if len(self._path) == 2:
             self._path.append(update)
-            self._lower_bound, self._objective = lower_bound, objective
+            self._lower_bound, self._objective, self._exact = lower_bound, objective, exact
             return Accepted(update, lower_bound, objective, None, start)
         before, origin = self._path.pop(), self._path.pop()
         self._path = []
-        if objective >= self._objective:
+        if exact == self._exact and objective >= self._objective:
             return Accepted(update, lower_bound, objective, None, start)
-        self._max_step = max(1.0, self._max_step / STEP_FACTOR**2)
+        if exact == self._exact:
+            self._max_step = max(1.0, self._max_step / STEP_FACTOR**2)
         return Accepted(before, self._lower_bound, self._objective, None, origin)
 
     def propose(self, params: Any) -> Any:

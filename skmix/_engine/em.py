@@ -85,19 +85,23 @@ def em(
     objective, fall = lower_bound, 0.0
     accepted: Accepted | None = None
     truncation: Truncation | None = None
-    if not accelerate and Truncation.pays(source, family.n_components(params), max_iter):
+    if Truncation.pays(source, family.n_components(params), max_iter):
         truncation = Truncation(source, family, expect, hard=hard)
     while len(lower_bounds) < max_iter and not (converged or stopped):
-        previous, start = lower_bound, scheme.propose(params)
-        if monitor is not None:
-            monitor.iteration_begins(len(lower_bounds) + 1, start)
         if truncation is not None and len(lower_bounds) + 1 == max_iter:
             truncation.make_exact()
+            scheme.restart()
+        previous, start = lower_bound, scheme.propose(params)
+        if truncation is not None:
+            truncation.may_change = scheme.at_start
+        if monitor is not None:
+            monitor.iteration_begins(len(lower_bounds) + 1, start)
         update, own_bound = em_step(source, family, start, hard=hard, truncation=truncation)
         comparable = start is params and (truncation is None or truncation.comparable)
         if accepted is not None and comparable and own_bound < accepted.lower_bound:
             fall = max(fall, fall_of(source, family, accepted, own_bound))
-        accepted = scheme.accept(start, update, own_bound)
+        exact = truncation is None or truncation.exact
+        accepted = scheme.accept(start, update, own_bound, exact)
         params, lower_bound, objective, gain, _ = accepted
         lower_bounds.append(lower_bound)
         converged = gain is not None and (abs(gain) < tol or (hard and gain == 0.0))
@@ -108,8 +112,9 @@ def em(
             stopped = monitor.iteration_ends(len(lower_bounds), params, lower_bound, change)
     if stopped and accepted is not None and truncation is not None and not truncation.exact:
         form = family.prepare(accepted.start, source.dtype)
-        lower_bound = objective = expect(source, form, hard=hard)[0] / source.total_weight
-        lower_bounds[-1] = lower_bound
+        exact_bound = expect(source, form, hard=hard)[0] / source.total_weight
+        objective += exact_bound - lower_bound
+        lower_bounds[-1] = lower_bound = exact_bound
     n_iter, converged = len(lower_bounds), converged and fall == 0.0
     return EMResult(params, lower_bound, lower_bounds, n_iter, converged, stopped, objective, fall)
 

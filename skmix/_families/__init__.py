@@ -23,11 +23,12 @@ from .full import FullGaussian
 from .gaussian import GaussianFamily
 from .gaussian_form import GaussianForm, GaussianParams, log_of_weights
 from .labels import LabelParams, Labels
-from .linear import LinearFamily, LinearStatistics
+from .linear import LinearFamily
+from .linear_form import LinearStatistics
 from .poisson import Poisson, PoissonParams
 from .prior import ConjugatePrior
 from .product import Part, Product, ProductParams
-from .protocols import Extrapolating, Family, Form, Streaming
+from .protocols import Extrapolating, Family, Form, Streaming, guarded, visits_blocks
 from .scales import ScaleFamily, ScaleParams, spread_scales
 from .spherical import SphericalGaussian
 from .tied import TiedGaussian, TiedRuns
@@ -68,6 +69,8 @@ __all__ = [
     "TiedRuns",
     "WithUniform",
     "WithUniformParams",
+    "guarded",
     "log_of_weights",
     "spread_scales",
+    "visits_blocks",
 ]

@@ -15,12 +15,15 @@ import numpy as np
 from scipy import sparse
 
 from .._rows.sources import MIN_CHUNK_ROWS, Scratch
+from .protocols import NO_DENSITY, Candidates
 from .running import weighted_sum
 
 # Tables of this many states per pack stay in the cache; 8 binary columns make one pack.
 MAX_STATES = 256
 # Probabilities below this count as this much: an impossible answer costs 690 nats, not infinity.
 TINY = 1e-300
+# Passes that leave rows out let no probability fall below this: it could not grow again.
+GUARDED = 1e-6
 # Extrapolation may shrink a probability by no more than this factor, so that none gets stuck at 0.
 MIN_SHRINKAGE = 1e-3
 
@@ -165,18 +168,29 @@ class OneHot(NamedTuple):
     by_state: sparse.csc_array  # (n_states, n_chunk)
 
 
+class BlockStates(NamedTuple):
+    """Zeros and ones of the states of blocks of rows, for those that a block has."""
+
+    by_row: sparse.csr_array  # (n_blocks n_rows, n_used)
+    by_state: sparse.csc_array  # (n_used, n_blocks n_rows)
+    block: np.ndarray  # (n_used,), the block that has a state
+    state: np.ndarray  # (n_used,)
+
+
 class CategoricalForm:
     """One pass over states at fixed parameters; see :class:`~skmix._families.Form`."""
 
     row_term_total = 0.0
     min_chunk_rows = MIN_CHUNK_ROWS
     parts_per_row = 1
+    visits_blocks = True
 
     def __init__(self, packing: Packing, params: CategoricalParams, dtype: np.dtype) -> None:
         self._packing = packing
         self.n_components = len(params.weights)
         self.dtype = np.dtype(dtype)
         n_packs = packing.n_packs
+        self.bytes_of_features = 32 * n_packs
         self.bytes_per_row = 12 * n_packs + 24 * self.n_components + 16
         log_probabilities = np.log(np.maximum(params.probabilities, TINY))
         self._table = packing.levels_of_state @ np.ascontiguousarray(log_probabilities.T)
@@ -234,6 +248,54 @@ class CategoricalForm:
         counts = states[: self._packing.first_pack].sum(axis=0)
         return CategoricalStatistics(counts, (self._packing.states_of_level @ states).T)
 
+    def block_features(self, X: np.ndarray, n_blocks: int, scratch: Scratch) -> BlockStates:
+        """Return the one-hot coding of the states that occur in every block."""
+        n_states, n_packs = self._packing.n_states, X.shape[1]
+        own = X.reshape(n_blocks, -1).astype(np.intp) + n_states * np.arange(n_blocks)[:, None]
+        present = np.zeros(n_blocks * n_states, dtype=bool)
+        present[own] = True
+        used = np.flatnonzero(present)
+        place = scratch.array("place", present.shape, np.int32)
+        place[used] = np.arange(len(used), dtype=np.int32)
+        starts = np.arange(0, X.size + 1, n_packs, dtype=np.int32)
+        entries = (np.ones(X.size, dtype=self.dtype), place[own.ravel()], starts)
+        by_row = sparse.csr_array(entries, shape=(len(X), len(used)))
+        return BlockStates(by_row, by_row.T, *np.divmod(used, n_states))
+
+    def block_log_density(
+        self, features: BlockStates, blocks: Candidates, out: np.ndarray, scratch: Scratch
+    ) -> None:
+        """Write log weight + log probability for every block's candidates."""
+        n_blocks, n_candidates, n_rows = out.shape
+        places, filled = self._places(features, blocks)
+        table = self._table.ravel()[places]
+        table[filled] = NO_DENSITY
+        terms = features.by_row @ table
+        np.copyto(out, terms.reshape(n_blocks, n_rows, n_candidates).swapaxes(1, 2))
+
+    def block_add(
+        self,
+        totals: list[np.ndarray],
+        features: BlockStates,
+        blocks: Candidates,
+        resp: np.ndarray,
+        scratch: Scratch,
+    ) -> None:
+        """Add the states that every block's candidates are responsible for."""
+        n_blocks, n_candidates, n_rows = resp.shape
+        by_row = scratch.array("by_row", (n_blocks, n_rows, n_candidates), self.dtype)
+        np.copyto(by_row, resp.swapaxes(1, 2))
+        places, _ = self._places(features, blocks)
+        sums = features.by_state @ by_row.reshape(-1, n_candidates)
+        np.add.at(totals[0].reshape(-1), places.ravel(), sums.ravel())
+
+    def _places(self, features: BlockStates, blocks: Candidates) -> tuple[np.ndarray, np.ndarray]:
+        """Return where tables have the candidates of used states, and what only fills up."""
+        candidates = blocks.candidates[features.block]
+        filled = candidates == self.n_components
+        candidates[filled] = 0  # with responsibility 0
+        return features.state[:, None] * self.n_components + candidates, filled
+
 
 class Categorical:
     r"""Independent categorical columns; see :class:`~skmix._families.Family`.
@@ -265,6 +327,17 @@ class Categorical:
         answers = statistics.answers + self.alpha
         probabilities = self.packing.shares(answers, fallback=params.probabilities)
         return CategoricalParams(statistics.counts / statistics.counts.sum(), probabilities)
+
+    def guarded(
+        self, params: CategoricalParams, statistics: CategoricalStatistics
+    ) -> CategoricalStatistics:
+        """Return answers that keep small probabilities, within a little, as large as they are.
+
+        `maximize` then finds the best probabilities that are at least these.
+        """
+        answers = statistics.answers + self.alpha
+        kept = np.minimum(params.probabilities, GUARDED) * self.packing.per_column(answers)
+        return statistics._replace(answers=np.maximum(answers, kept) - self.alpha)
 
     def refine(self, params: Any, form: Any, statistics: Any, new_params: Any) -> None:
         """Return None: sums of responsibilities lose no digits."""

@@ -99,6 +99,7 @@ def _family(name: str, base: type[GaussianFamily]) -> type[GaussianFamily]:
         "common_scale": not decomposition.same_in_any_unit,
         "free_type": base.covariance_type,
         "margin_type": name if decomposition.same_in_margins else base.covariance_type,
+        "relatives": (DiagonalGaussian, FullGaussian) if base.dense else (),
         "decomposition": decomposition,
     }
     return type(name, (Constrained, base), members)

@@ -130,12 +130,12 @@ class GaussianFamily(RunningMoments):
         """Return the family of several mixtures of so many components, one after the other."""
         return self
 
-    def for_rows(self, source: Any) -> Self:
-        """Return this family bound to some of the rows that it was made for."""
+    def for_rows(self, source: Any, family_type: Any = None) -> Any:
+        """Return this family, or one of another type, bound to some of its rows."""
         frame = self.frame
         if self.incomplete or not np.all(np.isfinite(frame.radius)):
             frame = Frame.of_source(source, common_scale=self.common_scale)
-        family = type(self)(
+        family = (family_type or type(self))(
             frame,
             reg_covar=self.reg_covar,
             shrinkage=self.shrinkage,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from .._rows.sources import MIN_CHUNK_ROWS, Scratch
+from .protocols import NO_DENSITY, Candidates
 
 if TYPE_CHECKING:
     from .gaussian import GaussianFamily
@@ -102,9 +103,44 @@ class GaussianForm:
         return 1 + self.n_features + n_quadratic
 
     @property
-    def linear(self) -> bool:
+    def visits_blocks(self) -> bool:
         """Whether densities are `coefficients` times features, and statistics sums of features."""
         return len(self.centred) == 0
+
+    @property
+    def bytes_of_features(self) -> int:
+        """Bytes of the features of a row."""
+        return self.dtype.itemsize * self.n_features_out
+
+    @functools.cached_property
+    def _filled_coefficients(self) -> np.ndarray:
+        """Coefficients of all components, and of what fills lists of candidates up."""
+        nothing = np.zeros((1, self.n_features_out), dtype=self.dtype)
+        nothing[0, 0] = NO_DENSITY  # the first feature is 1
+        return np.concatenate([self.coefficients, nothing])
+
+    def block_features(self, X: np.ndarray, n_blocks: int, scratch: Scratch) -> np.ndarray:
+        """Return features as (n_blocks, n_features_out, n_rows)."""
+        features = self.features(X, scratch)
+        return features.reshape(len(features), n_blocks, -1).swapaxes(0, 1)
+
+    def block_log_density(
+        self, features: np.ndarray, blocks: Candidates, out: np.ndarray, scratch: Scratch
+    ) -> None:
+        """Write log weight + log density of every block's candidates."""
+        np.matmul(self._filled_coefficients[blocks.candidates], features, out=out)
+
+    def block_add(
+        self,
+        totals: list[np.ndarray],
+        features: np.ndarray,
+        blocks: Candidates,
+        resp: np.ndarray,
+        scratch: Scratch,
+    ) -> None:
+        """Add responsibilities times features to every block's candidates."""
+        moments = np.matmul(resp, features.swapaxes(1, 2))
+        totals[0][blocks.components] += blocks.sums @ moments.reshape(-1, moments.shape[2])
 
     def _prepare_densities(self, params: GaussianParams) -> None:
         n_features = self.n_features

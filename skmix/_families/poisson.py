@@ -8,8 +8,9 @@ import numpy as np
 from scipy.special import gammaln
 
 from .._rows.sources import Source
-from .categorical import MIN_SHRINKAGE, TINY
-from .linear import LinearFamily, LinearStatistics
+from .categorical import GUARDED, MIN_SHRINKAGE, TINY
+from .linear import LinearFamily
+from .linear_form import LinearStatistics
 from .running import weighted_sum
 
 
@@ -52,6 +53,13 @@ class Poisson(LinearFamily):
         if params is None or not unseen.any():
             return update
         return update._replace(rates=np.where(unseen, params.rates, update.rates))
+
+    def guarded(self, params: PoissonParams, statistics: LinearStatistics) -> LinearStatistics:
+        """Return sums that keep rates which are small in the units of others."""
+        totals, observed = np.split(statistics.sums, 2, axis=1)
+        largest = GUARDED * params.rates.max(axis=0)
+        kept = np.minimum(params.rates, largest) * observed
+        return statistics._replace(sums=np.hstack([np.maximum(totals, kept), observed]))
 
     def sample(
         self, params: PoissonParams, component: int, n_samples: int, rng: np.random.RandomState

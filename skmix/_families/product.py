@@ -15,7 +15,15 @@ import numpy as np
 from .._rows.sources import Scratch
 from .gaussian import DEAD_SHARE
 from .gaussian_form import log_of_weights
-from .protocols import Family, Form, concession_of, magnitude_of
+from .protocols import (
+    Candidates,
+    Family,
+    Form,
+    concession_of,
+    guarded,
+    magnitude_of,
+    visits_blocks,
+)
 
 
 class Part(NamedTuple):
@@ -71,6 +79,13 @@ class ProductForm:
         self._surplus = ((len(forms) - 1) * log_weights)[:, None].astype(self.dtype)
         self._surplus[self._dead] = 0.0
         self._of_dead = log_weights[self._dead, None]
+        self.visits_blocks = all(visits_blocks(form) for form in forms)
+
+    @property
+    def bytes_of_features(self) -> int:
+        """Bytes of the features of a row."""
+        forms: Any = self.forms
+        return sum(form.bytes_of_features for form in forms)
 
     def features(self, X: np.ndarray, scratch: Scratch) -> list[Any]:
         """Return the features of every part."""
@@ -139,6 +154,45 @@ class ProductForm:
         )
         return ProductStatistics(parts[0].counts, parts)
 
+    def block_features(self, X: np.ndarray, n_blocks: int, scratch: Scratch) -> list[Any]:
+        """Return the features of blocks of every part."""
+        forms: Any = self.forms
+        return [
+            form.block_features(X[:, part.columns], n_blocks, scratch.of_part(i))
+            for i, (part, form) in enumerate(zip(self.parts, forms, strict=True))
+        ]
+
+    def block_log_density(
+        self, features: list[Any], blocks: Candidates, out: np.ndarray, scratch: Scratch
+    ) -> None:
+        """Write log weight + the sum of the log densities of all parts, for candidates."""
+        forms: Any = self.forms
+        forms[0].block_log_density(features[0], blocks, out, scratch.of_part(0))
+        for i, form in enumerate(forms[1:], start=1):
+            terms = scratch.array("terms", out.shape, out.dtype)
+            form.block_log_density(features[i], blocks, terms, scratch.of_part(i))
+            np.add(out, terms, out=out)
+        if len(forms) > 1:
+            # What fills lists up keeps next to no density, whichever component stands for it.
+            np.subtract(out, self._surplus.take(blocks.candidates, 0, mode="clip"), out=out)
+        if len(self._dead):
+            out[np.isin(blocks.candidates, self._dead)] = self._of_dead[0]
+
+    def block_add(
+        self,
+        totals: list[np.ndarray],
+        features: list[Any],
+        blocks: Candidates,
+        resp: np.ndarray,
+        scratch: Scratch,
+    ) -> None:
+        """Add the statistics of every part."""
+        forms: Any = self.forms
+        edges = np.cumsum([0, *self._lengths])
+        for i, (form, own) in enumerate(zip(forms, features, strict=True)):
+            sums = totals[edges[i] : edges[i + 1]]
+            form.block_add(sums, own, blocks, resp, scratch.of_part(i))
+
 
 class Product:
     """Components that are products of other families; see :class:`~skmix._families.Family`.
@@ -174,6 +228,12 @@ class Product:
         counts = statistics.counts
         counts = np.where(counts <= DEAD_SHARE * counts.sum(), 0.0, counts)
         return self.params(counts / counts.sum(), own)
+
+    def guarded(self, params: ProductParams, statistics: ProductStatistics) -> ProductStatistics:
+        """Return statistics that every part has guarded."""
+        own = zip(self.parts, self._own(params), statistics.parts, strict=True)
+        parts = tuple(guarded(part.family, before, sums) for part, before, sums in own)
+        return statistics._replace(parts=parts)
 
     def refine(self, params: Any, form: Any, statistics: Any, new_params: Any) -> Any:
         """Return a form in which the parts that ask for it repeat their sums more accurately."""

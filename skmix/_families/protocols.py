@@ -14,6 +14,8 @@ import numpy as np
 
 from .._rows.sources import Scratch
 
+NO_DENSITY = -1e30  # log density of what fills a list of candidates up
+
 
 class Form(Protocol):
     """One pass over the rows at fixed parameters.
@@ -60,6 +62,50 @@ class Form(Protocol):
 
     def statistics(self, totals: list[np.ndarray]) -> Any:
         """Name the summed arrays."""
+
+
+class Candidates(Protocol):
+    """Blocks of rows, and the components that each block visits."""
+
+    candidates: np.ndarray  # (n_blocks, n_candidates), filled up by the number of components
+    components: np.ndarray  # those among the candidates, each once
+    sums: Any  # (n_components here, n_blocks n_candidates), sparse, ones where they are
+
+
+class BlockForm(Form, Protocol):
+    """A form that can also visit blocks of rows, each with some of the components only.
+
+    Statistics add to the same `totals`. See `_engine/truncated.py`.
+    """
+
+    visits_blocks: bool  # whether it can at these parameters
+    bytes_of_features: int  # per row
+
+    def block_features(self, X: np.ndarray, n_blocks: int, scratch: Scratch) -> Any:
+        """Return features of blocks of equally many rows, one after the other in `X`."""
+
+    def block_log_density(
+        self, features: Any, blocks: Candidates, out: np.ndarray, scratch: Scratch
+    ) -> None:
+        """Write log weight + log density, less the row term, (n_blocks, n_candidates, n_rows).
+
+        What fills lists of candidates up gets `NO_DENSITY` or less.
+        """
+
+    def block_add(
+        self,
+        totals: list[np.ndarray],
+        features: Any,
+        blocks: Candidates,
+        resp: np.ndarray,
+        scratch: Scratch,
+    ) -> None:
+        """Add the statistics of blocks; `resp` may not be overwritten."""
+
+
+def visits_blocks(form: Any) -> bool:
+    """Whether a form can visit blocks of rows."""
+    return getattr(form, "visits_blocks", False)
 
 
 class Family(Protocol):
@@ -162,6 +208,15 @@ def concession_of(family: Any, params: Any, update: Any, total_weight: float) ->
     if hasattr(family, "log_prior"):
         return (family.log_prior(update) - family.log_prior(params)) / total_weight
     return 0.0
+
+
+def guarded(family: Any, params: Any, statistics: Any) -> Any:
+    """Return statistics of a pass that left rows out, with what those might want to find again.
+
+    A probability that rows outside could make grow must not become 0. Where a family says how
+    by `guarded`, `maximize` of what it returns never lowers the bound of the pass either.
+    """
+    return family.guarded(params, statistics) if hasattr(family, "guarded") else statistics
 
 
 def magnitude_of(family: Any, params: Any, source: Any) -> float:

@@ -27,6 +27,7 @@ class Structure(ABC):
     margin_type: ClassVar[str]  # covariance type of some of the features
     free_type: ClassVar[str]  # covariance type of arrays of the same shape without constraints
     sharing: ClassVar[bool] = False  # whether arrays with constraints say what is shared
+    relatives: ClassVar[tuple[type, ...]] = ()  # families whose clusters are starts for this one
 
     @property
     def own_matrices(self) -> bool:

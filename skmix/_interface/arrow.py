@@ -29,7 +29,13 @@ def dataset_of(path: Path) -> Any:
         ) from error
     if not path.exists():
         raise FileNotFoundError(f"There is no Parquet file or folder {str(path)!r}.")
-    return dataset.dataset(path, format="parquet", partitioning="hive")
+    try:
+        return dataset.dataset(path, format="parquet", partitioning="hive")
+    except (ValueError, OSError) as error:
+        raise ValueError(
+            f"chunks: {str(path)!r} cannot be read as Parquet: {error} Pass a Parquet file, or a "
+            "folder that has nothing else; .npy files in a list."
+        ) from error
 
 
 def fragments(dataset: Any) -> list[tuple[Any, Any, int, str]]:

@@ -248,8 +248,8 @@ def _takes_text(error: Exception) -> bool:
 
 def types_of(rows: Any) -> tuple[np.dtype, list[Any] | None]:
     """Return the type of all columns, object where some hold no numbers, and their names."""
-    if isinstance(rows, np.ndarray):
-        return rows.dtype, None
+    if isinstance(rows, np.ndarray) or getattr(rows, "ndim", 2) == 1:
+        return np.asarray(rows).dtype, None
     table = as_table(rows)
     dtypes = [column.values.dtype for column in table.columns]
     numeric = all(dtype.kind in "biuf" for dtype in dtypes)

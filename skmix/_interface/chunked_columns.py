@@ -75,6 +75,23 @@ def _columns_at(places: np.ndarray, piece: Piece) -> list[Column]:
     return [columns.categorical(table.columns[j]) for j in places]
 
 
+def encode_chunk(estimator: Any, rows: Any, sample_weight: Any, name: str) -> np.ndarray:
+    """Return rows of a chunk as floats, by the kinds and categories that a fit has found."""
+    kept = None if sample_weight is None else sample_weight > 0
+    try:
+        return columns.encode(
+            estimator,
+            columns.table_of(rows),
+            estimator.families_,
+            estimator.categories_,
+            handle_unknown=estimator.handle_unknown,
+            kept=kept,
+            learn=False,
+        )[0]
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from error
+
+
 def answer_categories(estimator: Any, X: Chunks) -> list[np.ndarray]:
     """Return the categories of columns that are all categorical."""
     declared = not isinstance(estimator.categories, str)
@@ -123,7 +140,7 @@ def _values_of_part(
 def _united(found: list[Column], others: list[Column]) -> list[Column]:
     united = []
     for column, other in zip(found or others, others, strict=True):
-        values = _union([column.values, other.values], column.name)
+        values = union([column.values, other.values], f"Column {column.name}")
         united.append(column._replace(values=values, positions=np.arange(len(values))))
     return united
 
@@ -133,7 +150,8 @@ def _learn(found: list[Column], categories: Any) -> list[np.ndarray]:
     return encoding.learn_categories(found, categories, every)
 
 
-def _union(parts: list[np.ndarray], name: str) -> np.ndarray:
+def union(parts: list[np.ndarray], name: str) -> np.ndarray:
+    """Return the distinct values of all parts, sorted; refuse texts beside numbers."""
     parts = [part for part in parts if len(part)]
     if not parts:
         return np.empty(0)
@@ -141,7 +159,7 @@ def _union(parts: list[np.ndarray], name: str) -> np.ndarray:
     if any(texts) and not all(texts):
         shown = [part[0] for part in parts]
         raise TypeError(
-            f"Column {name} has values of different types in different chunks, such as {shown}: "
+            f"{name} has values of different types in different chunks, such as {shown}: "
             "its argument must be a string or a number throughout. Convert it, for example with "
             "astype(str)."
         )
@@ -149,7 +167,7 @@ def _union(parts: list[np.ndarray], name: str) -> np.ndarray:
         return np.unique(np.concatenate(parts))
     except TypeError as error:
         raise TypeError(
-            f"Column {name} has values of different types: its argument must be a string or a "
+            f"{name} has values of different types: its argument must be a string or a "
             f"number throughout. Convert it, for example with astype(str). ({error})"
         ) from error
 

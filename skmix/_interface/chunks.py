@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import arrow, frames
-from .chunk_items import Item, items_of, read, split_column
+from . import arrow, frames, validation
+from .chunk_items import ArrayItem, Item, items_of, read, split_column
+from .chunk_labels import labels_by_chunk
 from .columns import Table
 from .dask_types import TAKERS, is_dask
+
+
+class View(NamedTuple):
+    """Rows of chunks as a fit inside another sees them: those of one class, or all, as floats."""
+
+    convert: Callable[[Any, Any, str], np.ndarray]  # from rows, weights and a name for messages
+    label: Any = None  # of the rows, None for all
+
+    def shows_any(self, labels: Any) -> bool:
+        """Whether any of the rows with these labels is seen."""
+        return self.label is None or bool(np.any(labels == self.label))
+
+    def show(self, rows: Any, weight: Any, labels: Any, name: str) -> tuple[np.ndarray, Any]:
+        """Return some rows and weights as they are seen."""
+        if self.label is None:
+            return self.convert(rows, weight, name), weight
+        own = labels == self.label
+        own_weight = None if weight is None else weight[own]
+        if isinstance(rows, np.ndarray):  # of a mapped one the others are not read
+            return self.convert(rows[own], own_weight, name), own_weight
+        return self.convert(rows, weight, name)[own], own_weight
 
 
 class Chunks:
@@ -18,8 +41,8 @@ class Chunks:
 
     A chunk is read when it is needed, again in every pass, and no more than one chunk per thread
     is held at a time. `GaussianMixture`, `DiagonalGMM`, `CategoricalMixture` and `MixedMixture`
-    take Chunks in `fit` and `score`, and return Chunks where they return rows; the fit is that to
-    all rows in one array.
+    take Chunks in `fit` and `score`, and return Chunks where they return rows; so do the Bayes
+    classifiers and `ConditionalGMMInpainter`. The fit is that to all rows in one array.
 
     Parameters
     ----------
@@ -73,7 +96,8 @@ class Chunks:
     iteration. It holds, beside the chunks that are read, what a fit to one array holds: sums over
     rows, and samples of rows, of at most some 150 MB, for the start. Integers become floats, and
     categories codes, chunk by chunk, again in every pass. A fit by `CategoricalMixture` holds the
-    distinct rows instead, and reads all rows twice.
+    distinct rows instead, and reads all rows twice. A Bayes classifier reads all rows for every
+    class, one class after the other.
 
     Where a chunk cannot be read any more, or has become another, the error names its number and
     its path, and an earlier fit is kept.
@@ -174,7 +198,7 @@ class Chunks:
 
     def _framed(self) -> bool:
         """Whether users see the first chunk as a data frame."""
-        return self._items[0].framed()
+        return self._view is None and self._items[0].framed()
 
     def _read(self, number: int) -> tuple[Any, Any]:
         """Return a chunk, an array, frame or Table, and its weights as they were given."""
@@ -186,6 +210,44 @@ class Chunks:
             weight = read(self._weights[number], f"sample_weight of chunk {number}")
             weight = np.asarray(weight)
         return rows, weight
+
+    _labels: list[Item] | None = None  # of the classes of the rows, where a fit has some
+    _view: View | None = None  # how rows are seen, if not as they are
+
+    def _labelled(self, y: Any) -> Chunks:
+        """Return the same rows with class labels."""
+        sizes = [item.shape()[0] for item in self._items]
+        if isinstance(y, Chunks):
+            y = list(y)
+        labelled = copy.copy(self)
+        labelled._labels = [ArrayItem(labels) for labels in labels_by_chunk(y, sizes)]
+        return labelled
+
+    def _seen_as(self, view: View) -> Chunks:
+        """Return the same chunks as a fit inside another sees them."""
+        seen = copy.copy(self)
+        seen._view = view
+        return seen
+
+    def _labels_of(self, number: int, place: slice) -> np.ndarray | None:
+        """Return the class labels of some rows of a chunk, which were checked before."""
+        return None if self._labels is None else np.asarray(self._labels[number].read())[place]
+
+    def _checked_labels(self, number: int, n_rows: int) -> np.ndarray | None:
+        """Return the class labels of the rows of a chunk."""
+        labels = self._labels_of(number, slice(None))
+        if labels is None:
+            return None
+        name = self._name(number)
+        if labels.shape != (n_rows,):
+            raise ValueError(
+                f"y of {name} has shape {labels.shape}, but the chunk has {n_rows} rows. Give one "
+                "label per row."
+            )
+        try:
+            return validation.check_labels(None, labels, labels) if n_rows else labels
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"y of {name}: {error}") from error
 
     _parts: Any = None  # of the rows, where other processes hold them
     _may_be_empty = False  # whether chunks without rows are as good as absent
@@ -248,6 +310,12 @@ def as_chunks(X: Any, sample_weight: Any = None) -> Chunks | None:
             "Chunks(..., sample_weight=...)."
         )
     return X
+
+
+def template_of(X: Any) -> Any:
+    """Return a frame without rows that has the columns of X, None where it is no frame."""
+    chunks = as_chunks(X)
+    return frames.template_of(X) if chunks is None else chunks._template()
 
 
 class Result(Item):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from functools import partial
@@ -11,12 +12,12 @@ import numpy as np
 
 from . import cluster, frames
 from .chunk_items import ArrayItem, Item, types_of
-from .chunks import Chunks
+from .chunks import Chunks, View
 from .cluster import Parts
 from .dask_types import is_dask
 
-# A chunk as it is held: its number, its rows, and their weights.
-Raw = tuple[int, Any, Any]
+# A chunk as it is held: its number, its rows, their weights, and their labels.
+Raw = tuple[int, Any, Any, Any]
 
 
 class DaskChunks(Chunks):
@@ -43,10 +44,22 @@ class DaskChunks(Chunks):
         self._weights: list[Any] | None = None
         self._weight_column = None
         if sample_weight is not None:
-            weights = _checked_weights(sample_weight, self._collection)
-            self._weights = [
-                DaskItem(block, weights, None, "weights") for block in _blocks(weights)
-            ]
+            self._weights = self._beside(sample_weight, "sample_weight", "weight")
+
+    def _beside(self, values: Any, name: str, what: str) -> list[Any]:
+        """Return chunks of what rows have one of each."""
+        values = _checked_values(values, self._collection, name, what)
+        return [DaskItem(block, values, None, f"{what}s") for block in _blocks(values)]
+
+    def _labelled(self, y: Any) -> Chunks:
+        if isinstance(y, Chunks):
+            raise TypeError(
+                "y must not be Chunks where X is a Dask collection. Pass a Dask array or series "
+                "with the same chunks, or an array."
+            )
+        labelled = copy.copy(self)
+        labelled._labels = self._beside(y, "y", "label")
+        return labelled
 
     _may_be_empty = True
 
@@ -75,22 +88,21 @@ class DaskChunks(Chunks):
 
     def _chunks(self) -> list[Any]:
         """Return what every chunk is computed from."""
-        weights: Any = [None] * len(self) if self._weights is None else self._weights
-        return [
-            (number, item.delayed, None if own is None else own.delayed)
-            for number, (item, own) in enumerate(zip(self._items, weights, strict=True))
-        ]
+        none = [None] * len(self)
+        columns: Any = (self._items, self._weights or none, self._labels or none)
+        delayed = ([item and item.delayed for item in column] for column in columns)
+        return list(zip(range(len(self)), *delayed, strict=True))
 
     def _hold(self) -> None:
         """Have the workers of the cluster hold the rows, one part each, if there is one."""
         client = cluster.client_of(self._collection)
-        if client is not None:
+        if client is not None and self._parts is None:
             sizes: Any = _row_chunks(self._collection)
             sizes = [1.0] * len(sizes) if any(map(math.isnan, sizes)) else sizes
             self._parts = cluster.hold(client, self._chunks(), sizes)
 
     def _by_parts(self, look: Callable[[Chunks], Any]) -> list[Any]:
-        of_part = partial(_of_part, look, self._kind, self.weighted)
+        of_part = partial(_of_part, look, self._made_of_raw())
         if self._parts is not None:
             return self._parts.run(of_part)
         client = cluster.client_of(self._collection)
@@ -99,7 +111,11 @@ class DaskChunks(Chunks):
         return [look(self)]
 
     def _made_of_parts(self, make: Callable[..., Any], own: list[Any]) -> Parts:
-        return self._parts.made(partial(_of_part, make, self._kind, self.weighted), own)
+        return self._parts.made(partial(_of_part, make, self._made_of_raw()), own)
+
+    def _made_of_raw(self) -> Callable[[list[Raw]], Chunks]:
+        """Return what makes Chunks like these of those that a worker holds."""
+        return partial(PartChunks, kind=self._kind, weighted=self.weighted, view=self._view)
 
     # What is said of every row --------------------------------------------------------------
 
@@ -169,13 +185,22 @@ class PartChunks(Chunks):
 
     weighted : bool
         Whether rows have weights.
+
+    view : View, default=None
+        How the rows are seen.
     """
 
-    def __init__(self, raw: list[Raw], kind: str, weighted: bool) -> None:
-        self._numbers, self._kind = [number for number, *_ in raw], kind
-        self._items = [ArrayItem(rows) for _, rows, _ in raw]
-        self._weights = [ArrayItem(weight) for *_, weight in raw] if weighted else None
+    _may_be_empty = True
+
+    def __init__(
+        self, raw: list[Raw], kind: str, weighted: bool, view: View | None = None
+    ) -> None:
+        self._numbers, self._kind, self._view = [number for number, *_ in raw], kind, view
+        self._items = [ArrayItem(rows) for _, rows, *_ in raw]
+        self._weights = [ArrayItem(weight) for *_, weight, _ in raw] if weighted else None
         self._weight_column = None
+        if raw and raw[0][-1] is not None:
+            self._labels = [ArrayItem(labels) for *_, labels in raw]
 
     def _name(self, number: int) -> str:
         return f"Chunk {self._numbers[number]} of X ({self._kind})"
@@ -204,35 +229,35 @@ def _checked_rows(X: Any) -> Any:
     return X
 
 
-def _checked_weights(weights: Any, X: Any) -> Any:
-    """Return a Dask collection of weights with a chunk for each of X."""
+def _checked_values(values: Any, X: Any, name: str, what: str) -> Any:
+    """Return a Dask collection of weights or labels with a chunk for each of X."""
     sizes = _row_chunks(X)
     known = not any(map(math.isnan, sizes))
-    if not is_dask(weights):
+    if not is_dask(values):
         import dask.array
 
         if not known:
             raise ValueError(
-                "sample_weight is no Dask collection, but the sizes of the chunks of X are not "
-                "known. Pass weights that are computed as X is, with the same chunks, or a Dask "
-                "array with known chunks for X."
+                f"{name} is no Dask collection, but the sizes of the chunks of X are not known. "
+                f"Pass {what}s that are computed as X is, with the same chunks, or a Dask array "
+                "with known chunks for X."
             )
-        weights = np.asarray(weights)
-        if weights.shape != (sum(sizes),):
+        values = np.asarray(values)
+        if values.shape != (sum(sizes),):
             raise ValueError(
-                f"sample_weight has shape {weights.shape}, but X has {sum(sizes)} rows. Give one "
-                "weight per row."
+                f"{name} has shape {values.shape}, but X has {sum(sizes)} rows. Give one {what} "
+                "per row."
             )
-        return dask.array.from_array(weights, chunks=(sizes,))
-    alike = weights.ndim == 1 and known and type(weights).__name__ == "Array"
-    if alike and sum(weights.chunks[0]) == sum(sizes):
-        return weights.rechunk((sizes,))
-    if weights.ndim != 1 or len(_row_chunks(weights)) != len(sizes):
+        return dask.array.from_array(values, chunks=(sizes,))
+    alike = values.ndim == 1 and known and type(values).__name__ == "Array"
+    if alike and sum(values.chunks[0]) == sum(sizes):
+        return values.rechunk((sizes,))
+    if values.ndim != 1 or len(_row_chunks(values)) != len(sizes):
         raise ValueError(
-            f"sample_weight has {weights.ndim} axes and {len(_row_chunks(weights))} chunks of "
-            f"rows, but X has {len(sizes)}. Pass one weight per row, in the same chunks."
+            f"{name} has {values.ndim} axes and {len(_row_chunks(values))} chunks of rows, but X "
+            f"has {len(sizes)}. Pass one {what} per row, in the same chunks."
         )
-    return weights
+    return values
 
 
 def _blocks(collection: Any) -> list[Any]:
@@ -274,6 +299,11 @@ def _type_of_filled(meta: Any, dtype: Any) -> Any:
 
 
 def _of_part(
-    look: Callable[..., Any], kind: str, weighted: bool, raw: list[Raw], n_threads: int, *own: Any
+    look: Callable[..., Any],
+    made: Callable[[list[Raw]], Chunks],
+    raw: list[Raw],
+    n_threads: int,
+    *own: Any,
 ) -> Any:
-    return look(PartChunks([chunk for chunk in raw if len(chunk[1])], kind, weighted), *own)
+    said = [chunk for chunk in raw if len(chunk[1]) or (chunk[3] is not None and len(chunk[3]))]
+    return look(made(said), *own)

@@ -6,8 +6,8 @@ from typing import Any
 
 # Where rows in parts are taken, Chunks as well as collections; for messages.
 TAKERS = (
-    "in fit, score, criteria, predict and impute, classifiers in predict, the inpainter in "
-    "transform; other estimators and methods do not"
+    "in fit, score, criteria, predict and impute, Bayes classifiers in fit and predict, the "
+    "inpainter in fit and transform; other estimators and methods do not"
 )
 
 

@@ -66,9 +66,21 @@ class Piece(NamedTuple):
     weight: np.ndarray | None
     name: str
     sliceable: bool = False  # whether it costs little to read a few rows of the chunk alone
+    labels: np.ndarray | None = None  # of classes, where chunks have some
 
 
 def _pieces_of(chunks: Chunks, number: int) -> Iterator[Piece]:
+    for piece in _given_pieces(chunks, number):
+        if chunks._view is None:
+            yield piece
+            continue
+        rows, weight, labels, name = piece.rows, piece.weight, piece.labels, piece.name
+        if chunks._view.shows_any(labels):
+            rows, weight = chunks._view.show(rows, weight, labels, name)
+            yield Piece(number, piece.place, rows, weight, name)
+
+
+def _given_pieces(chunks: Chunks, number: int) -> Iterator[Piece]:
     rows, weight = chunks._read(number)
     name = chunks._name(number)
     n_rows = rows.shape[0] if rows.shape else 0
@@ -78,19 +90,21 @@ def _pieces_of(chunks: Chunks, number: int) -> Iterator[Piece]:
         )
     if n_rows == 0:
         if chunks._may_be_empty:
+            chunks._checked_labels(number, 0)
             return
         raise ValueError(f"{name} has no rows. Leave it out.")
     if weight is not None:
         weight = _check_weights(weight, n_rows, name)
+    labels = chunks._checked_labels(number, n_rows)
     if not chunks._sliceable(number):
-        yield Piece(number, slice(0, n_rows), rows, weight, name)
+        yield Piece(number, slice(0, n_rows), rows, weight, name, labels=labels)
         return
     itemsize = 4 if rows.dtype == np.float32 else 8  # as floats
     step = max(1, PIECE_BYTES // max(1, rows.shape[1] * itemsize))
     for start in range(0, n_rows, step):
         place = slice(start, min(start + step, n_rows))
-        own = None if weight is None else weight[place]
-        yield Piece(number, place, rows[place], own, name, sliceable=True)
+        own, classes = (None if of is None else of[place] for of in (weight, labels))
+        yield Piece(number, place, rows[place], own, name, sliceable=True, labels=classes)
 
 
 def _check_weights(weight: np.ndarray, n_rows: int, name: str) -> np.ndarray:
@@ -200,6 +214,9 @@ class RowReader:
         if isinstance(chunk, np.ndarray):
             chunk = chunk[block.rows]
         weight = None if weight is None else weight[block.rows].astype(np.float64)
+        if self.chunks._view is not None:
+            labels = self.chunks._labels_of(block.place, block.rows)
+            chunk, weight = self.chunks._view.show(chunk, weight, labels, name)
         X = self.convert(chunk, weight, name)
         kept = said(X, weight)
         if kept is not None:
@@ -233,7 +250,8 @@ class Found(NamedTuple):
     n_features: int
     dtype: np.dtype
     missing: np.ndarray  # (n_features,), whether cells of a column are missing
-    holes: bool  # whether any cell is missing, in rows that a fit leaves out too
+    holes: np.ndarray  # (n_features,), likewise, in rows that a fit leaves out too
+    observed: np.ndarray  # (n_features,), whether any cell of a column is not missing
 
     @property
     def n_samples(self) -> int:
@@ -341,7 +359,7 @@ class Span(NamedTuple):
     extremes: np.ndarray  # (2, n_features), NaN where nothing is known
     missing: np.ndarray  # (n_features,), whether cells of a column are missing
     observed: np.ndarray  # (n_features,), whether any are not
-    holes: bool
+    holes: np.ndarray  # (n_features,), likewise, in all rows
     blocks: list[Block]
 
     def check_type(self, dtype: np.dtype, name: str) -> None:
@@ -353,8 +371,11 @@ class Span(NamedTuple):
             )
 
 
-def find(estimator: Any, X: Chunks, convert: Convert) -> Found:
-    """Check chunks in one pass, as rows in one array are checked."""
+def find(estimator: Any, X: Chunks, convert: Convert, *, empty_columns: bool = False) -> Found:
+    """Check chunks in one pass, as rows in one array are checked.
+
+    Columns that are entirely missing are refused, unless there may be `empty_columns`.
+    """
     parts = survey(estimator, X, partial(_span, convert))
     spans = [span for span in parts if span is not None]
     first = spans[0]
@@ -364,12 +385,12 @@ def find(estimator: Any, X: Chunks, convert: Convert) -> Found:
     low, high = np.fmin.reduce(extremes[:, 0]), np.fmax.reduce(extremes[:, 1])
     check_magnitudes(estimator, np.array([low, high]), in_fit=True)
     observed = np.logical_or.reduce([span.observed for span in spans])
-    if not observed.all():
-        validation.drop_empty_rows(estimator, None, np.where(observed, 0.0, np.nan)[None])
+    if not (observed.any() if empty_columns else observed.all()):
+        validation.check_observed(estimator, observed)
     missing = np.logical_or.reduce([span.missing for span in spans])
-    holes = any(span.holes for span in spans)
+    holes = np.logical_or.reduce([span.holes for span in spans])
     blocks = [[] if span is None else span.blocks for span in parts]
-    return Found(blocks, first.n_features, first.dtype, missing, holes)
+    return Found(blocks, first.n_features, first.dtype, missing, holes, observed)
 
 
 def _span(convert: Convert, pieces: Iterator[Piece]) -> Span:
@@ -378,16 +399,15 @@ def _span(convert: Convert, pieces: Iterator[Piece]) -> Span:
         rows = convert(piece.rows, piece.weight, piece.name)
         if found is None:
             n_features, dtype = piece.rows.shape[1], rows.dtype
-            nothing = np.zeros(n_features, dtype=bool)
+            missing, observed, holes = np.zeros((3, n_features), dtype=bool)
             extremes = np.full((2, n_features), np.nan, dtype)
-            found = Span(
-                piece.name, n_features, dtype, extremes, nothing, nothing.copy(), False, []
-            )
+            found = Span(piece.name, n_features, dtype, extremes, missing, observed, holes, [])
         found.check_type(rows.dtype, piece.name)
         low, high = _extremes(rows)
         np.fmin(found.extremes[0], low, out=found.extremes[0])
         np.fmax(found.extremes[1], high, out=found.extremes[1])
-        found = found._replace(holes=found.holes or validation.has_missing(rows))
+        if validation.has_missing(rows):
+            found.holes[:] |= np.isnan(rows).any(axis=0)
         kept = said(rows, piece.weight)
         seen = rows if kept is None else rows[kept]
         if validation.has_missing(seen):

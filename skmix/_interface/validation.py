@@ -145,7 +145,13 @@ def drop_empty_rows(
     if empty.any():
         X = X[~empty]
         sample_weight = None if sample_weight is None else sample_weight[~empty]
-    columns = np.flatnonzero(np.isnan(X).all(axis=0))
+    check_observed(estimator, ~np.isnan(X).all(axis=0))
+    return sample_weight, X
+
+
+def check_observed(estimator: Any, observed: np.ndarray) -> None:
+    """Raise an error that names the columns of which no cell is observed (a mask), if any."""
+    columns = np.flatnonzero(~observed)
     if len(columns):
         names = getattr(estimator, "feature_names_in_", columns)
         listed = ", ".join(repr(names[j]) if names is not columns else str(j) for j in columns)
@@ -153,7 +159,6 @@ def drop_empty_rows(
             f"Column(s) {listed} of X are entirely missing (NaN in every row of positive "
             "weight): nothing can be learned about them. Drop them."
         )
-    return sample_weight, X
 
 
 def check_sample_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
@@ -195,17 +200,22 @@ def drop_unweighted(sample_weight: np.ndarray | None, *arrays: Any) -> tuple[Any
     return (sample_weight[kept], *(array[kept] for array in arrays))
 
 
-def check_labels(estimator: Any, y: Any, rows: np.ndarray) -> np.ndarray:
+def check_labels(estimator: Any, y: Any, rows: np.ndarray | None) -> np.ndarray:
     """Return one class label per row, for rows that scikit-learn's own check cannot see."""
-    if y is None:
-        raise ValueError(
-            f"{type(estimator).__name__} requires y to be passed, but the target y is None."
-        )
+    check_labelled(estimator, y)
     refuse_masked(y, "y")
     with naming("y", "one class label per row"):
         labels = _check_y(y, estimator=estimator)
         check_consistent_length(rows, labels)
     return labels
+
+
+def check_labelled(estimator: Any, y: Any) -> None:
+    """Raise what scikit-learn raises where there are no labels."""
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None."
+        )
 
 
 def check_classes(y: Any) -> None:
@@ -254,7 +264,7 @@ def check_noise_std(noise_std: Any, n: int, name: str, *, of: str = "feature") -
 
 def check_one_value(values: Any, name: str) -> None:
     """Check that components with one variance for all features meet one noise for all."""
-    if np.ptp(values) > 0:
+    if np.ptp(reals(values)) > 0:
         raise ValueError(
             f"{name}={values} differs between features, but covariance_type='spherical' has one "
             "variance for all. Use another covariance_type, or one value."

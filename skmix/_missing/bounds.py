@@ -42,7 +42,7 @@ def check_bounds(
         column = int(np.argmax(low > high))
         raise ValueError(
             f"min_value={low[column]} is larger than max_value={high[column]} for column "
-            f"{column}. Exchange them."
+            f"{column}: give the smaller one as min_value."
         )
     return low, high
 

@@ -8,19 +8,17 @@ from typing import Any
 import numpy as np
 from sklearn.base import TransformerMixin, _fit_context
 from sklearn.impute import MissingIndicator
-from sklearn.utils._mask import _get_mask
 from sklearn.utils._param_validation import Interval, MissingValues
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from .._interface import frames, validation
-from .._interface.magnitudes import check_magnitudes
-from .._interface.masked import masked_as_missing
+from .._interface import validation
+from .._interface.chunks import as_chunks
 from .._interface.wording import check_random_state, naming
 from .._mixtures.chunkwise import lazily_by_chunks
 from .._mixtures.wrapping import MixtureBased
-from .bounds import check_bounds, clipped
-from .refits import refit
+from .bounds import clipped
+from .fit_to_seen import FitToSeen
 from .seen import SeenCells, nameless
 
 
@@ -39,7 +37,7 @@ def _shape_of_filled(inpainter: Any) -> tuple[int]:
     return (len(inpainter.get_feature_names_out()),)
 
 
-class ConditionalGMMInpainter(TransformerMixin, SeenCells, MixtureBased):
+class ConditionalGMMInpainter(TransformerMixin, SeenCells, FitToSeen):
     r"""Fill missing values by their expectation under a Gaussian mixture.
 
     A mixture is fitted to rows that may be incomplete, by EM on the likelihood of what is
@@ -255,14 +253,17 @@ class ConditionalGMMInpainter(TransformerMixin, SeenCells, MixtureBased):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            The rows. Those that are entirely missing are left out.
+        X : array-like of shape (n_samples, n_features), Chunks or Dask collection
+            The rows. Those that are entirely missing are left out. :class:`Chunks` and Dask
+            collections are read again in every pass, or held by workers, as by
+            :class:`GaussianMixture`; not with `n_refits`.
 
         y : Ignored
             Not used, present for API consistency by convention.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights: a row of weight w counts as w rows.
+            Non-negative weights: a row of weight w counts as w rows. None with Chunks, which have
+            their own.
 
         Returns
         -------
@@ -292,15 +293,16 @@ class ConditionalGMMInpainter(TransformerMixin, SeenCells, MixtureBased):
         array([[1., 1.]])
         """
         with validation.earlier_fit_kept(self):
-            given, X = X, self._validate(X, ensure_min_samples=2)
-            sample_weight = validation.check_sample_weight(sample_weight, X)
-            check_bounds(self, X.shape[1])
-            self._fit_to_seen(X, sample_weight, given)
+            chunks = as_chunks(X, sample_weight)
+            if chunks is None:
+                holes = self._fit_array(X, sample_weight)
+            else:
+                holes = self._fit_chunks(chunks)
             self.indicator_ = None
             if self.add_indicator:
                 # An array in any case: its columns join those of the rows before they are framed.
                 indicator = MissingIndicator(error_on_new=False).set_output(transform="default")
-                self.indicator_ = indicator.fit(X)
+                self.indicator_ = indicator.fit(np.where(holes, np.nan, 0.0)[None])
         return self
 
     @lazily_by_chunks(_shape_of_filled)
@@ -412,35 +414,3 @@ class ConditionalGMMInpainter(TransformerMixin, SeenCells, MixtureBased):
         if self.indicator_ is None:
             return filled
         return np.concatenate([filled, self.indicator_.get_feature_names_out(names)])
-
-    def _fit_to_seen(self, X, sample_weight, given):
-        """Fit the mixture, and those of random weights, to the columns that are not empty."""
-        seen = X if sample_weight is None else X[sample_weight > 0]
-        empty = np.isnan(seen).all(axis=0)
-        self.empty_features_ = np.flatnonzero(empty if not empty.all() else [])
-        kept = np.delete(np.arange(X.shape[1]), self.empty_features_)
-        names = getattr(self, "feature_names_in_", None)
-        self._fit_mixture(
-            self._seen(X),
-            sample_weight,
-            feature_names=None if names is None else names[kept],
-            template=frames.some_columns(frames.template_of(given), kept),
-        )
-        rng = check_random_state(self.random_state)
-        self.refits_ = refit(self.mixture_, self._seen(X), sample_weight, self.n_refits, rng)
-
-    def _validate(self, X, **options):
-        """Check rows and code missing cells as NaN."""
-        marked = not np.isnan(self.missing_values)
-        X = masked_as_missing(X, self.missing_values)
-        X = validation.validate_rows(
-            self,
-            X,
-            ensure_all_finite=True if marked else "allow-nan",
-            any_size=marked,
-            **options,
-        )
-        if marked:  # a marker may have any size
-            X = np.where(_get_mask(X, self.missing_values), np.nan, X).astype(X.dtype)
-            check_magnitudes(self, X, in_fit=options.get("reset", True))
-        return X

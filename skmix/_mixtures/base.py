@@ -16,9 +16,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._engine import em
 from .._families import Family
-from .._interface import frames, survey, validation
+from .._interface import survey, validation
 from .._interface.callbacks import CallbackSupportMixin, FitProgress, Task
-from .._interface.chunks import Chunks, as_chunks
+from .._interface.chunks import Chunks, as_chunks, template_of
 from .._interface.convergence import warn_of_fall
 from .._interface.wording import check_random_state
 from .._rows.sources import ArraySource, Source
@@ -125,7 +125,7 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
     def _fit_chunks(self, chunks: Chunks) -> Source:
         """Return a source of what a fit visits of rows in chunks."""
         found = survey.find(self, chunks, survey.as_floats)
-        some = np.full((1, found.n_features), np.nan if found.holes else 0.0)
+        some = np.full((1, found.n_features), np.nan if found.holes.any() else 0.0)
         self._check_rows(some, reset=True)  # for what is missing
         return found.numbers_of(chunks)
 
@@ -284,10 +284,7 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
     def _remember_columns(self, X: Any) -> None:
         """Keep what frames are made of: the columns of X, or of the rows that it was made of."""
         template, names = self._known.template, self._known.feature_names
-        chunks = as_chunks(X)
-        if template is None:
-            template = frames.template_of(X) if chunks is None else chunks._template()
-        self._template = template
+        self._template = template_of(X) if template is None else template
         if names is not None:
             self.feature_names_in_ = names
 

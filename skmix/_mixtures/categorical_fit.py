@@ -98,7 +98,8 @@ class CategoricalFit(BaseMixture):
         return StateSource(states, distinct, packing=packing)
 
     def _check_continues(self, n_features):
-        if len(self.weights_) != self.n_components or len(self.categories_) != n_features:
+        n_classes = len(learned_weights(self, "weights_", (None,)))
+        if n_classes != self.n_components or len(self.categories_) != n_features:
             raise ValueError(
                 f"warm_start=True continues from {len(self.weights_)} classes of "
                 f"{len(self.categories_)} columns, but n_components={self.n_components} and X has "

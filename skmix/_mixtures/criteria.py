@@ -10,6 +10,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from .._interface.wording import truth
 from .fitted import FittedMixture
 
 
@@ -189,6 +190,7 @@ class ClassificationCriteria(FittedMixture):
         >>> round(mixture.entropy(X, relative=True), 3)
         1.0
         """
+        relative = truth(relative, "relative")
         _, n_rows, total = self._totals(X, sample_weight, entropy=True)
         if not relative:
             return total

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._engine import posteriors
 from .._interface.masked import refuse_masked
-from .._interface.wording import naming, reals
+from .._interface.wording import learned, naming, reals
 from .._rows.sources import ArraySource
 from .covariance_types import family_in_units
 from .fitted import FittedMixture
@@ -161,7 +161,7 @@ class GaussianDensity(FittedMixture):
         """Return weights, means and standard deviations of the components that have a weight."""
         check_is_fitted(self)
         self._refuse_noise(method)
-        n_features = self.means_.shape[1]
+        n_features = learned(self, "means_", (None, None)).shape[1]
         if n_features > 1:
             raise ValueError(
                 f"{method} needs a mixture of one feature, but this one has {n_features}. Take "

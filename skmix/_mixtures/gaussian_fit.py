@@ -118,9 +118,9 @@ class GaussianFit(BaseMixture):
             )
         n_features = shape[1]
         shape = (self.n_components, n_features)
-        if self._continues() and self.means_.shape != shape:
+        if self._continues() and np.shape(self.means_) != shape:
             raise ValueError(
-                f"warm_start=True continues from means_ of shape {self.means_.shape}, but "
+                f"warm_start=True continues from means_ of shape {np.shape(self.means_)}, but "
                 f"n_components={self.n_components} and X has {n_features} features. Set "
                 "warm_start=False to start afresh."
             )
@@ -285,8 +285,9 @@ class GaussianFit(BaseMixture):
             params = params._replace(covariances=covariances)
         params = family.from_frame(params)
         precisions = family.precisions(params.precisions_cholesky)
-        # Variances of small numbers, and their inverses, may be no float32.
-        square = dtype if np.abs(precisions).max() < np.finfo(dtype).max else np.float64
+        # Variances of small or large numbers, and their inverses, may be no float32.
+        largest = max(np.abs(precisions).max(), np.abs(params.covariances).max())
+        square = dtype if largest < np.finfo(dtype).max else np.float64
         return {
             "weights_": params.weights.astype(dtype),
             "means_": params.means.astype(dtype),

@@ -16,6 +16,7 @@ import numpy as np
 from .._engine import em
 from .._families import GaussianFamily, GaussianParams
 from .._interface import validation
+from .._interface.wording import truth
 from .._rows.threads import one_blas_thread
 from .covariance_types import FAMILIES
 from .fitted import FittedMixture
@@ -99,6 +100,7 @@ class GaussianInformation(FittedMixture):
         >>> errors.means.round(4), round(float(X.std()) / 20, 4)
         (array([[0.0498]]), 0.0498)
         """
+        robust = truth(robust, "robust")
         X = self._validate_rows(X)
         self._refuse_noise("standard_errors")
         family_type = FAMILIES[self.covariance_type]

@@ -18,6 +18,7 @@ from .._families import CategoricalParams, Packing
 FEW_ANSWERS = 1.0
 # Directions whose information is below this share of the largest are not identified.
 SINGULAR = 1e-9
+NO_INFORMATION = 1e-200  # whose roots are divided by
 # Working memory for the scores of a piece of the rows.
 PIECE_BYTES = 32 * 2**20
 
@@ -200,7 +201,10 @@ def variances_of(information, jacobian, scatter=None):
     """
     if len(information) == 0:
         return np.zeros(len(jacobian))
-    scale = np.sqrt(np.maximum(np.diagonal(information), np.finfo(float).tiny))
+    # A parameter with no curvature of its own, or a wrong one, is one of which nothing is known.
+    unknown = np.diagonal(information) <= NO_INFORMATION
+    information = np.where(unknown | unknown[:, None], 0.0, information)
+    scale = np.sqrt(np.maximum(np.diagonal(information), NO_INFORMATION))
     values, vectors = np.linalg.eigh(information / scale / scale[:, None])
     loadings = (jacobian / scale) @ vectors
     known = values > SINGULAR * max(1.0, values[-1])

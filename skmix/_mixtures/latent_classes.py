@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._engine import em
 from .._interface import validation
-from .._interface.wording import truth
+from .._interface.wording import learned, truth
 from .._rows.merge import merge_rows
 from .._rows.threads import one_blas_thread
 from . import estimates, information
@@ -300,7 +300,14 @@ class LatentClassReports(FittedMixture):
             [None] * len(self.categories_) if errors is None else errors.probabilities,
             strict=True,
         )
-        lines = [Line("weight", None, self.weights_, None if errors is None else errors.weights)]
+        lines = [
+            Line(
+                "weight",
+                None,
+                learned(self, "weights_", (len(self.probabilities_[0]),)),
+                None if errors is None else errors.weights,
+            )
+        ]
         for name, known, table, own in tables:
             of_categories = [None] * len(known) if own is None else own.T
             lines += map(Line, [name] * len(known), known.tolist(), table.T, of_categories)

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._engine import em, posteriors
 from .._families import Frame, GaussianParams
 from .._interface import columns, frames, validation
-from .._interface.wording import check_random_state, truth
+from .._interface.wording import check_random_state, learned, truth
 from .._rows.sources import ArraySource
 from .._rows.threads import one_blas_thread
 from .chunkwise import lazily_by_chunks
@@ -49,11 +49,11 @@ class MixedConditioning(MixedFit):
         check_is_fitted(self)
         features = validation.check_features(self, features)
         numbers = _ranks(self._places("gaussian"), features)
-        covariances = self.covariances_
+        covariances = learned(self, "covariances_")
         means = self.means_[:, numbers]
         if len(numbers):
             family, _ = self._numbers(self._learned_of_numbers())._fitted_family()
-            covariances = family.marginal_covariances(self.covariances_, numbers)
+            covariances = family.marginal_covariances(covariances, numbers)
         return self._new_mixture(self.weights_, means, covariances, features)
 
     @one_blas_thread()

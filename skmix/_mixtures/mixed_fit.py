@@ -87,7 +87,8 @@ class MixedFit(BaseMixture):
         else:
             self.families_ = chunked_columns.kinds_of(self, chunks)
             self.categories_ = chunked_columns.mixed_categories(self, chunks, self.families_)
-        found = survey.find(self, chunks, self._encode_chunk)
+        encode = partial(chunked_columns.encode_chunk, self)
+        found = survey.find(self, chunks, encode)
         self._check_fit_parameters((found.n_samples, found.n_features), chunks.weighted)
         packing = self._packing(found.missing)
         kinds = ("gaussian", "poisson")
@@ -95,7 +96,7 @@ class MixedFit(BaseMixture):
         large = packing is not None and packing.n_states > LARGEST_CODE
         source: Any = found.source_of(
             chunks,
-            self._encode_chunk,
+            encode,
             partial(self._arranged, packing),
             incomplete=bool(found.missing[numbers].any()),
             n_features=len(numbers) + (packing.n_packs if packing is not None else 0),
@@ -103,23 +104,6 @@ class MixedFit(BaseMixture):
         )
         source.packing = packing
         return source
-
-    def _encode_chunk(self, rows, sample_weight, name):
-        table = columns.table_of(rows)
-        kept = None if sample_weight is None else sample_weight > 0
-        known, unknown = self.categories_, self.handle_unknown
-        try:
-            return columns.encode(
-                self,
-                table,
-                self.families_,
-                known,
-                handle_unknown=unknown,
-                kept=kept,
-                learn=False,
-            )[0]
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"{name}: {error}") from error
 
     def _encoded(self, X, sample_weight):
         """Learn what the columns are; return rows of floats and checked weights."""

@@ -111,7 +111,7 @@ class GaussianModes(GaussianDensity):
         order = np.argsort(-log_density, kind="stable")
         place = np.argsort(order)
         return Modes(
-            (points[order] * frame.scale + frame.reference).astype(self.means_.dtype),
+            (points[order] * frame.scale + frame.reference).astype(np.asarray(self.means_).dtype),
             log_density[order],
             place[ends],
             None if labels is None else place[labels],

@@ -177,9 +177,9 @@ def check_partial_labels(partial_labels: Any, n_components: int) -> np.ndarray:
             f"partial_labels must be component indices from 0 to {n_components - 1}, or -1 where "
             f"a row has no label, but has dtype {labels.dtype}. Number the labels first."
         )
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore"):  # a label beyond int64 is none
         whole = labels == np.floor(labels)
-        bad = np.flatnonzero(~(whole & (labels >= -1) & (labels < n_components)))
+        bad = np.flatnonzero(~(whole & (labels >= -1) & (labels < min(n_components, 2**62))))
     if len(bad):
         raise ValueError(
             f"partial_labels has {labels[bad[0]]} for row {bad[0]}, but must be a component index "

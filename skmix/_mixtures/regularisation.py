@@ -15,9 +15,8 @@ import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
 from .._families import Frame
-from .._interface import validation
 from .._interface.validation import NON_NEGATIVE
-from .._rows.sources import ArraySource, Source
+from .._rows.sources import Source
 from .._starts.spikes import rounding_variances
 from ..exceptions import user_level
 from .covariance_types import FAMILIES
@@ -72,18 +71,14 @@ def resolve(
 
 
 def resolve_for_classes(
-    reg_covar: Any,
-    covariance_type: str,
-    X: np.ndarray,
-    sample_weight: np.ndarray | None,
-    n_components: int,
+    reg_covar: Any, covariance_type: str, source: Source, n_components: int
 ) -> tuple[np.ndarray, Frame]:
     """Return what mixtures of all classes of rows are to add, and the frame of the rows.
 
     `n_components` is that of all mixtures together.
     """
     alike = FAMILIES[covariance_type].one_variance
-    with ArraySource(X, sample_weight, incomplete=validation.has_missing(X)) as source:
+    with source:
         frame = Frame.of_source(source)
         return resolve(reg_covar, source, frame, n_components, alike=alike), frame
 

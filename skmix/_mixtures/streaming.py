@@ -15,7 +15,7 @@ from .._engine import online
 from .._interface import survey, validation
 from .._interface.callbacks import Task
 from .._interface.chunks import as_chunks
-from .._interface.wording import check_random_state, learned
+from .._interface.wording import check_random_state, learned, learned_weights
 from .._rows.sources import Source
 from .base import BaseMixture
 
@@ -251,7 +251,7 @@ class StreamFit(BaseMixture):
 
     def _check_going_on(self) -> None:
         """Refuse to go on from a fit of another kind."""
-        if len(self.weights_) != self.n_components:
+        if len(learned_weights(self, "weights_", (None,))) != self.n_components:
             raise ValueError(
                 f"partial_fit goes on from a fit of {len(self.weights_)} components, but "
                 f"n_components={self.n_components}. Call fit, or clone the mixture."

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._families import Frame
 from .._interface import columns, encoding, survey, validation
+from .._interface.wording import learned
 from .._rows.sources import ArraySource
 from .covariance_types import FAMILIES
 from .shrinking import Shrinkage
@@ -56,12 +57,13 @@ class StreamOfNumbers(StreamFit):
 
     def _check_going_on(self):
         super()._check_going_on()
-        expected = FAMILIES[self.covariance_type].covariance_shape(*self.means_.shape)
-        if self.covariances_.shape != expected:
+        means = learned(self, "means_", (None, None))
+        expected = FAMILIES[self.covariance_type].covariance_shape(*means.shape)
+        if np.shape(self.covariances_) != expected:
             raise ValueError(
-                f"partial_fit goes on from covariances_ of shape {self.covariances_.shape}, but "
-                f"covariance_type={self.covariance_type!r} needs {expected}. Call fit, or clone "
-                "the mixture."
+                f"partial_fit goes on from covariances_ of shape {np.shape(self.covariances_)}, "
+                f"but covariance_type={self.covariance_type!r} needs {expected}. Call fit, or "
+                "clone the mixture."
             )
 
     def _family_of_fit(self, source):

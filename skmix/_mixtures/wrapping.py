@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._interface import validation
 from .._interface.callbacks import CallbackSupportMixin, Task
+from .._interface.chunks import Chunks
 from .._interface.versions import VersionedMixin
 from .gaussian import GaussianMixture
 from .known import KnowsRows
@@ -39,12 +39,17 @@ class MixtureBased(KnowsRows, CallbackSupportMixin, VersionedMixin, BaseEstimato
     # Whether rows may well vary in fewer directions than they have features.
     _flat_directions_expected = False
 
-    def _fit_mixture(self, X: np.ndarray, sample_weight: Any, **facts: Any) -> None:
-        """Fit a mixture to validated rows, of which more facts are `Known`, and keep it."""
-        sample_weight = validation.check_sample_weight(sample_weight, X)
-        weight, rows = validation.drop_unweighted(sample_weight, X)
-        if validation.has_missing(rows):  # here columns have names
-            weight, rows = validation.drop_empty_rows(self, weight, rows)
+    def _fit_mixture(self, X: Any, sample_weight: Any, **facts: Any) -> None:
+        """Fit a mixture to validated rows, of which more facts are `Known`, and keep it.
+
+        Rows in chunks have their own weights, and empty ones are left out as they are read.
+        """
+        weight, rows = sample_weight, X
+        if not isinstance(X, Chunks):
+            sample_weight = validation.check_sample_weight(sample_weight, X)
+            weight, rows = validation.drop_unweighted(sample_weight, X)
+            if validation.has_missing(rows):  # here columns have names
+                weight, rows = validation.drop_empty_rows(self, weight, rows)
         mixture = GaussianMixture(**{name: getattr(self, name) for name in EM_PARAMETERS})
         task = Task.root(self, 1, X, None, sample_weight)
         facts["flat_directions_expected"] = self._flat_directions_expected

@@ -149,17 +149,23 @@ class Source(ABC):
         return other
 
     def __enter__(self) -> Self:
-        n_threads = self._stack.enter_context(blas_threads)
-        n_threads = n_threads if self.n_threads is None else self.n_threads
-        if n_threads > 1 and not self.in_order:
-            self._pool = ThreadPoolExecutor(n_threads, thread_name_prefix="skmix")
-            # Waiting lanes are dropped when an exception or an interrupt ends the fit.
-            self._stack.callback(self._pool.shutdown, cancel_futures=True)
-        return self
+        try:
+            n_threads = self._stack.enter_context(blas_threads)
+            n_threads = n_threads if self.n_threads is None else self.n_threads
+            if n_threads > 1 and not self.in_order:
+                self._pool = ThreadPoolExecutor(n_threads, thread_name_prefix="skmix")
+                # Waiting lanes are dropped when an exception or an interrupt ends the fit.
+                self._stack.callback(self._pool.shutdown, cancel_futures=True)
+            return self
+        except BaseException:  # an interrupt, after which nobody closes what is not open
+            self.__exit__()
+            raise
 
     def __exit__(self, *exc: Any) -> None:
-        self._pool = None
-        self._stack.close()
+        try:
+            self._pool = None
+        finally:
+            self._stack.close()
 
     def block(self, columns: slice) -> Source:
         """Return some of the columns of the same rows."""

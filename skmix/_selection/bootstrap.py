@@ -128,6 +128,11 @@ def bootstrap_lrt(
             "n_components must be two increasing numbers of at least 1, such as (2, 3), but is "
             f"{n_components!r}."
         )
+    if not hasattr(estimator, "_validate_rows"):
+        raise TypeError(
+            "estimator must be a mixture of skmix, such as GaussianMixture or CategoricalMixture, "
+            f"but is a {type(estimator).__name__}."
+        )
     random_state = check_random_state(random_state)
     if as_chunks(X) is not None:
         raise TypeError(

@@ -22,7 +22,7 @@ from .selection import warn_of_choice
 def choose_by_bic(
     mixture: GaussianMixture,
     points: list[dict[str, Any]],
-    X: np.ndarray,
+    X: Any,
     sample_weight: np.ndarray | None,
     known: Known,
 ) -> GaussianMixture:
@@ -40,7 +40,7 @@ def choose_by_bic(
         Parameters of the candidates, the simplest first: it is chosen among equals.
 
     X, sample_weight
-        Validated rows and weights.
+        Validated rows and weights, or Chunks.
 
     known : Known
         What is known of the rows.
@@ -71,8 +71,7 @@ def choose_by_bic(
 
 
 def _loss(model: GaussianMixture, X: Any, sample_weight: Any) -> tuple[bool, bool, float]:
-    n_rows = len(X) if sample_weight is None else sample_weight.sum()
-    flattered, free = doubts(model, n_rows)
+    flattered, free = doubts(model, model._weight_of_fit[0])
     flattered = flattered or is_flattered(model, X, sample_weight)
     return flattered, free, model.bic(X, sample_weight)
 

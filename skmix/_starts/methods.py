@@ -124,7 +124,7 @@ def make_start(
             X, n_components, sample_weight=sample_weight, random_state=random_state
         )
         return _start_from_rows(X[indices], len(X))
-    clustering = KMeans(n_components, n_init=n_init, random_state=random_state)
+    clustering = KMeans(int(n_components), n_init=n_init, random_state=random_state)
     with one_openmp_thread():  # the same bits whatever the number of threads
         clustering.fit(X, sample_weight=sample_weight)
     rows_of_start = ArraySource(X, sample_weight)

@@ -3,7 +3,8 @@
 scikit-learn's own start, k-means in raw units, competes with clusters in other coordinates and
 with a dense spot (`clusters.py`). The others go through short runs of EM that drop the worse, the
 best of them are carried on beside scikit-learn's, and the likelihood at the resolution of the rows
-decides (`spikes.py`).
+decides (`spikes.py`). Where components share the shape or the axes of matrices, what the same
+competition finds for components that share nothing joins it.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ INCOMPLETE_ITERATIONS = 30  # of finalists by the observed cells
 N_RESEEDINGS = 8
 RESEEDING_RUNGS = (10, 30)
 CLUSTERED = 2**20  # numbers that clusterings side by side may hold
+ITERATIONS_OF_RELATIVES = 60
 SHAPES = 8  # from so many components on, clusters by size and direction compete too
 
 
@@ -173,9 +175,32 @@ def starts_beside(
     labels = start_labels(few, runs_of.family, k, number_of_starts(runs_of), random_state)
     labels = np.concatenate([own, labels])
     labels = labels[different(labels, k)]
+    labels = np.concatenate([labels, *clusters_of_relatives(few, runs_of, labels)])
+    labels = labels[different(labels, k)]
     pseudo_rows = np.full(len(labels), few.filled.X.shape[1] + 1.0)
     pseudo_rows[0] = 0.0
     return runs_of.start(labels, pseudo_rows)
+
+
+def clusters_of_relatives(
+    few: FewRows, runs_of: RunsOfRows, labels: np.ndarray
+) -> list[np.ndarray]:
+    """Return clusters (n_runs, n_rows) from runs of families that share nothing.
+
+    Their likelihood has fewer optima, and good ones are near those of what is shared.
+    """
+    found = []
+    k = runs_of.n_components
+    for family_type in runs_of.family.relatives:
+        family = forgiving(runs_of.family.for_rows(few.filled, family_type))
+        runs_of_family = RunsOfRows(few.filled, family, k, few.rounding, few.share, runs_of.hard)
+        pseudo_rows = np.full(len(labels), few.filled.X.shape[1] + 1.0)
+        runs = runs_of_family.start(labels, pseudo_rows)
+        runs = climb(runs_of_family, runs, SEARCH_TOL, beside=0)
+        runs = runs_of_family.advance(runs, ITERATIONS_OF_RELATIVES, SEARCH_TOL)
+        each = [runs_of_family.params(runs, i) for i in range(runs.n_runs)]
+        found.append(np.array([predict(few.filled, family, params) for params in each]))
+    return found
 
 
 def number_of_starts(runs_of: RunsOfRows) -> int:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from numbers import Integral
 from typing import Any
 
@@ -16,15 +14,18 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from .._engine import em
-from .._interface import validation
+from .._interface import chunked_classes, validation
 from .._interface.callbacks import CallbackSupportMixin, Task
+from .._interface.chunks import Chunks, as_chunks
+from .._interface.survey import Convert
 from .._interface.versions import VersionedMixin
 from .._interface.wording import check_random_state, learned_weights
 from .._mixtures.base import BaseMixture
 from .._mixtures.chunkwise import lazily_by_chunks
 from .._mixtures.known import NOTHING, Known
-from .._selection.by_bic import choose_by_bic
 from ..exceptions import DegenerateComponentWarning, user_level
+from .class_fits import blaming, fit_class, warn_once
+from .rows import ArrayRows, ChunkRows, ClassRows
 from .unlabeled import PartlyLabeled
 
 
@@ -70,15 +71,20 @@ class MixtureBayesClassifier(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            The rows, NaN where a cell is missing.
+        X : array-like of shape (n_samples, n_features), Chunks or Dask collection
+            The rows, NaN where a cell is missing. Of :class:`Chunks` and Dask collections the
+            rows of a class are read, or held by workers, where they are, one class after the
+            other; not with ``share="classes"`` nor rows that are `unlabeled`.
 
-        y : array-like of shape (n_samples,)
-            Their class labels, `unlabeled` where they are not known.
+        y : array-like of shape (n_samples,), list, Chunks or Dask collection
+            Their class labels, `unlabeled` where they are not known. Beside :class:`Chunks` also
+            a list with those of each chunk (arrays, functions, or paths of .npy files), or
+            Chunks; beside a Dask collection an array or series in the same chunks.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights: a row of weight w counts as w rows. Rows of weight 0 are left
-            out; a class of which no row is left is not learned.
+            out; a class of which no row is left is not learned. None with Chunks, which have
+            their own; a Dask collection has as many chunks as `X`.
 
         Returns
         -------
@@ -105,50 +111,70 @@ class MixtureBayesClassifier(
         array(['a', 'b', 'a'], dtype='<U1')
         """
         with validation.earlier_fit_kept(self):
-            rows, labels, sample_weight = self._fit_rows(X, y, sample_weight)
-            validation.check_classes(labels)
-            weight, kept_rows, kept_labels = validation.drop_unweighted(
-                sample_weight, rows, labels
-            )
-            classes, codes = self._coded(kept_labels)
-            names = classes.tolist()
-            if np.any(codes < 0):
-                task = Task.root(self, 1, rows, labels, sample_weight)
-                prior, mixtures = self._fit_together(kept_rows, codes, weight, names, task)
+            rows = self._rows_of_fit(X, y, sample_weight)
+            if rows.partly_labelled:
+                task = Task.root(self, 1, *rows.given)
+                prior, mixtures = self._fit_together(rows, task)
             else:
-                totals = np.bincount(codes, weights=weight, minlength=len(classes))
-                prior = self._check_priors(totals / totals.sum())
-                sizes = self._check_classes(kept_rows, codes, names)
-                task = Task.root(self, self._n_fits(sizes), rows, labels, sample_weight)
-                known = self._known_of_rows(kept_rows, weight, sizes)
-                mixtures = self._fit_mixtures(
-                    kept_rows, codes, weight, names, self._unfitted(sizes), known, task
-                )
-            self.classes_, self.class_prior_, self.mixtures_ = classes, prior, mixtures
+                prior = self._check_priors(rows.weights / rows.weights.sum())
+                sizes = self._check_classes(rows)
+                task = Task.root(self, self._n_fits(sizes), *rows.given)
+                known = self._known_of_rows(rows, sizes)
+                mixtures = self._fit_mixtures(rows, self._unfitted(sizes), known, task)
+            self.classes_, self.class_prior_, self.mixtures_ = rows.classes, prior, mixtures
             self.n_iter_ = np.array([mixture.n_iter_ for mixture in mixtures])
             self._keep(mixtures)
             self._batches = None
             task.end(dict)
         return self
 
+    def _rows_of_fit(self, X: Any, y: Any, sample_weight: Any) -> ClassRows:
+        """Return the rows of positive weight with their classes, checked."""
+        chunks = as_chunks(X, sample_weight)
+        if chunks is not None:
+            return self._rows_in_chunks(X, y, chunks)
+        rows, labels, sample_weight = self._fit_rows(X, y, sample_weight)
+        validation.check_classes(labels)
+        weight, kept_rows, kept = validation.drop_unweighted(sample_weight, rows, labels)
+        classes, codes = self._coded(kept)
+        return ArrayRows((rows, labels, sample_weight), classes, kept_rows, codes, weight)
+
+    def _rows_in_chunks(self, X: Any, y: Any, chunks: Chunks) -> ClassRows:
+        self._check_chunks()
+        validation.check_labelled(self, y)
+        chunks = chunks._labelled(y)
+        chunks._hold()
+        tally = chunked_classes.tally(self, chunks)
+        validation.check_classes(np.repeat(tally.classes, 3))  # classes come several times
+        self._check_all_labelled(tally.classes)
+        return ChunkRows((X, y, None), tally, chunks, self, self._learn_chunks(chunks))
+
+    def _check_chunks(self) -> None:
+        """Refuse parameters that rows in chunks have no way for."""
+        return
+
+    @abstractmethod
+    def _learn_chunks(self, chunks: Chunks) -> Convert:
+        """Learn what the columns are; return what makes of chunks the rows of `_fit_rows`."""
+
     def _keep(self, mixtures: list[Any]) -> None:
         """Learn what else the mixtures of all classes say."""
 
-    def _fit_mixtures(self, X, codes, sample_weight, labels, mixtures, known, task):
+    def _fit_mixtures(self, rows, mixtures, known, task):
         """Return the mixtures of all classes, fitted to the rows of each."""
 
         def calls():
-            for code, (label, mixture) in enumerate(zip(labels, mixtures, strict=True)):
-                X_class = X[codes == code]
-                weight = None if sample_weight is None else sample_weight[codes == code]
+            for code, (label, mixture) in enumerate(zip(rows.names, mixtures, strict=True)):
+                X_class, weight = rows.of_class(code)
                 class_task = task.subtask(f"class {label}")
                 points = self._candidates(mixture)
-                yield delayed(_fit_class)(
+                yield delayed(fit_class)(
                     mixture, points, X_class, weight, label, class_task, known
                 )
 
-        mixtures, warned = zip(*Parallel(n_jobs=self.n_jobs)(calls()), strict=True)
-        _warn_once(labels, warned)
+        n_jobs = self.n_jobs if rows.portable else 1
+        mixtures, warned = zip(*Parallel(n_jobs=n_jobs)(calls()), strict=True)
+        warn_once(rows.names, warned)
         return list(mixtures)
 
     def _unfitted(self, sizes: list[int]) -> list[BaseMixture]:
@@ -164,21 +190,20 @@ class MixtureBayesClassifier(
             mixtures.append(self._make_mixture(parameters))
         return mixtures
 
-    def _check_classes(self, X: np.ndarray, codes: np.ndarray, labels: list) -> list[int]:
+    def _check_classes(self, rows: ClassRows) -> list[int]:
         """Return the numbers of components of classes that have something in every column."""
-        sizes = self._check_n_components(labels)
-        if validation.has_missing(X):
-            for code, label in enumerate(labels):
-                with blaming(label):  # here, since mixtures see no names of columns
-                    validation.drop_empty_rows(self, None, X[codes == code])
+        sizes = self._check_n_components(rows.names)
+        shown = rows.shown(sizes)
+        for label, of_class in zip(rows.names, shown, strict=True):
+            with blaming(label):  # here, since mixtures see no names of columns
+                validation.check_observed(self, of_class.observed)
         return [
-            self._affordable(size, X[codes == code], label)
-            for code, (size, label) in enumerate(zip(sizes, labels, strict=True))
+            self._affordable(size, len(of_class.distinct), label)
+            for size, of_class, label in zip(sizes, shown, rows.names, strict=True)
         ]
 
-    def _affordable(self, n_components: int, X: np.ndarray, label: Any) -> int:
+    def _affordable(self, n_components: int, n_distinct: int, label: Any) -> int:
         """Return the number of components that a class has distinct rows for; warn if fewer."""
-        n_distinct = count_distinct(X, n_components)
         if n_distinct < n_components:
             warnings.warn(
                 f"Class {label!r} has {n_distinct} distinct row(s) of positive weight, fewer than "
@@ -196,9 +221,7 @@ class MixtureBayesClassifier(
         """Return how many fits `_fit_mixtures` makes."""
         return len(sizes)
 
-    def _known_of_rows(
-        self, X: np.ndarray, sample_weight: np.ndarray | None, sizes: list[int]
-    ) -> Known:
+    def _known_of_rows(self, rows: ClassRows, sizes: list[int]) -> Known:
         """Return what the mixtures of all classes are told of all rows."""
         return NOTHING
 
@@ -387,58 +410,3 @@ class MixtureBayesClassifier(
             if n > 0
         ]
         return self._sampled_rows(np.concatenate(X)), np.repeat(self.classes_, counts)
-
-
-def _fit_class(
-    mixture: Any,
-    points: list[dict[str, Any]],
-    X: np.ndarray,
-    sample_weight: Any,
-    label: Any,
-    task: Task,
-    known: Known,
-) -> tuple[Any, list[tuple[type[Warning], str]]]:
-    """Fit the mixture of one class; return it and what it warned of, in any process."""
-    if len(X) == 1:  # a mixture asks for two rows: the same one, half as heavy
-        X = np.repeat(X, 2, axis=0)
-        sample_weight = np.full(2, 0.5 if sample_weight is None else sample_weight[0] / 2)
-    with (
-        blaming(label),
-        task.fitting(mixture),
-        mixture._knowing(known),
-        warnings.catch_warnings(record=True) as caught,
-    ):
-        warnings.simplefilter("always")
-        if len(points) == 1:
-            mixture.set_params(**points[0]).fit(X, sample_weight=sample_weight)
-        else:
-            mixture = choose_by_bic(mixture, points, X, sample_weight, known)
-    return mixture, [(warning.category, str(warning.message)) for warning in caught]
-
-
-@contextmanager
-def blaming(label: Any) -> Iterator[None]:
-    """Say of which class an error speaks."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"The mixture of class {label!r} could not be fitted. {error}") from error
-
-
-def _warn_once(classes: list, warned: Any) -> None:
-    """Pass the warnings of all classes on, one of each kind."""
-    by_text: dict[tuple[type[Warning], str], list] = {}
-    for label, caught in zip(classes, warned, strict=True):
-        for warning in caught:
-            by_text.setdefault(warning, []).append(label)
-    lines: dict[type[Warning], list[str]] = {}
-    for (category, text), labels in by_text.items():
-        lines.setdefault(category, []).append(f"Class {', '.join(map(repr, labels))}: {text}")
-    for category, texts in lines.items():
-        warnings.warn("\n".join(texts), category, stacklevel=user_level())
-
-
-def count_distinct(X: np.ndarray, most: int) -> int:
-    """Return the number of distinct rows, or one of at least `most`."""
-    n_distinct = len(np.unique(X[: 4 * most], axis=0))
-    return n_distinct if n_distinct >= most else len(np.unique(X, axis=0))

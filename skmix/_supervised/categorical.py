@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from .._interface import encoding, validation
+from .._interface import chunked_columns, encoding, validation
 from .._mixtures.categorical import CategoricalMixture
 from .streaming import ClassesOfStream
 
@@ -200,6 +201,10 @@ class CategoricalBayesClassifier(ClassesOfStream):
         codes = encoding.encode(columns, self.categories_, self.handle_unknown, kept)
         return _with_nan(codes), labels, sample_weight
 
+    def _learn_chunks(self, chunks):
+        self.categories_ = chunked_columns.answer_categories(self, chunks)
+        return partial(_codes_of_chunk, self.categories_, self.categories, self.handle_unknown)
+
     def _read_batch(self, X, y, sample_weight, *, reset):
         if reset:
             return self._fit_rows(X, y, sample_weight)
@@ -216,6 +221,22 @@ class CategoricalBayesClassifier(ClassesOfStream):
 
     def _sampled_rows(self, rows):
         return encoding.decode(rows, self.categories_)
+
+
+def _codes_of_chunk(
+    categories: list[np.ndarray],
+    given: Any,
+    handle_unknown: str,
+    rows: Any,
+    sample_weight: Any,
+    name: str,
+) -> np.ndarray:
+    try:
+        columns = encoding.columns_of(rows, not isinstance(given, str))
+        kept = None if sample_weight is None else sample_weight > 0
+        return _with_nan(encoding.encode(columns, categories, handle_unknown, kept))
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from error
 
 
 def _with_nan(codes: np.ndarray) -> np.ndarray:

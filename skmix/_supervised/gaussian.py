@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._interface import validation
+from .._interface import survey, validation
 from .._interface.validation import NON_NEGATIVE
 from .._mixtures import regularisation, shrinking, streaming
 from .._mixtures.covariance_types import FAMILIES, choices
@@ -21,7 +21,6 @@ from .._mixtures.labelled import Classes, LabelledMixture
 from .._selection.by_bic import doubts
 from .._starts.methods import INIT_PARAMS
 from ..exceptions import DegenerateComponentWarning, user_level
-from .bayes import count_distinct
 from .streaming import ClassesOfStream
 from .unlabeled import refuse_sharing
 
@@ -267,6 +266,17 @@ class GMMBayesClassifier(ClassesOfStream):
     def _make_mixture(self, parameters):
         return GaussianMixture(**parameters)
 
+    def _learn_chunks(self, chunks):
+        return survey.as_floats
+
+    def _check_chunks(self):
+        if self.share == "classes":
+            raise ValueError(
+                "share='classes' is not available where X are Chunks or a Dask collection: what "
+                "classes share is found in rows that memory holds. Use share='components', or "
+                "pass the rows as one array."
+            )
+
     def _read_batch(self, X, y, sample_weight, *, reset):
         rows, labels = validation.validate_rows(self, X, y, reset=reset)
         return rows, labels, validation.check_sample_weight(sample_weight, rows)
@@ -290,10 +300,10 @@ class GMMBayesClassifier(ClassesOfStream):
             )
         return [MOST_COMPONENTS] * len(labels)
 
-    def _affordable(self, n_components, X, label):
+    def _affordable(self, n_components, n_distinct, label):
         if self.n_components != "bic":
-            return super()._affordable(n_components, X, label)
-        return min(n_components, count_distinct(X, n_components))
+            return super()._affordable(n_components, n_distinct, label)
+        return min(n_components, n_distinct)
 
     def _candidates(self, mixture):
         most = mixture.n_components
@@ -304,7 +314,7 @@ class GMMBayesClassifier(ClassesOfStream):
             for size in sizes
         ]
 
-    def _known_of_rows(self, X, sample_weight, sizes):
+    def _known_of_rows(self, rows, sizes):
         structures = choices(self.covariance_type)
         if len(structures) > 1 and self.shrinkage not in ("auto", 0):
             raise ValueError(
@@ -312,9 +322,8 @@ class GMMBayesClassifier(ClassesOfStream):
                 "tries structures that share covariances already. Use shrinkage=0, 'auto' or "
                 "prior='data' with it, or give a covariance_type."
             )
-        sample_weight, X = validation.drop_empty_rows(self, sample_weight, X)
         reg_covar, frame = regularisation.resolve_for_classes(
-            self.reg_covar, structures[-1], X, sample_weight, sum(sizes)
+            self.reg_covar, structures[-1], rows.source(self), sum(sizes)
         )
         regularisation.warn_if_large(self, frame)
         return Known(reg_covar=reg_covar)
@@ -343,7 +352,7 @@ class GMMBayesClassifier(ClassesOfStream):
         self.reg_covar_ = max((m.reg_covar_ for m in mixtures), key=np.ptp)
         self.shrinkage_ = np.array([mixture.shrinkage_ for mixture in mixtures])
 
-    def _fit_sharing(self, X, codes, sample_weight, labels, mixtures, known, task):
+    def _fit_sharing(self, rows, mixtures, known, task):
         """Fit all classes together, with the structure that is given or has the lowest BIC."""
         found, first_error = [], None
         for structure in choices(self.covariance_type):
@@ -351,9 +360,7 @@ class GMMBayesClassifier(ClassesOfStream):
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 try:
-                    fitted, loss = self._fit_structure(
-                        X, codes, sample_weight, labels, own, known, task
-                    )
+                    fitted, loss = self._fit_structure(rows, own, known, task)
                 except ValueError as error:
                     first_error = first_error or error
                     continue
@@ -365,7 +372,7 @@ class GMMBayesClassifier(ClassesOfStream):
             warnings.warn(warning.message, warning.category, stacklevel=user_level())
         return fitted
 
-    def _fit_structure(self, X, codes, sample_weight, labels, mixtures, known, task):
+    def _fit_structure(self, rows, mixtures, known, task):
         """Fit all classes together, from fits of each where some have several components.
 
         Return the mixtures of all classes, and what the choice of a structure minimises.
@@ -376,9 +383,8 @@ class GMMBayesClassifier(ClassesOfStream):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 warnings.simplefilter("ignore", DegenerateComponentWarning)
-                mixtures = super()._fit_mixtures(
-                    X, codes, sample_weight, labels, mixtures, known, task
-                )
+                mixtures = super()._fit_mixtures(rows, mixtures, known, task)
+        X, codes, sample_weight = rows.X, rows.codes, rows.sample_weight
         if validation.has_missing(X):
             seen = ~np.isnan(X).all(axis=1)
             sample_weight = None if sample_weight is None else sample_weight[seen]
@@ -392,7 +398,7 @@ class GMMBayesClassifier(ClassesOfStream):
         parameters = mixtures[0].get_params(deep=False)
         together = LabelledMixture(**{**parameters, "n_components": len(label_of), "n_init": 1})
         with task.subtask("classes").fitting(together), together._knowing(known):
-            together.fit_classes(X, Classes(labels, codes, label_of, resp), sample_weight)
+            together.fit_classes(X, Classes(rows.names, codes, label_of, resp), sample_weight)
         fitted = [together.in_class(code, mixture) for code, mixture in enumerate(mixtures)]
         n_rows = len(X) if sample_weight is None else sample_weight.sum()
         bic = together.bic_with_classes(X, sample_weight)

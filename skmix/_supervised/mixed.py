@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from numbers import Integral
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from .._interface import columns, frames, validation
+from .._interface import chunked_columns, columns, frames, validation
+from .._interface.chunks import template_of
 from .._mixtures import regularisation
 from .._mixtures.known import NOTHING, Known
 from .._mixtures.mixed import MixedMixture
@@ -253,15 +255,17 @@ class MixedBayesClassifier(ClassesOfStream):
 
         Parameters
         ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
+        X : array-like or DataFrame of shape (n_samples, n_features), Chunks or Dask collection
             The rows, NaN or None where a cell is missing.
 
-        y : array-like of shape (n_samples,)
-            Their class labels.
+        y : array-like of shape (n_samples,), list, Chunks or Dask collection
+            Their class labels; beside :class:`Chunks` and Dask collections as for
+            :meth:`GMMBayesClassifier.fit`.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights: a row of weight w counts as w rows. Rows of weight 0 are left
-            out; a class of which no row is left is not learned.
+            out; a class of which no row is left is not learned. None with Chunks, which have
+            their own; a Dask collection has as many chunks as `X`.
 
         Returns
         -------
@@ -283,7 +287,7 @@ class MixedBayesClassifier(ClassesOfStream):
         array([1, 0])
         """
         super().fit(X, y, sample_weight)
-        self._template = frames.template_of(X)
+        self._template = template_of(X)
         return self
 
     def _make_mixture(self, parameters):
@@ -308,13 +312,17 @@ class MixedBayesClassifier(ClassesOfStream):
         labels = validation.check_labels(self, y, rows)
         return rows, labels, validation.check_sample_weight(sample_weight, rows)
 
-    def _known_of_rows(self, X, sample_weight, sizes):
+    def _learn_chunks(self, chunks):
+        self.families_ = chunked_columns.kinds_of(self, chunks)
+        self.categories_ = chunked_columns.mixed_categories(self, chunks, self.families_)
+        return partial(chunked_columns.encode_chunk, self)
+
+    def _known_of_rows(self, rows, sizes):
         numbers = np.flatnonzero(self.families_ == "gaussian")
         if len(numbers) == 0:
             return NOTHING
-        sample_weight, X = validation.drop_empty_rows(self, sample_weight, X)
         reg_covar, _ = regularisation.resolve_for_classes(
-            self.reg_covar, self.covariance_type, X[:, numbers], sample_weight, sum(sizes)
+            self.reg_covar, self.covariance_type, rows.source(self, numbers), sum(sizes)
         )
         return Known(reg_covar=reg_covar)
 

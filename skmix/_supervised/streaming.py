@@ -12,7 +12,8 @@ from sklearn.utils.metaestimators import available_if
 
 from .._interface import validation
 from .._mixtures.streaming import can_stream
-from .bayes import MixtureBayesClassifier, blaming
+from .bayes import MixtureBayesClassifier
+from .class_fits import blaming
 
 
 class Batches(NamedTuple):

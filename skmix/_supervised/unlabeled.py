@@ -30,12 +30,16 @@ class PartlyLabeled(metaclass=ABCMeta):
         """Return mixtures of so many components before their fit."""
 
     @abstractmethod
-    def _known_of_rows(self, X: Any, sample_weight: Any, sizes: list[int]) -> Known:
+    def _known_of_rows(self, rows: Any, sizes: list[int]) -> Known:
         """Return what the mixtures of all classes are told of all rows."""
 
     def _coded(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the classes, and the place of every label among them, -1 for no label."""
         unknown = np.zeros(len(labels), dtype=bool)
+        if np.ndim(self.unlabeled):
+            raise ValueError(
+                f"unlabeled must be one label, such as -1 or 'unknown', but is {self.unlabeled!r}."
+            )
         if self.unlabeled is not None:
             unknown = np.array([label == self.unlabeled for label in labels.tolist()])
         if unknown.all():
@@ -48,18 +52,27 @@ class PartlyLabeled(metaclass=ABCMeta):
         codes[~unknown] = known
         return classes, codes
 
-    def _fit_together(self, X, codes, sample_weight, names, task):
+    def _check_all_labelled(self, classes: np.ndarray) -> None:
+        """Refuse labels of rows in chunks that stand for none."""
+        if self.unlabeled is not None and self.unlabeled in classes.tolist():
+            raise ValueError(
+                f"y has the label unlabeled={self.unlabeled!r}, and rows of no class are not "
+                "available where X are Chunks or a Dask collection. Leave these rows out, or "
+                "pass the rows as one array."
+            )
+
+    def _fit_together(self, rows, task):
         """Return the priors and the mixtures of all classes, fitted as one to all rows.
 
         A labelled row comes from a component of its class, another from any.
         """
         self._check_sharing()
-        sizes = self._check_n_components(names)
+        names, sizes = rows.names, self._check_n_components(rows.names)
         label_of = np.repeat(np.arange(len(names)), sizes)
         (mixture,) = self._unfitted([len(label_of)])
-        known = self._known_of_rows(X, sample_weight, sizes)
+        known = self._known_of_rows(rows, sizes)
         with task.subtask("classes").fitting(mixture), mixture._knowing(known):
-            mixture._fit(X, None, sample_weight, Labelling(codes, label_of))
+            mixture._fit(rows.X, None, rows.sample_weight, Labelling(rows.codes, label_of))
         prior = self._check_priors(np.bincount(label_of, mixture.weights_))
         own = [np.flatnonzero(label_of == code) for code in range(len(names))]
         return prior, [mixture._only(components) for components in own]

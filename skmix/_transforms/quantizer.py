@@ -205,8 +205,8 @@ class KMeansQuantizer(
         if batch_size == "auto":
             batch_size = MINI_BATCH if n_rows * self.n_codes > MAX_DISTANCES else None
         if batch_size is None:
-            return KMeans(self.n_codes, **options)
-        return MiniBatchKMeans(self.n_codes, batch_size=int(batch_size), **options)
+            return KMeans(int(self.n_codes), **options)
+        return MiniBatchKMeans(int(self.n_codes), batch_size=int(batch_size), **options)
 
     def transform(self, X):
         """Return the index of the nearest code of every row.

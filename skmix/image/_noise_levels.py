@@ -21,6 +21,9 @@ from ._warn import warn_caller
 
 NoiseStd = float | np.ndarray
 
+# Squares of smaller levels, which images in any units have, may not be numbers any more.
+LEAST_NOISE_STD = 1e-100
+
 # The side of areas in which noise of half the resolution is looked for, in pixels.
 LEAST_SIDE = 16
 
@@ -47,6 +50,7 @@ def check_noise_std(noise_std: Any, shape: tuple[int, ...], axes: Axes) -> Any:
             f"noise_std must be finite and not negative, but holds {wrong[0]:g}. For pixels of "
             "which nothing is known write NaN into the image."
         )
+    levels = np.where(levels < LEAST_NOISE_STD, 0.0, levels)
     if levels.ndim == 0:
         return levels.reshape(1, 1, 1, 1)
     if axes.channel is not None and levels.shape == (shape[axes.channel],):

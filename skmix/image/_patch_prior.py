@@ -90,6 +90,11 @@ def fit_patch_prior(
     >>> fit_patch_prior(images, MVNDenoiser(), size=4, random_state=0).n_features_in_
     16
     """
+    if isinstance(estimator, type) or not hasattr(estimator, "fit"):
+        raise TypeError(
+            f"estimator must have fit, as GMMDenoiser(50) or GaussianMixture(50) has, but is "
+            f"{estimator!r}."
+        )
     data_range = check_data_range(data_range)
     remove_mean = truth(remove_mean, "remove_mean")
     with naming("images", "a list of images"):

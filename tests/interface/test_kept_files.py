@@ -1,4 +1,4 @@
-"""Files that version 0.1.0.dev0 wrote: later versions load them, or warn.
+"""Files that version 0.1.0 wrote: later versions load them, or warn.
 
 They hold ``GaussianMixture(2, covariance_type="diag", random_state=0)``, fitted to the rows below.
 """
@@ -15,7 +15,7 @@ import skmix
 from skmix.exceptions import InconsistentVersionWarning
 
 FILES = Path(__file__).parent / "kept"
-WRITTEN_BY = "0.1.0.dev0"
+WRITTEN_BY = "0.1.0"
 X = np.array([[0.0, 0.1], [0.3, -0.2], [5.0, 5.5], [5.2, 4.9], [0.1, 0.0], [5.1, 5.2]])
 
 
@@ -49,6 +49,6 @@ def test_kept_files_are_loaded_or_warned_of(load):
 def test_a_file_of_another_version_is_warned_of():
     content = (FILES / "mixture.pkl").read_bytes()
     assert content.count(WRITTEN_BY.encode()) == 1
-    with pytest.warns(InconsistentVersionWarning, match=r"pickled by skmix 9\.9\.9\.dev9"):
-        mixture = pickle.loads(content.replace(WRITTEN_BY.encode(), b"9.9.9.dev9"))
+    with pytest.warns(InconsistentVersionWarning, match=r"pickled by skmix 9\.9\.9"):
+        mixture = pickle.loads(content.replace(WRITTEN_BY.encode(), b"9.9.9"))
     assert mixture.n_features_in_ == 2

@@ -25,6 +25,38 @@ def edited(fitted, **learned):
 
 FITTED = GaussianMixture(2, random_state=0).fit(X)
 WRONG = {
+    "a denoiser for a mixture": (
+        lambda: skmix.bootstrap_lrt(skmix.GMMDenoiser(), X),
+        "estimator must be a mixture of skmix, .* but is a GMMDenoiser",
+    ),
+    "several labels for no label": (
+        lambda: GMMBayesClassifier(unlabeled=[0, 1]).fit(X, Y),
+        "unlabeled must be one label",
+    ),
+    "weights that are a word": (
+        lambda: edited(skmix.CategoricalMixture().fit(COUNTS), weights_="abc").report(),
+        "weights_ must be an array of numbers",
+    ),
+    "means of another shape to go on from": (
+        lambda: edited(GaussianMixture().fit(X), means_=[]).partial_fit(X),
+        "means_ of GaussianMixture must have shape",
+    ),
+    "bounds in the wrong order": (
+        lambda: skmix.MixtureImputer(min_value=3.0, max_value=2.0).fit(X),
+        "min_value=3.0 is larger than max_value=2.0 for column 0: give the smaller one",
+    ),
+    "a prior that cannot learn": (
+        lambda: fit_patch_prior([np.eye(12)], 3),
+        "estimator must have fit, as GMMDenoiser",
+    ),
+    "an option that is several": (
+        lambda: FITTED.entropy(X, relative=np.array([0.5, 1.0])),
+        "relative must be True or False",
+    ),
+    "means without a shape": (
+        lambda: edited(GaussianMixture().fit(X), means_=np.nan).cdf(X),
+        "means_ of GaussianMixture must have shape",
+    ),
     "complex labels": (
         lambda: GMMBayesClassifier().fit(X, Y.astype(complex)),
         "Complex data not supported.*y must be one target per row",
@@ -199,3 +231,11 @@ def test_a_codebook_may_be_text():
     expected = quantizer.score(X)
     quantizer.codebook_ = quantizer.codebook_.astype(str)
     assert quantizer.score(X) == pytest.approx(expected)
+
+
+def test_a_truth_is_the_number_that_it_is():
+    for estimator in (
+        GaussianMixture(True, init_params="kmeans"),
+        skmix.GMMDenoiser(covariance_type="spherical", training_noise_std=True, noise_std=1.0),
+    ):
+        assert np.isfinite(estimator.fit(10.0 * X).score(10.0 * X))

@@ -21,6 +21,7 @@ from skmix._engine.short_runs import draw_by_weight
 from skmix._families import CategoricalParams, Packing
 from skmix._mixtures import information
 from skmix._mixtures.categorical_fit import StateSource
+from skmix._mixtures.information import variances_of
 from skmix.exceptions import DegenerateComponentWarning
 
 pd = pytest.importorskip("pandas")
@@ -392,6 +393,14 @@ def test_observed_information_is_minus_the_hessian_in_log_odds_anywhere():
         ]
         expected[a, b] = -sum(corners) / 4e-6
     np.testing.assert_allclose(actual, expected, atol=1e-4)
+
+
+def test_parameters_without_curvature_have_no_standard_error():
+    information = np.array([[4.0, 0.0, 1e5], [0.0, -1e-3, 1e200], [1e5, 1e200, 0.0]])
+    for scatter in (None, np.eye(3)):
+        variances = variances_of(information, np.eye(3), scatter)
+        np.testing.assert_array_equal(np.isinf(variances), [False, True, True])
+    assert variances_of(information, np.eye(3))[0] == 0.25
 
 
 def test_standard_errors_mark_the_boundary_and_what_is_not_identified():

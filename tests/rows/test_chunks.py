@@ -19,10 +19,8 @@ from threadpoolctl import threadpool_limits
 from skmix import (
     CategoricalMixture,
     Chunks,
-    ConditionalGMMInpainter,
     DiagonalGMM,
     GaussianMixture,
-    GMMBayesClassifier,
     GMMDenoiser,
     GMMRegressor,
     MixedMixture,
@@ -384,6 +382,13 @@ def test_a_data_set_of_pyarrow_is_taken_as_it_is(tmp_path):
         parts.predict(fewer)
 
 
+def test_a_folder_of_other_files_is_no_parquet(tmp_path):
+    pytest.importorskip("pyarrow.parquet")
+    (tmp_path / "notes.txt").write_text("not a table")
+    with pytest.raises(ValueError, match=r"chunks: .* cannot be read as Parquet.*Pass a Parquet"):
+        Chunks(tmp_path)
+
+
 def test_times_and_text_in_parquet_are_refused(tmp_path):
     frame = pd.DataFrame({"day": pd.to_datetime(["2020-01-01", "2020-01-02"] * 200)})
     chunks = Chunks(write_parquet(tmp_path / "p", frame.assign(x=1.0)))
@@ -503,8 +508,6 @@ def test_a_function_that_returns_other_rows():
 @pytest.mark.parametrize(
     "estimator",
     [
-        ConditionalGMMInpainter(),
-        GMMBayesClassifier(),
         GMMDenoiser(),
         GMMRegressor(),
         MixtureImputer(),

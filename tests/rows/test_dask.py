@@ -118,6 +118,12 @@ def fit(mixture, X, sample_weight=None):
         return clone(mixture).fit(X, sample_weight=sample_weight)
 
 
+def fit_labelled(estimator, X, y, sample_weight):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return clone(estimator).fit(X, y, sample_weight=sample_weight)
+
+
 def assert_same(actual, expected, rtol):
     for name in ("weights_", "means_", "covariances_", "rates_", "lower_bounds_"):
         if hasattr(expected, name):
@@ -260,9 +266,24 @@ def test_classifiers_and_the_inpainter_answer_lazily(rows, local):
         clone(inpainter).set_params(sample_posterior=True).fit(X).transform(D)
     with pytest.raises(ValueError, match="set_output"):
         inpainter.set_output(transform="pandas").transform(D)
-    for call in (lambda: classifier.fit(D, labels), lambda: inpainter.fit(D)):
-        with pytest.raises(TypeError, match="X is a Dask Array"):
-            call()
+
+
+def test_a_cluster_fits_what_has_mixtures_inside(rows, client):
+    X, labels = with_holes(rows), np.repeat(["no", "yes"], N_ROWS // 2)
+    weight = weights_of(X)
+    beside = cut(labels), cut(weight)
+    classifier = GMMBayesClassifier(2, **SHORT)
+    expected = fit_labelled(classifier, X, labels, weight)
+    actual = fit_labelled(classifier, cut(X), *beside)
+    np.testing.assert_array_equal(actual.classes_, expected.classes_)
+    np.testing.assert_allclose(actual.class_prior_, expected.class_prior_, rtol=1e-12)
+    for mine, other in zip(actual.mixtures_, expected.mixtures_, strict=True):
+        assert_same(mine, other, 1e-8)
+    inpainter = ConditionalGMMInpainter(2, **SHORT)
+    expected = fit_labelled(inpainter, X, None, weight)
+    actual = fit_labelled(inpainter, cut(X), None, beside[1])
+    assert actual.shrinkage_ == pytest.approx(expected.shrinkage_, rel=1e-6)
+    assert_same(actual.mixture_, expected.mixture_, 1e-8)
 
 
 def test_a_worker_may_die(rows, client, monkeypatch):
