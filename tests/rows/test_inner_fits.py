@@ -114,7 +114,9 @@ def test_the_fit_is_that_to_one_array(case):
     estimator, rows, y, weight = CASES[case]
     expected = fit(estimator, rows, y, weight)
     actual = fit(estimator, chunked(rows, weight), y)
-    assert_same(actual, expected, 1e-5 if case == "float32" else 1e-7)
+    searched = getattr(estimator, "shrinkage", 0.0) == "auto"  # as far as rounding lets it
+    rtol = 1e-3 if searched else 1e-5 if case == "float32" else 1e-7
+    assert_same(actual, expected, rtol)
     if y is not None:
         predicted = np.concatenate(list(actual.predict(chunked(rows))))
         np.testing.assert_array_equal(predicted, expected.predict(rows))
