@@ -13,6 +13,7 @@ from ._adaptation import adapted
 from ._conditional import filter_for_noise
 from ._half_quadratic import half_quadratic, n_steps_of_passes, towards_pixels
 from ._noise_levels import NoiseStd, rms
+from ._pass_memory import PassMemory
 from ._patch_mixture import PatchMixture
 from ._visitor import PatchVisitor
 
@@ -54,7 +55,7 @@ def restore_adaptively(
             return [
                 half_quadratic(
                     pixels.astype(np.float32, copy=False),
-                    filter_for,
+                    partial(filter_for, memory=PassMemory()),
                     noise_std,
                     visitor,
                     towards_pixels(pixels.astype(np.float32, copy=False), known, noise_std),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ._noise_levels import NoiseStd, rms, variances_of
-from ._patch_mixture import ForEach, Gates, PatchMixture, by_component
+from ._pass_memory import PassMemory
+from ._patch_mixture import N_REMEMBERED, Around, ForEach, Gates, PatchMixture, by_component
 from ._patch_posterior import MEAN_VARIANCE
 from ._visitor import Corners, PatchVisitor, Restore
 
@@ -84,36 +87,80 @@ class Conditional:
 
 
 def filter_for_noise(
-    mixture: PatchMixture, noise_std: NoiseStd, visitor: PatchVisitor, for_each: ForEach
+    mixture: PatchMixture,
+    noise_std: NoiseStd,
+    visitor: PatchVisitor,
+    for_each: ForEach,
+    memory: PassMemory | None = None,
 ) -> Restore:
     """Restore complete patches by their most probable component, whatever their noise.
 
     Patches of about the same noise go through the same gates. Where it differs within a patch,
-    equations are solved instead of the gates' filter.
+    equations are solved instead of the gates' filter. A `memory` is that of the passes before over
+    grids of patches of the same image.
     """
+    if memory is not None:
+        memory.begin_pass()
     if isinstance(noise_std, float):
-        gates = Gates(mixture, noise_std, for_each)
-        return lambda rows, at: (gates.restore(rows), None)
+        restore_rows = _by_gates(Gates(mixture, noise_std, for_each))
+    else:
+        restore_rows = _by_bands(mixture, noise_std, visitor, for_each)
+
+    def restore(rows: np.ndarray, at: Corners) -> tuple[np.ndarray, None]:
+        around = None if memory is None else memory.around(at)
+        # Differences from a mean need fewer digits than an image may have.
+        restored, components = restore_rows(rows.astype(np.float32, copy=False), at, around)
+        if memory is not None:
+            memory.keep(at, components)
+        return restored, None
+
+    return restore
+
+
+# From rows, their corners and components around them, or None, to restored rows and their
+# likeliest components.
+_RestoreRows = Callable[[np.ndarray, Corners, Around | None], tuple[np.ndarray, np.ndarray]]
+
+
+def _by_gates(gates: Gates) -> _RestoreRows:
+    def restore(
+        rows: np.ndarray, at: Corners, around: Around | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        components = gates.likeliest(rows, around)
+        return gates.restore(rows, components[:, 0]), components
+
+    return restore
+
+
+def _by_bands(
+    mixture: PatchMixture, noise_std: np.ndarray, visitor: PatchVisitor, for_each: ForEach
+) -> _RestoreRows:
     conditional = Conditional(mixture, noise_std.shape[2], visitor, for_each)
     least = max(rms(noise_std) * 1e-2, LEAST_NOISE * mixture.typical_std)
     of_band: dict[int, Gates] = {}
 
-    def restore(rows: np.ndarray, at: Corners) -> tuple[np.ndarray, None]:
+    def restore(
+        rows: np.ndarray, at: Corners, around: Around | None
+    ) -> tuple[np.ndarray, np.ndarray]:
         variances = variances_of(noise_std, visitor.size, at)
         levels = np.sqrt(variances.mean(axis=1))
         bands = np.rint(np.log(np.maximum(levels, least)) / np.log(BAND)).astype(int)
         even = variances.max(axis=1) <= EVEN * variances.min(axis=1)
         restored = np.empty_like(rows)
+        components = np.empty((len(rows), N_REMEMBERED), dtype=np.int16)
         for band in np.unique(bands).tolist():
             if band not in of_band:
                 of_band[band] = Gates(mixture, BAND**band, for_each)
-            gates, calm = of_band[band], np.flatnonzero((bands == band) & even)
+            gates, own = of_band[band], bands == band
+            components[own] = gates.likeliest(
+                rows[own], None if around is None else around.of(own)
+            )
+            calm, mixed = np.flatnonzero(own & even), np.flatnonzero(own & ~even)
             if len(calm):
-                restored[calm] = gates.restore(rows[calm])
-            mixed = np.flatnonzero((bands == band) & ~even)
+                restored[calm] = gates.restore(rows[calm], components[calm, 0])
             if len(mixed):
-                own = rows[mixed]
-                restored[mixed] = conditional.means(own, gates.best(own), variances[mixed])
-        return restored, None
+                labels = components[mixed, 0]
+                restored[mixed] = conditional.means(rows[mixed], labels, variances[mixed])
+        return restored, components
 
     return restore

@@ -17,6 +17,7 @@ from ._fast_filling import interpolated
 from ._half_quadratic import half_quadratic, n_steps_of_passes
 from ._noise_levels import check_noise_std, noise_of_parts
 from ._operators import Binning, Blur
+from ._pass_memory import PassMemory
 from ._patch_format import check_prior, read_format
 from ._patch_mixture import PatchMixture
 from ._prior_files import mixture_of, named_prior
@@ -308,7 +309,9 @@ def _scene_of(
     with worker_threads() as for_each:
         scene = half_quadratic(
             start,
-            partial(filter_for_noise, prior, visitor=visitor, for_each=for_each),
+            partial(
+                filter_for_noise, prior, visitor=visitor, for_each=for_each, memory=PassMemory()
+            ),
             noise_std,
             visitor,
             operator.towards_data(filled, known),
