@@ -17,6 +17,7 @@ from . import columns, encoding
 from .chunks import Chunks
 from .encoding import Column
 from .survey import Piece, survey
+from .wording import said_of
 
 # So many rows of codes are put together before equal ones are merged.
 MERGED_ROWS = 2**18
@@ -78,7 +79,7 @@ def _columns_at(places: np.ndarray, piece: Piece) -> list[Column]:
 def encode_chunk(estimator: Any, rows: Any, sample_weight: Any, name: str) -> np.ndarray:
     """Return rows of a chunk as floats, by the kinds and categories that a fit has found."""
     kept = None if sample_weight is None else sample_weight > 0
-    try:
+    with said_of(name):
         return columns.encode(
             estimator,
             columns.table_of(rows),
@@ -88,8 +89,6 @@ def encode_chunk(estimator: Any, rows: Any, sample_weight: Any, name: str) -> np
             kept=kept,
             learn=False,
         )[0]
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{name}: {error}") from error
 
 
 def answer_categories(estimator: Any, X: Chunks) -> list[np.ndarray]:
@@ -101,10 +100,8 @@ def answer_categories(estimator: Any, X: Chunks) -> list[np.ndarray]:
 
 def answers_of(piece: Piece, declared: bool) -> list[Column]:
     """Return the columns of a piece, all of them categorical."""
-    try:
+    with said_of(piece.name):
         return encoding.columns_of(piece.rows, declared)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{piece.name}: {error}") from error
 
 
 def _distinct_values(

@@ -13,6 +13,7 @@ from .chunk_items import ArrayItem, Item, items_of, read, split_column
 from .chunk_labels import labels_by_chunk
 from .columns import Table
 from .dask_types import TAKERS, is_dask
+from .wording import said_of
 
 
 class View(NamedTuple):
@@ -244,10 +245,8 @@ class Chunks:
                 f"y of {name} has shape {labels.shape}, but the chunk has {n_rows} rows. Give one "
                 "label per row."
             )
-        try:
+        with said_of(f"y of {name}"):
             return validation.check_labels(None, labels, labels) if n_rows else labels
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"y of {name}: {error}") from error
 
     _parts: Any = None  # of the rows, where other processes hold them
     _may_be_empty = False  # whether chunks without rows are as good as absent

@@ -18,6 +18,7 @@ from .chunks import Chunks, as_chunks
 from .columns import Table
 from .magnitudes import check_magnitudes
 from .masked import masked_as_missing
+from .wording import said_of
 
 # Chunks that can be read in part are read in pieces of so many bytes.
 PIECE_BYTES = 16 * 2**20
@@ -165,7 +166,7 @@ def _names_of(rows: Any) -> list[Any] | None:
 
 def as_floats(rows: Any, weight: Any, name: str) -> np.ndarray:
     """Return rows of a chunk in float64 or float32, NaN where a cell is missing."""
-    try:
+    with said_of(name):
         if frames.is_frame(rows):
             frames.refuse_times(rows)
             fault = frames.describe_fault(rows)
@@ -180,8 +181,6 @@ def as_floats(rows: Any, weight: Any, name: str) -> np.ndarray:
             ensure_all_finite="allow-nan",
             ensure_min_features=0,
         )
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{name}: {error}") from error
 
 
 class RowReader:

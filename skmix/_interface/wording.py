@@ -29,6 +29,15 @@ def naming(name: str, wanted: str) -> Iterator[None]:
         raise kind(f"{name} must be {wanted}: {error}") from error
 
 
+@contextmanager
+def said_of(place: str) -> Iterator[None]:
+    """Let errors in here begin with the place that they speak of, such as the name of a chunk."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{place}: {error}") from error
+
+
 def truth(value: Any, name: str) -> bool:
     """Return whether an option is on."""
     with naming(name, "True or False"):

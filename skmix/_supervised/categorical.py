@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from .._interface import chunked_columns, encoding, validation
+from .._interface.wording import said_of
 from .._mixtures.categorical import CategoricalMixture
 from .streaming import ClassesOfStream
 
@@ -231,12 +232,10 @@ def _codes_of_chunk(
     sample_weight: Any,
     name: str,
 ) -> np.ndarray:
-    try:
+    with said_of(name):
         columns = encoding.columns_of(rows, not isinstance(given, str))
         kept = None if sample_weight is None else sample_weight > 0
         return _with_nan(encoding.encode(columns, categories, handle_unknown, kept))
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{name}: {error}") from error
 
 
 def _with_nan(codes: np.ndarray) -> np.ndarray:
