@@ -170,6 +170,10 @@ class Blocks(NamedTuple):
     components: np.ndarray  # those among the candidates, each once
     sums: sparse.csr_array  # (n_components here, n_blocks n_candidates), ones where they are
 
+    def add_to(self, totals: np.ndarray, own: np.ndarray) -> None:
+        """Add what candidates have (n_blocks, n_candidates, ...) to totals (n_components, ...)."""
+        totals[self.components] += self.sums @ own.reshape(-1, *own.shape[2:])
+
 
 def blocks_of(groups: Groups, bytes_per_row: int, bytes_per_features: int) -> list[Blocks]:
     """Cut the rows to blocks, segment by segment.

@@ -139,8 +139,7 @@ class GaussianForm:
         scratch: Scratch,
     ) -> None:
         """Add responsibilities times features to every block's candidates."""
-        moments = np.matmul(resp, features.swapaxes(1, 2))
-        totals[0][blocks.components] += blocks.sums @ moments.reshape(-1, moments.shape[2])
+        blocks.add_to(totals[0], np.matmul(resp, features.swapaxes(1, 2)))
 
     def _prepare_densities(self, params: GaussianParams) -> None:
         n_features = self.n_features

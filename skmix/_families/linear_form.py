@@ -161,9 +161,8 @@ class LinearForm:
     ) -> None:
         """Add responsibilities, also times features, to every block's candidates."""
         counts, sums = totals
-        counts[blocks.components] += blocks.sums @ resp.sum(axis=2, dtype=np.float64).ravel()
-        of_blocks = np.matmul(resp, features)
-        sums[blocks.components] += blocks.sums @ of_blocks.reshape(-1, of_blocks.shape[2])
+        blocks.add_to(counts, resp.sum(axis=2, dtype=np.float64))
+        blocks.add_to(sums, np.matmul(resp, features))
 
 
 def _is_safe(coefficients: np.ndarray, constants: np.ndarray, largest: np.ndarray | None) -> bool:

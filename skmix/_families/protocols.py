@@ -68,8 +68,9 @@ class Candidates(Protocol):
     """Blocks of rows, and the components that each block visits."""
 
     candidates: np.ndarray  # (n_blocks, n_candidates), filled up by the number of components
-    components: np.ndarray  # those among the candidates, each once
-    sums: Any  # (n_components here, n_blocks n_candidates), sparse, ones where they are
+
+    def add_to(self, totals: np.ndarray, own: np.ndarray) -> None:
+        """Add what candidates have (n_blocks, n_candidates, ...) to totals (n_components, ...)."""
 
 
 class BlockForm(Form, Protocol):
