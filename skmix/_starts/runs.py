@@ -116,13 +116,15 @@ class RunsOfRows:
         unknown = np.full(1, -np.inf)
         return Runs(params, unknown, -unknown)
 
-    def start(self, labels: np.ndarray, pseudo_rows: np.ndarray) -> Runs:
+    def start(self, labels: np.ndarray, pseudo_rows: np.ndarray | None = None) -> Runs:
         """Maximise once from labels (n_runs, n_rows).
 
         The covariance of a few rows is no start: that of all clusters of a run counts as
-        `pseudo_rows` (n_runs,) rows.
+        `pseudo_rows` (n_runs,) rows, by default one more than there are features.
         """
         n_runs, k = len(labels), self.n_components
+        if pseudo_rows is None:
+            pseudo_rows = np.full(n_runs, self.n_features + 1.0)
         about = np.zeros((n_runs * k, self.n_features))
         form = self._form(None, about)
 

@@ -175,8 +175,10 @@ def starts_beside(
     labels = start_labels(few, runs_of.family, k, number_of_starts(runs_of), random_state)
     labels = np.concatenate([own, labels])
     labels = labels[different(labels, k)]
-    labels = np.concatenate([labels, *clusters_of_relatives(few, runs_of, labels)])
-    labels = labels[different(labels, k)]
+    related = clusters_of_relatives(few, runs_of, labels)
+    if related:
+        labels = np.concatenate([labels, *related])
+        labels = labels[different(labels, k)]
     pseudo_rows = np.full(len(labels), few.filled.X.shape[1] + 1.0)
     pseudo_rows[0] = 0.0
     return runs_of.start(labels, pseudo_rows)
@@ -194,8 +196,7 @@ def clusters_of_relatives(
     for family_type in runs_of.family.relatives:
         family = forgiving(runs_of.family.for_rows(few.filled, family_type))
         runs_of_family = RunsOfRows(few.filled, family, k, few.rounding, few.share, runs_of.hard)
-        pseudo_rows = np.full(len(labels), few.filled.X.shape[1] + 1.0)
-        runs = runs_of_family.start(labels, pseudo_rows)
+        runs = runs_of_family.start(labels)
         runs = climb(runs_of_family, runs, SEARCH_TOL, beside=0)
         runs = runs_of_family.advance(runs, ITERATIONS_OF_RELATIVES, SEARCH_TOL)
         each = [runs_of_family.params(runs, i) for i in range(runs.n_runs)]
@@ -369,7 +370,7 @@ def reseed(
                 new_labels[rows[halves == 1]] = component
         starts.append(new_labels)
     runs_of = RunsOfRows(few.filled, forgiving(family), len(heirs), few.rounding, few.share, hard)
-    runs = runs_of.start(np.array(starts), np.full(len(starts), z.shape[1] + 1.0))
+    runs = runs_of.start(np.array(starts))
     best = carry_on(
         runs_of, climb(runs_of, runs, SEARCH_TOL, beside=0), SEARCH_TOL, RESEEDING_RUNGS[-1]
     )
