@@ -47,7 +47,7 @@ class FitToSeen(MixtureBased):
                 "collection: rows get random weights in memory. Set it to 0, or fit some rows."
             )
         chunks._hold()
-        marked = not np.isnan(number(self.missing_values, "missing_values"))
+        marked = self._marked()
         as_floats = partial(_unmarked, self.missing_values) if marked else survey.as_floats
         found = survey.find(self, chunks, as_floats, empty_columns=True)
         check_bounds(self, found.n_features)
@@ -58,6 +58,10 @@ class FitToSeen(MixtureBased):
         self._fit_mixture(seen, None, **self._facts(chunks._template(), kept))
         self.refits_ = []
         return found.holes
+
+    def _marked(self) -> bool:
+        """Whether missing cells have another mark than NaN."""
+        return not np.isnan(number(self.missing_values, "missing_values"))
 
     def _learn_columns(self, observed: np.ndarray) -> np.ndarray:
         """Learn which columns are empty, and return a mask of the others; of all if none is."""
@@ -75,7 +79,7 @@ class FitToSeen(MixtureBased):
 
     def _validate(self, X: Any, **options: Any) -> np.ndarray:
         """Check rows and code missing cells as NaN."""
-        marked = not np.isnan(number(self.missing_values, "missing_values"))
+        marked = self._marked()
         X = masked_as_missing(X, self.missing_values)
         X = validation.validate_rows(
             self,
@@ -85,7 +89,7 @@ class FitToSeen(MixtureBased):
             **options,
         )
         if marked:  # a marker may have any size
-            X = np.where(_get_mask(X, self.missing_values), np.nan, X).astype(X.dtype)
+            X = _nan_for_marks(X, self.missing_values)
             check_magnitudes(self, X, in_fit=options.get("reset", True))
         return X
 
@@ -100,6 +104,10 @@ def _unmarked(missing_values: Any, rows: Any, sample_weight: Any, name: str) -> 
             f"{name}: X contains NaN, but missing_values={missing_values!r} stands for missing "
             "cells. Use one mark, or missing_values=numpy.nan."
         )
+    return _nan_for_marks(X, missing_values)
+
+
+def _nan_for_marks(X: np.ndarray, missing_values: Any) -> np.ndarray:
     return np.where(_get_mask(X, missing_values), np.nan, X).astype(X.dtype)
 
 

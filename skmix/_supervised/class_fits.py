@@ -25,9 +25,8 @@ def fit_class(
     known: Known,
 ) -> tuple[Any, list[tuple[type[Warning], str]]]:
     """Fit the mixture of one class; return it and what it warned of, in any process."""
-    if (
-        isinstance(X, np.ndarray) and len(X) == 1
-    ):  # a mixture asks for two rows: the same one, half as heavy
+    if isinstance(X, np.ndarray) and len(X) == 1:
+        # A mixture asks for two rows: the same one, half as heavy.
         X = np.repeat(X, 2, axis=0)
         sample_weight = np.full(2, 0.5 if sample_weight is None else sample_weight[0] / 2)
     with (
