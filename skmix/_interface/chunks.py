@@ -98,7 +98,7 @@ class Chunks:
     rows, and samples of rows, of at most some 150 MB, for the start. Integers become floats, and
     categories codes, chunk by chunk, again in every pass. A fit by `CategoricalMixture` holds the
     distinct rows instead, and reads all rows twice. A Bayes classifier reads all rows for every
-    class, one class after the other.
+    class, one class after the other, unless all classes are one mixture.
 
     Where a chunk cannot be read any more, or has become another, the error names its number and
     its path, and an earlier fit is kept.

@@ -284,20 +284,27 @@ def test_classifiers_and_the_inpainter_answer_lazily(rows, local):
         inpainter.set_output(transform="pandas").transform(D)
 
 
-def test_a_cluster_fits_what_has_mixtures_inside(rows, client):
+@pytest.mark.parametrize("options", [{}, {"unlabeled": "?"}, {"share": "classes"}], ids=str)
+def test_a_cluster_fits_all_classes(options, rows, client):
     X, labels = with_holes(rows), np.repeat(["no", "yes"], N_ROWS // 2)
+    if "unlabeled" in options:
+        labels[::2] = "?"
     weight = weights_of(X)
-    beside = cut(labels), cut(weight)
-    classifier = GMMBayesClassifier(2, **SHORT)
+    classifier = GMMBayesClassifier(2, **SHORT, **options)
     expected = fit_labelled(classifier, X, labels, weight)
-    actual = fit_labelled(classifier, cut(X), *beside)
+    actual = fit_labelled(classifier, cut(X), cut(labels), cut(weight))
     np.testing.assert_array_equal(actual.classes_, expected.classes_)
-    np.testing.assert_allclose(actual.class_prior_, expected.class_prior_, rtol=1e-12)
+    np.testing.assert_allclose(actual.class_prior_, expected.class_prior_, rtol=1e-8)
     for mine, other in zip(actual.mixtures_, expected.mixtures_, strict=True):
         assert_same(mine, other, 1e-8)
+
+
+def test_a_cluster_fits_an_inpainter(rows, client):
+    X = with_holes(rows)
+    weight = weights_of(X)
     inpainter = ConditionalGMMInpainter(2, **SHORT)
     expected = fit_labelled(inpainter, X, None, weight)
-    actual = fit_labelled(inpainter, cut(X), None, beside[1])
+    actual = fit_labelled(inpainter, cut(X), None, cut(weight))
     # A search finds it, as far as rounding lets the likelihood tell.
     assert actual.shrinkage_ == pytest.approx(expected.shrinkage_, rel=1e-3)
     assert_same(actual.mixture_, expected.mixture_, 1e-4)
