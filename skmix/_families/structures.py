@@ -144,7 +144,7 @@ class OneVariance(OwnVariances):
         return (n_components,)
 
     def kept(self, matrix: np.ndarray) -> np.ndarray:
-        return np.diagonal(matrix).mean() / len(matrix)
+        return np.asarray(np.diagonal(matrix).mean() / len(matrix))
 
     def squares(self, deviations: np.ndarray) -> np.ndarray:
         return (deviations**2).mean(axis=1)

@@ -142,7 +142,7 @@ class TiedRuns(TiedGaussian):
         linear = (means @ factors) @ factors.swapaxes(1, 2)
         return linear.reshape(params.means.shape), np.empty((len(params.means), 0))
 
-    def row_term_total(self, params: GaussianParams) -> float:
+    def row_term_total(self, params: GaussianParams) -> Any:
         factors = params.precisions_cholesky
         return -0.5 * np.sum(factors * (self.total_scatter @ factors), axis=(1, 2))
 

@@ -72,6 +72,11 @@ class Box(NamedTuple):
         return cls(reference + (low @ axes) * scale, length[:, None] * axes * scale)
 
     @property
+    def array(self) -> np.ndarray:
+        """Return corner and edges as one array (n_features + 1, n_features)."""
+        return np.concatenate([self.corner[None], self.edges])
+
+    @property
     def log_volume(self) -> float:
         """Logarithm of the volume, the same on any number of threads."""
         with one_blas_thread():
@@ -86,6 +91,15 @@ class Box(NamedTuple):
     def lengths(self) -> np.ndarray:
         """Return how far the box extends in every column (n_features,)."""
         return np.abs(self.edges).sum(axis=0)
+
+    def of_features(self, features: np.ndarray) -> Self:
+        """Return the box of some features, that of rows whose other cells are missing.
+
+        It is the same box where none is left out, and along the columns otherwise.
+        """
+        if len(features) == len(self.corner):
+            return type(self)(self.corner[features], self.edges[:, features])
+        return type(self)(self.low[features], np.diag(self.lengths[features]))
 
     def draw(self, n_samples: int, rng: np.random.RandomState) -> np.ndarray:
         """Draw rows uniformly."""
@@ -216,6 +230,10 @@ class WithUniform:
     def frame(self) -> Frame:
         """The coordinates of the Gaussians' parameters."""
         return self.gaussians.frame
+
+    def without_uniform(self, params: WithUniformParams) -> tuple[GaussianFamily, GaussianParams]:
+        """Return the Gaussians alone, whose weights then sum to less than 1."""
+        return self.gaussians, params.gaussians
 
     def with_gaussians(self, gaussians: GaussianFamily) -> WithUniform:
         """Return the same with other Gaussians."""

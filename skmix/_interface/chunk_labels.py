@@ -1,9 +1,10 @@
-"""Class labels of rows in chunks: how they are given, and which classes there are."""
+"""Labels of rows in chunks: of their classes or components, and how they are given."""
 
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,7 +13,27 @@ from .chunk_items import items_of, read
 from .dask_types import refuse_dask
 
 
-def labels_by_chunk(y: Any, sizes: list[int]) -> list[np.ndarray]:
+class LabelKind(NamedTuple):
+    """What labels of rows are."""
+
+    name: str  # of the argument that has them
+    check: Callable[[Any], np.ndarray]  # returns those of some rows, one each
+    # Numbers of labels, which a fit then sees in one more column behind the others.
+    code: Callable[[np.ndarray], np.ndarray] | None = None
+
+    def codes(self, labels: np.ndarray | None) -> np.ndarray | None:
+        """Return what a fit sees of the labels of some rows, None where it sees none."""
+        return None if labels is None or self.code is None else self.code(labels)
+
+
+def _check_classes(y: Any) -> np.ndarray:
+    return validation.check_labels(None, y, None)
+
+
+CLASSES = LabelKind("y", _check_classes)
+
+
+def labels_by_chunk(y: Any, sizes: list[int], kind: LabelKind) -> list[np.ndarray]:
     """Return the labels of each chunk, in memory, where they are small beside the rows.
 
     Parameters
@@ -23,19 +44,25 @@ def labels_by_chunk(y: Any, sizes: list[int]) -> list[np.ndarray]:
 
     sizes : list of int
         Numbers of rows of the chunks.
+
+    kind : LabelKind
+        What they are.
     """
-    refuse_dask(y, "y")
+    refuse_dask(y, kind.name)
     if isinstance(y, list | tuple) and y and _is_several(y[0]):
         if len(y) != len(sizes):
             raise ValueError(
-                f"y lists the labels of {len(y)} chunks, but X has {len(sizes)}. Give one array "
-                "of labels per chunk, or one of all rows."
+                f"{kind.name} lists the labels of {len(y)} chunks, but X has {len(sizes)}. Give "
+                "one array of labels per chunk, or one of all rows."
             )
-        return [_read_labels(given, number) for number, given in enumerate(y)]
-    labels = validation.check_labels(None, y, None)
+        return [
+            _read_labels(given, f"{kind.name} of chunk {number}") for number, given in enumerate(y)
+        ]
+    labels = kind.check(y)
     if len(labels) != sum(sizes):
         raise ValueError(
-            f"y has {len(labels)} labels, but X has {sum(sizes)} rows. Give one label per row."
+            f"{kind.name} has {len(labels)} labels, but X has {sum(sizes)} rows. Give one label "
+            "per row."
         )
     return np.split(labels, np.cumsum(sizes)[:-1])
 
@@ -47,8 +74,7 @@ def _is_several(given: Any) -> bool:
     return not isinstance(given, str | bytes) and np.ndim(given) > 0
 
 
-def _read_labels(given: Any, number: int) -> np.ndarray:
-    name = f"y of chunk {number}"
+def _read_labels(given: Any, name: str) -> np.ndarray:
     if isinstance(given, os.PathLike) or callable(given):
         (item,) = items_of([given], name, None)
         given = read(item, name)

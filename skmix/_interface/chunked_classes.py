@@ -20,11 +20,21 @@ class Tally(NamedTuple):
     n_rows: np.ndarray  # (n_classes,), rows with weight
     weights: np.ndarray  # (n_classes,), their sums of weights
 
+    def only(self, chosen: np.ndarray) -> Tally:
+        """Return some of the classes."""
+        return Tally(*(values[chosen] for values in self))
+
 
 def tally(estimator: Any, X: Chunks) -> Tally:
     """Return the classes of all rows, which have labels."""
     parts = survey(estimator, X, _tally_of_part)
     return _together([part for part in parts if part is not None])
+
+
+def codes_in(classes: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the places of labels among sorted classes, -1 of those that are no class."""
+    places = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
+    return np.where(classes[places] == labels, places, -1)
 
 
 def _tally_of_part(pieces: Iterator[Piece]) -> Tally:

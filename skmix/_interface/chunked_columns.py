@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._rows.merge import merge_rows
 from . import columns, encoding
+from .chunk_labels import LabelKind
 from .chunks import Chunks
 from .encoding import Column
 from .survey import Piece, survey
@@ -169,31 +170,65 @@ def union(parts: list[np.ndarray], name: str) -> np.ndarray:
         ) from error
 
 
+class DistinctCodes(NamedTuple):
+    """Distinct rows of codes with an answer; those of different labels are not the same."""
+
+    codes: np.ndarray  # (n_distinct, n_columns)
+    weight: np.ndarray  # (n_distinct,)
+    labels: np.ndarray | None  # (n_distinct,), where a fit sees some
+    n_rows: int  # of which they are made
+
+
 def distinct_codes(
-    estimator: Any, X: Chunks, categories: list[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return the distinct rows of codes with an answer, their weights, and how many there were."""
+    estimator: Any, X: Chunks, categories: list[np.ndarray], n_labels: int | None = None
+) -> DistinctCodes:
+    """Return the distinct rows of codes, with labels from -1 on below a number, if that is given.
+
+    Labels are merged as the codes of one more column.
+    """
     declared = not isinstance(estimator.categories, str)
-    look = partial(_codes_of_part, categories, declared, estimator.handle_unknown)
+    n_values = [len(known) for known in categories] + ([] if n_labels is None else [n_labels])
+    offsets = np.cumsum([0, *(n + 1 for n in n_values)])
+    encode = partial(
+        _codes_of_piece, categories, declared, estimator.handle_unknown, X._label_kind
+    )
+    look = partial(_codes_of_part, encode, offsets)
     found = [part for part in survey(estimator, X, look) if part is not None]
-    offsets = _offsets(categories)
     codes, weights, n_rows = zip(*found, strict=True)
     merged, weight = codes[0], weights[0]
     if len(found) > 1:
         merged, weight = merge_rows(np.concatenate(codes), np.concatenate(weights), offsets[-1])
-    return merged - 1 - offsets[:-1], weight, sum(n_rows)
+    codes = merged - 1 - offsets[:-1]
+    labels = None if n_labels is None else codes[:, -1]
+    return DistinctCodes(codes[:, : len(categories)], weight, labels, sum(n_rows))
 
 
-def _offsets(categories: list[np.ndarray]) -> np.ndarray:
-    """Return where the numbers of the values of columns begin, none of which two have."""
-    return np.cumsum([0, *(len(known) + 1 for known in categories)])
+def _codes_of_piece(
+    categories: list[np.ndarray],
+    declared: bool,
+    handle_unknown: str,
+    labels_are: LabelKind,
+    piece: Piece,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return codes, with labels behind them, and weights of rows that say something."""
+    weight = np.ones(piece.rows.shape[0]) if piece.weight is None else piece.weight
+    answers = answers_of(piece, declared)
+    with said_of(piece.name):
+        codes = encoding.encode(answers, categories, handle_unknown, weight > 0)
+    kept = (weight > 0) & np.any(codes >= 0, axis=1)
+    labels = labels_are.codes(piece.labels)
+    if labels is not None:
+        codes = np.column_stack([codes, labels])
+    return codes[kept].astype(np.int64), weight[kept]
 
 
 def _codes_of_part(
-    categories: list[np.ndarray], declared: bool, handle_unknown: str, pieces: Iterator[Piece]
+    encode: Callable[[Piece], tuple[np.ndarray, np.ndarray]],
+    offsets: np.ndarray,
+    pieces: Iterator[Piece],
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    offsets = _offsets(categories)
-    merged = np.empty((0, len(categories)), dtype=np.int64)
+    # Numbers of the values of columns begin at the offsets, and no two columns have one.
+    merged = np.empty((0, len(offsets) - 1), dtype=np.int64)
     weights: np.ndarray = np.empty(0)
     waiting: list[tuple[np.ndarray, np.ndarray]] = []
     n_rows = n_waiting = 0
@@ -205,15 +240,9 @@ def _codes_of_part(
         return merge_rows(rows, weight, int(offsets[-1]))
 
     for piece in pieces:
-        weight = np.ones(piece.rows.shape[0]) if piece.weight is None else piece.weight
-        answers = answers_of(piece, declared)
-        try:
-            codes = encoding.encode(answers, categories, handle_unknown, weight > 0)
-        except ValueError as error:
-            raise ValueError(f"{piece.name}: {error}") from error
-        kept = (weight > 0) & np.any(codes >= 0, axis=1)
-        waiting.append((codes[kept].astype(np.int64) + 1 + offsets[:-1], weight[kept]))
-        n_rows, n_waiting = n_rows + int(kept.sum()), n_waiting + int(kept.sum())
+        codes, weight = encode(piece)
+        waiting.append((codes + 1 + offsets[:-1], weight))
+        n_rows, n_waiting = n_rows + len(codes), n_waiting + len(codes)
         if n_waiting > max(MERGED_ROWS, len(merged)):
             merged, weights = merge()
             n_waiting = 0

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import arrow, frames, validation
+from . import arrow, frames
 from .chunk_items import ArrayItem, Item, items_of, read, split_column
-from .chunk_labels import labels_by_chunk
+from .chunk_labels import CLASSES, LabelKind, labels_by_chunk
 from .columns import Table
 from .dask_types import TAKERS, is_dask
 from .wording import said_of
@@ -98,7 +98,7 @@ class Chunks:
     rows, and samples of rows, of at most some 150 MB, for the start. Integers become floats, and
     categories codes, chunk by chunk, again in every pass. A fit by `CategoricalMixture` holds the
     distinct rows instead, and reads all rows twice. A Bayes classifier reads all rows for every
-    class, one class after the other.
+    class, one class after the other, unless all classes are one mixture.
 
     Where a chunk cannot be read any more, or has become another, the error names its number and
     its path, and an earlier fit is kept.
@@ -212,17 +212,30 @@ class Chunks:
             weight = np.asarray(weight)
         return rows, weight
 
-    _labels: list[Item] | None = None  # of the classes of the rows, where a fit has some
+    _labels: list[Item] | None = None  # of the rows, where a fit has some
+    _label_kind: LabelKind = CLASSES
     _view: View | None = None  # how rows are seen, if not as they are
 
-    def _labelled(self, y: Any) -> Chunks:
-        """Return the same rows with class labels."""
+    def _labelled(self, y: Any, kind: LabelKind = CLASSES) -> Chunks:
+        """Return the same rows with labels."""
         sizes = [item.shape()[0] for item in self._items]
         if isinstance(y, Chunks):
             y = list(y)
         labelled = copy.copy(self)
-        labelled._labels = [ArrayItem(labels) for labels in labels_by_chunk(y, sizes)]
+        labelled._labels = [ArrayItem(labels) for labels in labels_by_chunk(y, sizes, kind)]
+        labelled._label_kind = kind
         return labelled
+
+    def _coded(self, code: Callable[[np.ndarray], np.ndarray]) -> Chunks:
+        """Return the same rows, whose labels a fit sees as numbers in one more column."""
+        coded = copy.copy(self)
+        coded._label_kind = self._label_kind._replace(code=code)
+        return coded
+
+    @property
+    def _has_codes(self) -> bool:
+        """Whether a fit sees labels in one more column."""
+        return self._labels is not None and self._label_kind.code is not None
 
     def _seen_as(self, view: View) -> Chunks:
         """Return the same chunks as a fit inside another sees them."""
@@ -230,23 +243,23 @@ class Chunks:
         seen._view = view
         return seen
 
-    def _labels_of(self, number: int, place: slice) -> np.ndarray | None:
-        """Return the class labels of some rows of a chunk, which were checked before."""
+    def _labels_of(self, number: int, place: Any) -> np.ndarray | None:
+        """Return the labels of some rows of a chunk, which were checked before."""
         return None if self._labels is None else np.asarray(self._labels[number].read())[place]
 
     def _checked_labels(self, number: int, n_rows: int) -> np.ndarray | None:
-        """Return the class labels of the rows of a chunk."""
+        """Return the labels of the rows of a chunk."""
         labels = self._labels_of(number, slice(None))
         if labels is None:
             return None
-        name = self._name(number)
+        name = f"{self._label_kind.name} of {self._name(number)}"
         if labels.shape != (n_rows,):
             raise ValueError(
-                f"y of {name} has shape {labels.shape}, but the chunk has {n_rows} rows. Give one "
+                f"{name} has shape {labels.shape}, but the chunk has {n_rows} rows. Give one "
                 "label per row."
             )
-        with said_of(f"y of {name}"):
-            return validation.check_labels(None, labels, labels) if n_rows else labels
+        with said_of(name):
+            return self._label_kind.check(labels) if n_rows else labels
 
     _parts: Any = None  # of the rows, where other processes hold them
     _may_be_empty = False  # whether chunks without rows are as good as absent

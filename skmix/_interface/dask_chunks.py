@@ -12,6 +12,7 @@ import numpy as np
 
 from . import cluster, frames
 from .chunk_items import ArrayItem, Item, types_of
+from .chunk_labels import CLASSES, LabelKind
 from .chunks import Chunks, View
 from .cluster import Parts
 from .dask_types import is_dask
@@ -51,14 +52,15 @@ class DaskChunks(Chunks):
         values = _checked_values(values, self._collection, name, what)
         return [DaskItem(block, values, None, f"{what}s") for block in _blocks(values)]
 
-    def _labelled(self, y: Any) -> Chunks:
+    def _labelled(self, y: Any, kind: LabelKind = CLASSES) -> Chunks:
         if isinstance(y, Chunks):
             raise TypeError(
-                "y must not be Chunks where X is a Dask collection. Pass a Dask array or series "
-                "with the same chunks, or an array."
+                f"{kind.name} must not be Chunks where X is a Dask collection. Pass a Dask array "
+                "or series with the same chunks, or an array."
             )
         labelled = copy.copy(self)
-        labelled._labels = self._beside(y, "y", "label")
+        labelled._labels = self._beside(y, kind.name, "label")
+        labelled._label_kind = kind
         return labelled
 
     _may_be_empty = True
@@ -115,7 +117,13 @@ class DaskChunks(Chunks):
 
     def _made_of_raw(self) -> Callable[[list[Raw]], Chunks]:
         """Return what makes Chunks like these of those that a worker holds."""
-        return partial(PartChunks, kind=self._kind, weighted=self.weighted, view=self._view)
+        return partial(
+            PartChunks,
+            kind=self._kind,
+            weighted=self.weighted,
+            view=self._view,
+            labels_are=self._label_kind,
+        )
 
     # What is said of every row --------------------------------------------------------------
 
@@ -188,13 +196,22 @@ class PartChunks(Chunks):
 
     view : View, default=None
         How the rows are seen.
+
+    labels_are : LabelKind, default=CLASSES
+        What their labels are, where they have some.
     """
 
     _may_be_empty = True
 
     def __init__(
-        self, raw: list[Raw], kind: str, weighted: bool, view: View | None = None
+        self,
+        raw: list[Raw],
+        kind: str,
+        weighted: bool,
+        view: View | None = None,
+        labels_are: LabelKind = CLASSES,
     ) -> None:
+        self._label_kind = labels_are
         self._numbers, self._kind, self._view = [number for number, *_ in raw], kind, view
         self._items = [ArrayItem(rows) for _, rows, *_ in raw]
         self._weights = [ArrayItem(weight) for *_, weight, _ in raw] if weighted else None

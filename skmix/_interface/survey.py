@@ -18,6 +18,7 @@ from .chunks import Chunks, as_chunks
 from .columns import Table
 from .magnitudes import check_magnitudes
 from .masked import masked_as_missing
+from .row_reader import Convert, RowReader, said
 from .wording import said_of
 
 # Chunks that can be read in part are read in pieces of so many bytes.
@@ -54,10 +55,6 @@ def _looked_at(look: Callable[[Iterator[tuple[Any, Any]]], Any], chunks: Chunks)
     return look(_weighing(chunks))
 
 
-# Returns rows of a chunk, whose name is given for messages, as floats.
-Convert = Callable[[Any, np.ndarray | None, str], np.ndarray]
-
-
 class Piece(NamedTuple):
     """Some consecutive rows of a chunk."""
 
@@ -67,7 +64,7 @@ class Piece(NamedTuple):
     weight: np.ndarray | None
     name: str
     sliceable: bool = False  # whether it costs little to read a few rows of the chunk alone
-    labels: np.ndarray | None = None  # of classes, where chunks have some
+    labels: np.ndarray | None = None  # where chunks have some
 
 
 def _pieces_of(chunks: Chunks, number: int) -> Iterator[Piece]:
@@ -78,7 +75,8 @@ def _pieces_of(chunks: Chunks, number: int) -> Iterator[Piece]:
         rows, weight, labels, name = piece.rows, piece.weight, piece.labels, piece.name
         if chunks._view.shows_any(labels):
             rows, weight = chunks._view.show(rows, weight, labels, name)
-            yield Piece(number, piece.place, rows, weight, name)
+            labels = labels if chunks._view.label is None else None
+            yield Piece(number, piece.place, rows, weight, name, labels=labels)
 
 
 def _given_pieces(chunks: Chunks, number: int) -> Iterator[Piece]:
@@ -183,65 +181,6 @@ def as_floats(rows: Any, weight: Any, name: str) -> np.ndarray:
         )
 
 
-class RowReader:
-    """Reads the rows of chunks as floats, without those that say nothing.
-
-    Parameters
-    ----------
-    chunks : Chunks
-        The rows.
-
-    convert : callable
-        ``convert(rows, weight, name)`` returns rows of a chunk as floats, NaN where a cell is
-        missing.
-
-    arrange : callable, default=None
-        Returns what a fit sees of such rows; None for themselves.
-    """
-
-    def __init__(self, chunks: Chunks, convert: Convert, arrange: Any = None) -> None:
-        self.chunks, self.convert, self.arrange = chunks, convert, arrange
-
-    def __call__(self, block: Block, rows: Any) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return visited rows of a block, and their weights."""
-        chunk, weight = self.chunks._read(block.place)
-        if not block.whole:
-            inside = _shifted(rows, block.rows.start)
-            own = None if weight is None else weight[inside].astype(np.float64)
-            return np.asarray(chunk[inside]), own
-        name = self.chunks._name(block.place)
-        if isinstance(chunk, np.ndarray):
-            chunk = chunk[block.rows]
-        weight = None if weight is None else weight[block.rows].astype(np.float64)
-        if self.chunks._view is not None:
-            labels = self.chunks._labels_of(block.place, block.rows)
-            chunk, weight = self.chunks._view.show(chunk, weight, labels, name)
-        X = self.convert(chunk, weight, name)
-        kept = said(X, weight)
-        if kept is not None:
-            X, weight = X[kept], None if weight is None else weight[kept]
-        if len(X) != block.n_rows:
-            raise ValueError(
-                f"{name} has changed since the fit began: {len(X)} of its rows say something now, "
-                f"and {block.n_rows} did before. A chunk must be the same in every pass."
-            )
-        return X if self.arrange is None else self.arrange(X), weight
-
-
-def _shifted(rows: Any, start: int) -> Any:
-    if isinstance(rows, slice):
-        return slice(rows.start + start, rows.stop + start)
-    return rows + start
-
-
-def said(X: np.ndarray, weight: np.ndarray | None) -> np.ndarray | None:
-    """Return a mask of rows with weight and an observed cell, None where all have them."""
-    kept = np.ones(len(X), dtype=bool) if weight is None else weight > 0
-    if validation.has_missing(X):
-        kept = kept & ~np.isnan(X).all(axis=1)
-    return None if kept.all() else kept
-
-
 class Found(NamedTuple):
     """What a pass over the chunks found out about the rows that a fit visits."""
 
@@ -273,9 +212,10 @@ class Found(NamedTuple):
     ) -> Source:
         """Return a source of the rows as `convert` makes floats of them, and `arrange` columns.
 
-        `n_features` and `dtype` are those of the columns as arranged, where they are others.
+        `n_features` and `dtype` are those of the columns as arranged, where they are others, and
+        without the labels that a fit sees.
         """
-        n_features = self.n_features if n_features is None else n_features
+        n_features = (self.n_features if n_features is None else n_features) + X._has_codes
         dtype = self.dtype if dtype is None else dtype
         options = {"weighted": X.weighted, "incomplete": incomplete}
         if X._parts is None:

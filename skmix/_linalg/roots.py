@@ -47,7 +47,8 @@ class Root:
         if noise is not None:
             deviations = np.sqrt(noise).T[:, :, None] * np.eye(len(blocks))
             rows = np.concatenate([rows, deviations], axis=2)
-        return np.linalg.qr(rows.swapaxes(1, 2))
+        q, r = np.linalg.qr(rows.swapaxes(1, 2))
+        return q, r
 
     def expect(
         self, group: Group, chosen: np.ndarray, deviation: np.ndarray, noise: np.ndarray | None

@@ -96,9 +96,7 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         """Return the checked rows and weights, and a source of what a fit visits."""
         chunks = self._chunks_of(X, sample_weight)
         if chunks is not None:
-            source = self._fit_chunks(chunks)
-            self._check_fit_parameters((source.n_samples, source.n_features), chunks.weighted)
-            return chunks, None, source
+            return chunks, None, self._fit_chunks(chunks)
         rows = validation.validate_mapped_rows(self, X, ensure_min_samples=2)
         self._check_rows(rows, reset=True)
         sample_weight = validation.check_sample_weight(sample_weight, rows)
@@ -114,12 +112,12 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         """Return X where it comes in chunks, and refuse what is not for them."""
         chunks = as_chunks(X, sample_weight)
         if chunks is not None:
-            if self._labelling is not None:
-                raise ValueError(
-                    "partial_labels is not available where X are Chunks or a Dask collection. "
-                    "Leave it out, or pass the rows as one array."
-                )
+            chunks = self._labelled_chunks(chunks)
             chunks._hold()
+        return chunks
+
+    def _labelled_chunks(self, chunks: Chunks) -> Chunks:
+        """Return rows in chunks with the labels that this fit was given."""
         return chunks
 
     def _fit_chunks(self, chunks: Chunks) -> Source:
@@ -127,6 +125,7 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
         found = survey.find(self, chunks, survey.as_floats)
         some = np.full((1, found.n_features), np.nan if found.holes.any() else 0.0)
         self._check_rows(some, reset=True)  # for what is missing
+        self._check_fit_parameters((found.n_samples, found.n_features), chunks.weighted)
         return found.numbers_of(chunks)
 
     def _check_fit_parameters(self, shape: tuple[int, ...], weighted: bool) -> None:
@@ -191,7 +190,9 @@ class BaseMixture(KnowsRows, CallbackSupportMixin, FittedMixture):
             The component that each row comes from, -1 where it is not known. A labelled row
             counts for its component alone, from the start on, and components start from their
             labelled rows; those without any are found among the rest. Components keep the order
-            of the labels, and the rows are copied. Not for :class:`Mixture`, nor with noise.
+            of the labels, and the rows of an array are copied. Beside Chunks also a list with
+            those of each chunk (arrays, functions, or paths of .npy files), or Chunks; beside a
+            Dask collection an array in the same chunks. Not for :class:`Mixture`, nor with noise.
 
         Returns
         -------

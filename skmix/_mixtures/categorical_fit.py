@@ -14,6 +14,7 @@ from .._rows.merge import merge_rows
 from .._rows.sources import ArraySource
 from .._starts.categorical import categorical_starts, random_probabilities
 from .base import BaseMixture
+from .partial import LabelledSource
 
 # Short runs see at most this many rows; more hardly change which start is the best.
 MAX_START_ROWS = 20_000
@@ -85,10 +86,15 @@ class CategoricalFit(BaseMixture):
             categories = self._check_continues(chunks._n_columns())
         else:
             categories = chunked_columns.answer_categories(self, chunks)
-        codes, weight, n_rows = chunked_columns.distinct_codes(self, chunks, categories)
-        self._check_fit_parameters((n_rows, codes.shape[1]), chunks.weighted)
+        n_labels = self.n_components if chunks._has_codes else None
+        found = chunked_columns.distinct_codes(self, chunks, categories, n_labels)
+        codes = found.codes
+        self._check_fit_parameters((found.n_rows, codes.shape[1]), chunks.weighted)
         self.categories_ = categories
-        return self._distinct(codes, weight)
+        source = self._distinct(codes, found.weight)
+        if found.labels is None:
+            return source
+        return LabelledSource(*self._labels_of(source, codes, found.weight, found.labels))
 
     def _distinct(self, codes, weight):
         """Return a source of the distinct rows of codes, packed."""

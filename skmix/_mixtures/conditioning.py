@@ -29,7 +29,10 @@ class ConditioningMixin(FittedMixture):
     def _new_mixture(
         self, weights: np.ndarray, means: np.ndarray, covariances: np.ndarray, features: np.ndarray
     ) -> Any:
-        """Return a fitted mixture of some features, with this one's other settings."""
+        """Return a fitted mixture of some features, with this one's other settings.
+
+        The last weight is that of the noise, where there is a component for it.
+        """
 
     @one_blas_thread()
     def marginal(self, features):
@@ -58,11 +61,11 @@ class ConditioningMixin(FittedMixture):
         array([[[2.]]])
         """
         check_is_fitted(self)
-        self._refuse_noise("marginal")
         features = validation.check_features(self, features)
-        family, _ = self._fitted_family()
+        family, _ = self._fitted_gaussians()
         covariances = family.marginal_covariances(self.covariances_, features)
-        return self._new_mixture(self.weights_, self.means_[:, features], covariances, features)
+        means = self.means_[:, features]
+        return self._new_mixture(self._all_weights(), means, covariances, features)
 
     @one_blas_thread()
     def condition(self, X):
@@ -96,7 +99,6 @@ class ConditioningMixin(FittedMixture):
         (array([[6.]]), array([[[1.75]]]))
         """
         X = self._validate_rows(X)
-        self._refuse_noise("condition")
         missing = np.isnan(X)
         complete = np.flatnonzero(~missing.any(axis=1))
         if len(complete):
@@ -105,7 +107,7 @@ class ConditioningMixin(FittedMixture):
                 "describe. Pass rows with NaN at the features that are asked for."
             )
         resp = self._score_rows(em.predict_proba, X).astype(np.float64)
-        family, params = self._fitted_family()
+        family, params = self._fitted_gaussians()
         given = family.conditional(family.from_frame(params))
         return [
             self._new_mixture(weights / weights.sum(), *given(row), np.flatnonzero(np.isnan(row)))

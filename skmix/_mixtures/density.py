@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import elementwise
@@ -96,8 +96,7 @@ class GaussianDensity(FittedMixture):
         array([0.25, 0.5 , 0.75])
         """
         values = _as_floats(x, "x")
-        weights, means, deviations = self._alive_in_one_dimension("cdf")
-        below = ndtr((values[..., None] - means) / deviations) @ weights
+        below = self._line("cdf").cdf(values)
         return np.minimum(below, 1.0)[()]
 
     def quantile(self, q):
@@ -148,19 +147,19 @@ class GaussianDensity(FittedMixture):
                 f"q must be probabilities between 0 and 1, but holds {outside.ravel()[0]}. "
                 "Divide percentages by 100."
             )
-        weights, means, deviations = self._alive_in_one_dimension("quantile")
+        line = self._line("quantile")
         found = np.where(levels < 0.5, -np.inf, np.inf)
         inside = (levels > 0.0) & (levels < 1.0)
         for sign, chosen in ((1.0, inside & (levels <= 0.5)), (-1.0, inside & (levels > 0.5))):
             if chosen.any():  # of the upper tail in the mirror
                 tails = levels[chosen] if sign > 0 else 1.0 - levels[chosen]
-                found[chosen] = sign * _lower_quantiles(tails, weights, sign * means, deviations)
+                own = line if sign > 0 else line.mirrored()
+                found[chosen] = sign * own.lower_quantiles(tails)
         return found[()]
 
-    def _alive_in_one_dimension(self, method: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return weights, means and standard deviations of the components that have a weight."""
+    def _line(self, method: str) -> Line:
+        """Return the components of positive weight, of a mixture of one feature."""
         check_is_fitted(self)
-        self._refuse_noise(method)
         n_features = learned(self, "means_", (None, None)).shape[1]
         if n_features > 1:
             raise ValueError(
@@ -169,9 +168,13 @@ class GaussianDensity(FittedMixture):
             )
         family, params = family_in_units(self)
         deviations = np.sqrt(family.variances(params)[:, 0])
-        alive = params.weights > 0
-        weights = params.weights[alive] / params.weights[alive].sum()
-        return weights, params.means[alive, 0], deviations[alive]
+        weights, box = self._all_weights(), self._box()
+        weights = weights / weights.sum()
+        alive = np.flatnonzero(weights[: len(deviations)] > 0)
+        own = Line(weights[alive], params.means[alive, 0], deviations[alive])
+        if box is None or not weights[-1] > 0:
+            return own
+        return own._replace(noise=float(weights[-1]), low=box.low[0], length=box.lengths[0])
 
 
 def _as_floats(values: Any, name: str) -> np.ndarray:
@@ -180,17 +183,49 @@ def _as_floats(values: Any, name: str) -> np.ndarray:
         return reals(values)
 
 
-def _lower_quantiles(
-    levels: np.ndarray, weights: np.ndarray, means: np.ndarray, deviations: np.ndarray
-) -> np.ndarray:
-    """Return where the distribution function reaches levels (n,) of at most a half."""
-    log_weights = np.log(weights)
+class Line(NamedTuple):
+    """A mixture of one feature: Gaussians, and noise that is uniform over an interval."""
 
-    def excess(x: np.ndarray, log_level: np.ndarray) -> np.ndarray:
-        of_each = log_ndtr((x[..., None] - means) / deviations) + log_weights
-        return logsumexp(of_each, axis=-1) - log_level
+    weights: np.ndarray  # (n_components,), with that of the noise they sum to 1
+    means: np.ndarray  # (n_components,)
+    deviations: np.ndarray  # (n_components,)
+    noise: float = 0.0  # the weight of the noise
+    low: float = 0.0  # where the noise begins, and how far it goes
+    length: float = 0.0
 
-    of_each = means + deviations * ndtri(levels)[:, None]
-    slack = ROUNDINGS * np.finfo(float).eps * (np.abs(of_each).max(axis=1) + deviations.max())
-    bracket = of_each.min(axis=1) - slack, of_each.max(axis=1) + slack
-    return elementwise.find_root(excess, bracket, args=(np.log(levels),)).x
+    def mirrored(self) -> Line:
+        """Return the mixture of the negative of the feature."""
+        return self._replace(means=-self.means, low=-(self.low + self.length))
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        """Return the distribution function at values of any shape."""
+        below = ndtr((x[..., None] - self.means) / self.deviations) @ self.weights
+        if self.noise > 0:
+            below = below + self.noise * self._share_below(x)
+        return below
+
+    def log_cdf(self, x: np.ndarray) -> np.ndarray:
+        """Return its logarithm, with all digits in the lower tail."""
+        of_each = log_ndtr((x[..., None] - self.means) / self.deviations) + np.log(self.weights)
+        total = logsumexp(of_each, axis=-1)
+        if self.noise > 0:
+            with np.errstate(divide="ignore"):  # below the interval
+                total = np.logaddexp(total, np.log(self.noise * self._share_below(x)))
+        return total
+
+    def _share_below(self, x: np.ndarray) -> np.ndarray:
+        return np.clip((x - self.low) / self.length, 0.0, 1.0)
+
+    def lower_quantiles(self, levels: np.ndarray) -> np.ndarray:
+        """Return where the distribution function reaches levels (n,) of at most a half."""
+        of_each = self.means + self.deviations * ndtri(levels)[:, None]
+        if self.noise > 0:
+            of_each = np.column_stack([of_each, self.low + self.length * levels])
+        slack = np.abs(of_each).max(axis=1) + max(self.deviations.max(), self.length)
+        slack *= ROUNDINGS * np.finfo(float).eps
+        bracket = of_each.min(axis=1) - slack, of_each.max(axis=1) + slack
+
+        def excess(x: np.ndarray, log_level: np.ndarray) -> np.ndarray:
+            return self.log_cdf(x) - log_level
+
+        return elementwise.find_root(excess, bracket, args=(np.log(levels),)).x

@@ -16,9 +16,24 @@ class Estimate(NamedTuple):
     values: np.ndarray  # (n_components, n_values)
     labels: list[tuple[Any, Any]]  # per value its column and category, None where there is none
     pieces: int = 0  # how many arrays the attribute is a list of; 0 where it is one array
+    component: int | None = None  # what the only value is of, where it is none of the components'
+
+    def ordered(self, order: np.ndarray) -> Estimate:
+        """Return the same with the components in another order."""
+        return self._replace(values=self.in_order(self.values, order))
+
+    def in_order(self, values: np.ndarray, order: np.ndarray) -> np.ndarray:
+        """Return values (..., n_components, n_values) of components in another order."""
+        return values if self.component is not None else values[..., order, :]
+
+    def components(self) -> list[int]:
+        """Return what the values are of, by their first axis."""
+        return list(range(len(self.values))) if self.component is None else [self.component]
 
     def shaped(self, values: np.ndarray) -> Any:
         """Return values (..., n_components, n_values) as the attribute has them."""
+        if self.component is not None:
+            return values[..., 0, 0]
         if self.labels == [(None, None)]:
             return values[..., 0]
         if self.pieces == 0:
@@ -31,6 +46,11 @@ class Estimate(NamedTuple):
 def of_weights(weights: np.ndarray) -> Estimate:
     """Return the weights of the components."""
     return Estimate("weights", "weight", np.asarray(weights)[:, None], [(None, None)])
+
+
+def of_mixture(name: str, each: str, value: float, component: int) -> Estimate:
+    """Return a parameter that there is once, told apart from the components' by a number."""
+    return Estimate(name, each, np.array([[value]]), [(None, None)], component=component)
 
 
 def of_columns(name: str, each: str, values: np.ndarray, columns: list[str]) -> Estimate:

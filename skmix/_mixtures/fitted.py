@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._engine import em, few_rows
+from .._families import Box
 from .._interface import frames, survey, validation
 from .._interface.chunks import as_chunks
 from .._interface.html import FittedFactsMixin
@@ -50,8 +51,20 @@ class FittedMixture(
         """Return the learned parameters, in units of the rows."""
         return estimates.of_params(self._fitted_family()[1])
 
-    def _refuse_noise(self, method: str) -> None:
-        """Refuse what is for Gaussian components alone, where there is a component of noise."""
+    # Where there is a component of noise, these differ from those above and from `weights_`.
+
+    def _fitted_gaussians(self) -> tuple[Any, Any]:
+        """Return the family of the components that have means, and their parameters."""
+        return self._fitted_family()
+
+    def _all_weights(self) -> np.ndarray:
+        """Return the weights of the components, and then that of the noise if there is any."""
+        weights: np.ndarray = self.weights_
+        return weights
+
+    def _box(self) -> Box | None:
+        """Return where the noise is uniform; None where there is none."""
+        return None
 
     # A frame without rows that has the columns of the fit, where that was to a frame.
     _template: Any = None

@@ -289,7 +289,8 @@ class GaussianMixture(
     counted as in mclust: the weight and the volume of the noise are two more. Starts take
     distances to near neighbours for those of two Poisson processes (Byers and Raftery, 1998) and
     begin with the rows of the denser one; guesses from several numbers of neighbours compete.
-    `marginal`, `condition`, `modes`, `cdf` and `quantile` are refused.
+    `marginal` and `condition` take the noise to be uniform over the box of the columns that are
+    left; rows that are noise climb to no mode.
 
     A component whose rows coincide, or lie in a plane, has no maximum-likelihood covariance;
     `reg_covar` then stands in for its variance, and a

@@ -102,7 +102,11 @@ class GaussianInformation(FittedMixture):
         """
         robust = truth(robust, "robust")
         X = self._validate_rows(X)
-        self._refuse_noise("standard_errors")
+        if self._box() is not None:
+            raise ValueError(
+                "standard_errors is not available for a mixture with noise=True. Use "
+                "skmix.bootstrap, or a mixture with noise=False."
+            )
         family_type = FAMILIES[self.covariance_type]
         if family_type.sharing and not family_type.decomposition.one_covariance:
             raise ValueError(

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._engine import em
-from .._families import LabelParams, Labels, Part, Product, ProductParams
-from .._interface import validation
-from .._rows.sources import ArraySource
+from .._families import GaussianForm
+from .._rows.sources import ArraySource, Chunk, Scratch, Source
 from .._starts import methods
 from .base import BaseMixture
 from .covariance_types import FAMILIES
 from .gaussian import GaussianMixture
+from .partial import Labelling
 
 
 class Classes(NamedTuple):
     """The classes of some rows, and of components."""
 
     names: list  # as users have them
-    labels: np.ndarray  # (n_samples,), the place in `names` of the class of every row
-    label_of: np.ndarray  # (n_components,), of every component
-    resp: np.ndarray  # (n_samples, n_components), responsibilities to start from
+    label_of: np.ndarray  # (n_components,), the place in `names` of the class of every component
+    # Mixtures of each class, whose responsibilities EM starts from; None where each has one
+    # component.
+    apart: list[GaussianMixture] | None
 
     def components(self, label: int) -> np.ndarray:
         """Return the components of one class."""
@@ -36,12 +38,12 @@ class LabelledMixture(GaussianMixture):
     """
 
     _classes: Classes
+    bic_with_classes: float  # of the rows with their classes
 
-    def fit_classes(self, X: np.ndarray, classes: Classes, sample_weight: Any) -> None:
-        """Fit to validated rows of positive weight, none of them entirely missing."""
+    def fit_classes(self, X: Any, sample_weight: Any, codes: Any, classes: Classes) -> None:
+        """Fit to validated rows and the places of their classes, which chunks bring."""
         self._classes = classes
-        labels = classes.labels.astype(X.dtype)
-        self._fit(np.column_stack([X, labels]), None, sample_weight)
+        self._fit(X, None, sample_weight, Labelling(codes, classes.label_of))
 
     def in_class(self, label: int, mixture: GaussianMixture) -> GaussianMixture:
         """Give a mixture what was learned of one class; return it."""
@@ -59,77 +61,97 @@ class LabelledMixture(GaussianMixture):
         mixture.n_features_in_ = self.means_.shape[1]
         return mixture
 
-    def bic_with_classes(self, X: np.ndarray, sample_weight: Any) -> float:
-        """Return the Bayesian information criterion of the rows with their classes."""
-        family, params = self._fitted_family()
-        weight = np.ones(len(X)) if sample_weight is None else sample_weight
-        total = 0.0
-        for label in range(len(self._classes.names)):
-            own, components = self._classes.labels == label, self._classes.components(label)
-            with ArraySource(X[own]) as source:
-                taken = family.take(params, components)
-                log_density = em.score_samples(source, family, taken).astype(np.float64)
-            prior = params.weights[components].sum()
-            total += weight[own] @ (log_density + np.log(prior))
-        n_parameters = family.n_parameters(params)
-        return float(-2.0 * total + n_parameters * np.log(weight.sum()))
-
     # What a fit asks --------------------------------------------------------------------------
 
-    def _fit_source(self, X, sample_weight):
-        self._check_fit_parameters((len(X), X.shape[1] - 1), sample_weight is not None)
-        incomplete = validation.has_missing(X)
-        return X, sample_weight, ArraySource(X, sample_weight, incomplete=incomplete)
-
-    def _make_family(self, source):
-        d = source.n_features - 1
-        numbers, labels = slice(0, d), slice(d, d + 1)
-        family = super()._make_family(source.block(numbers))
-        label_of = Labels(self._classes.label_of)
-        return Product([Part("numbers", family, numbers), Part("labels", label_of, labels)])
-
-    def _given_start(self, family, n_features):
-        return {}
-
     def _start(self, source, family, given, random_state):
-        X = source.X[:, :-1]
-        labels, label_of = self._classes.labels, self._classes.label_of
-        centres = np.array(
-            [
-                np.nanmean(X[labels == label], axis=0, dtype=np.float64)
-                for label in range(len(self._classes.names))
-            ]
+        centres = _class_means(source, len(self._classes.names))
+        resp_of = None
+        if self._classes.apart is not None:
+            resp_of = partial(_resp_apart, [m._fitted_family() for m in self._classes.apart])
+
+        def sums(form: GaussianForm) -> Any:
+            add = partial(_add_class_rows, centres, self._classes.label_of, resp_of, form)
+            totals = source.reduce(add, form.zeros, form.bytes_per_row, form.min_chunk_rows)
+            return form.statistics(totals)
+
+        own = methods.params_of_sums(
+            centres[self._classes.label_of], sums, source.total_weight, family.family
         )
-        if source.incomplete:  # a guess; EM fills in what it expects
-            X = np.where(np.isnan(X), centres[labels].astype(X.dtype), X)
+        return family.with_labels(own), []
 
-        def resp_of(rows, out):
-            out[:] = self._classes.resp[rows].T
-
-        rows = ArraySource(X, source.sample_weight)
-        start = methods.Start(rows, resp_of, centres[label_of], source.total_weight)
-        own = methods.start_params(start, family.part("numbers").family)
-        return ProductParams(own.weights, (own, LabelParams(own.weights))), []
-
-    def _reseed(self, source, family, given, params, random_state):
-        return None
+    def _best_run(self, source, family, n_init, task):
+        run = super()._best_run(source, family, n_init, task)
+        form = family.prepare(run.result.params, source.dtype)
+        own = family.without_labels(run.result.params)
+        penalty = family.family.n_parameters(own) * np.log(source.total_weight)
+        self.bic_with_classes = float(penalty - 2.0 * em.expect(source, form)[0])
+        return run
 
     def _repairs(self, source, family, params):
-        numbers, own = family.part("numbers"), family.of_part(params, "numbers")
+        own, numbers = family.without_labels(params), family.family
         observed = np.ones(own.means.shape)
-        if source.incomplete and numbers.family.regularised:
-            observed = em.observed_shares(source, family, params)[:, numbers.columns]
+        if source.incomplete and numbers.regularised:
+            observed = em.observed_shares(source, family, params)[:, :-1]
         repairs = []
         for label, name in enumerate(self._classes.names):
             components = self._classes.components(label)
-            some = numbers.family.take(own, components)
+            some = numbers.take(own, components)
             repairs += [
                 f"Class {name!r}: {sentence}"
-                for sentence in BaseMixture._repairs(self, source, numbers.family, some)
-                + self._collapses(numbers.family, some, observed[components])
+                for sentence in BaseMixture._repairs(self, source, numbers, some)
+                + self._collapses(numbers, some, observed[components])
             ]
         return repairs
 
-    def _attributes(self, family, params, dtype):
-        own = family.of_part(params, "numbers")
-        return super()._attributes(family.part("numbers").family, own, dtype)
+
+def _split(chunk: Chunk) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows, and the classes that their last column has."""
+    return chunk.X[:, :-1], chunk.X[:, -1].astype(np.int64)
+
+
+def _class_means(source: Source, n_classes: int) -> np.ndarray:
+    """Return the means (n_classes, n_features) of the cells of each class that are not missing."""
+    shape = n_classes, source.n_features - 1
+
+    def zeros() -> list[np.ndarray]:
+        return [np.zeros(shape), np.zeros(shape)]
+
+    def add(chunk: Chunk, totals: list[np.ndarray], scratch: Scratch) -> None:
+        X, labels = _split(chunk)
+        own = (labels == np.arange(n_classes)[:, None]).astype(np.float64)
+        seen = ~np.isnan(X)
+        totals[0] += own @ seen
+        totals[1] += own @ np.where(seen, X, 0.0)
+
+    counts, sums = source.reduce(add, zeros, 24 * source.n_features + 8 * n_classes)
+    return sums / counts
+
+
+def _resp_apart(fitted: list[Any], label: int, X: np.ndarray) -> np.ndarray:
+    """Return responsibilities (n_rows, n_components) of the mixture of one class."""
+    return em.predict_proba(ArraySource(X, in_order=True), *fitted[label])
+
+
+def _add_class_rows(
+    centres: np.ndarray,
+    label_of: np.ndarray,
+    resp_of: Any,
+    form: GaussianForm,
+    chunk: Chunk,
+    totals: list[np.ndarray],
+    scratch: Scratch,
+) -> None:
+    """Add up statistics of rows whose missing cells are the means of their class.
+
+    That is a guess; EM fills in what it expects.
+    """
+    X, labels = _split(chunk)
+    resp = (label_of[:, None] == labels).astype(form.dtype)
+    if resp_of is not None:
+        for label in np.unique(labels):
+            of_class = np.ix_(label_of == label, labels == label)
+            resp[of_class] = resp_of(label, X[labels == label]).T
+    X = np.where(np.isnan(X), centres[labels].astype(X.dtype), X)
+    if chunk.sample_weight is not None:
+        resp *= chunk.sample_weight
+    form.add(totals, form.features(X, scratch), resp, scratch)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from .._engine import few_rows, posteriors
+from .._engine import em, few_rows, posteriors
 from .._families import GaussianFamily, GaussianParams
 from .._rows.sources import ArraySource
 from .._rows.threads import one_blas_thread
@@ -30,7 +30,7 @@ class Modes(NamedTuple):
     points: np.ndarray  # (n_modes, n_features), densest first
     log_density: np.ndarray  # (n_modes,), nats
     components: np.ndarray  # (n_components,), the mode that each mean climbs to
-    labels: np.ndarray | None  # (n_samples,), the mode that each row climbs to
+    labels: np.ndarray | None  # (n_samples,), the mode that each row climbs to, -1 for noise
 
 
 class GaussianModes(GaussianDensity):
@@ -55,7 +55,7 @@ class GaussianModes(GaussianDensity):
             A named tuple of `points`, the modes (n_modes, n_features) in units of `X`, densest
             first; their `log_density` (n_modes,) in nats; `components`, the mode that the mean
             of each component climbs to (n_components,); and `labels`, the mode that each row
-            climbs to (n_samples,), None without `X`.
+            climbs to (n_samples,), -1 for rows that are noise, None without `X`.
 
         See Also
         --------
@@ -94,27 +94,33 @@ class GaussianModes(GaussianDensity):
         (array([0, 0, 1]), array([0, 0, 1]))
         """
         check_is_fitted(self)
-        self._refuse_noise("modes")
         rows = None if X is None else self._validate_rows(X)
-        family, params = self._fitted_family()
+        family, params = self._fitted_gaussians()
         landscape = Landscape(family, params)
         frame = family.frame
         points, ends = landscape.modes_from(params.means, np.empty((0, params.means.shape[1])))
-        labels = None
+        own = climbed = np.empty(0, dtype=int)
         if rows is not None:
-            with ArraySource(rows) as source:
-                rows, _ = posteriors.impute(source, family, params, return_std=False)
-            starts = np.empty(rows.shape[::-1])
-            frame.enter(rows, out=starts)
-            points, labels = landscape.modes_from(starts.T, points)
+            own = np.flatnonzero(self._score_rows(em.predict, rows) >= 0)  # the others are noise
+        if rows is not None and len(own):
+            with ArraySource(rows[own]) as source:
+                filled, _ = posteriors.impute(source, family, params, return_std=False)
+            starts = np.empty(filled.shape[::-1])
+            frame.enter(filled, out=starts)
+            points, climbed = landscape.modes_from(starts.T, points)
         log_density = landscape.log_density(points) - np.log(frame.scale).sum()
         order = np.argsort(-log_density, kind="stable")
         place = np.argsort(order)
+        points = points[order] * frame.scale + frame.reference
+        labels = None
+        if rows is not None:
+            labels = np.full(len(rows), -1)
+            labels[own] = place[climbed]
         return Modes(
-            (points[order] * frame.scale + frame.reference).astype(np.asarray(self.means_).dtype),
-            log_density[order],
+            points.astype(np.asarray(self.means_).dtype),
+            self._score_rows(em.score_samples, points),
             place[ends],
-            None if labels is None else place[labels],
+            labels,
         )
 
 

@@ -11,6 +11,7 @@ from .._engine import em
 from .._families import Box, WithUniform, log_of_weights
 from .._interface.wording import learned_shares
 from .._starts.noise import NoiseStarts
+from .estimates import of_mixture
 from .fixed import FixedFit
 
 NOISE = -1  # the label of rows that belong to no Gaussian
@@ -45,15 +46,14 @@ class NoiseFit(FixedFit):
 
     def _repairs(self, source, family, params):
         if self.noise:
-            family, params = family.gaussians, params.gaussians
+            family, params = family.without_uniform(params)
         return super()._repairs(source, family, params)
 
     def _attributes(self, family, params, dtype):
         noise: dict[str, Any] = {"noise_weight_": 0.0, "noise_box_": None}
         if isinstance(family, WithUniform):
-            box = np.concatenate([family.box.corner[None], family.box.edges])
-            noise = {"noise_weight_": float(params.weights[-1]), "noise_box_": box}
-            family, params = family.gaussians, params.gaussians
+            noise = {"noise_weight_": float(params.weights[-1]), "noise_box_": family.box.array}
+            family, params = family.without_uniform(params)
         return {**super()._attributes(family, params, dtype), **noise}
 
     @contextmanager
@@ -80,12 +80,38 @@ class NoiseFit(FixedFit):
         both = WithUniform(family, box)
         return both, both.params(np.append(params.weights, self._weight_of_noise()), params)
 
+    def _fitted_gaussians(self):
+        """Return the family of the Gaussians alone, and their parameters."""
+        return super()._fitted_family()
+
+    def _new_mixture(self, weights, means, covariances, features):
+        box = self._box()
+        if box is None:
+            return super()._new_mixture(weights, means, covariances, features)
+        own, noise = weights[:-1], weights[-1]
+        if not own.sum() > 0:  # nothing but noise
+            own = np.full(len(own), np.finfo(np.float64).tiny)
+        mixture = super()._new_mixture(own / own.sum(), means, covariances, features)
+        mixture.weights_ *= own.sum()
+        mixture.noise_weight_, mixture.noise_box_ = float(noise), box.of_features(features).array
+        return mixture.set_params(noise=True)
+
+    def _all_weights(self):
+        if self._box() is None:
+            return super()._all_weights()
+        return np.append(self.weights_, self._weight_of_noise())
+
+    def _estimates(self):
+        found = super()._estimates()
+        if self._box() is not None:
+            found.append(of_mixture("noise_weight", "weight", self._weight_of_noise(), NOISE))
+        return found
+
     def _log_prob_of_few(self, X):
         log_prob, box = super()._log_prob_of_few(X), self._box()
         if log_prob is None or box is None:
             return log_prob
-        weights = np.append(self.weights_, self._weight_of_noise())
-        constant = log_of_weights(weights, np.float64)[-1] - box.log_volume
+        constant = log_of_weights(self._all_weights(), np.float64)[-1] - box.log_volume
         return np.concatenate([log_prob, np.full((1, len(X)), constant)])
 
     def _score_rows(self, score, X):
@@ -99,10 +125,3 @@ class NoiseFit(FixedFit):
         if self._box() is not None:
             labels[labels == len(self.weights_)] = NOISE
         return X, labels
-
-    def _refuse_noise(self, method):
-        if self._box() is not None:
-            raise ValueError(
-                f"{method} is not available for a mixture with noise=True, which is no mixture "
-                "of Gaussians alone. Fit one with noise=False."
-            )

@@ -5,11 +5,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._families import LabelParams, Labels, Part, Product, ProductParams, WithUniform
+from .._interface.chunk_labels import LabelKind
+from .._interface.chunks import Chunks
 from .._rows.sources import ArraySource
 from .._starts.labelled import LabelledStarts
 from .._starts.mixed import MixedStarts
@@ -20,8 +23,10 @@ from .covariance_types import FAMILIES
 class Labelling(NamedTuple):
     """The labels of rows, and of components."""
 
-    labels: np.ndarray  # (n_samples,), -1 where a row may come from any component
-    label_of: np.ndarray  # (n_components,), -1 for a component of rows without labels only
+    # (n_samples,), -1 where a row may come from any component; None where chunks bring them.
+    labels: Any
+    # (n_components,), -1 for a component of rows without labels only; None for a label each.
+    label_of: np.ndarray | None = None
 
 
 class LabelledSource(ArraySource):
@@ -31,6 +36,16 @@ class LabelledSource(ArraySource):
         X = np.column_stack([np.asarray(rows.X, dtype=rows.dtype), labels.astype(rows.dtype)])
         super().__init__(X, rows.sample_weight, incomplete=rows.incomplete)
         self.rows = rows  # without labels
+
+
+def _without_labels(source: Any) -> Any:
+    """Return a source of the rows of a labelled one without their labels, the last column."""
+    if isinstance(source, LabelledSource):
+        return source.rows
+    rows: Any = source.block(slice(0, source.n_features - 1))
+    if hasattr(source, "packing"):
+        rows.packing = source.packing
+    return rows
 
 
 class Labelled(Product):
@@ -66,11 +81,8 @@ class PartialLabels(BaseMixture):
         if partial_labels is None:
             yield
             return
-        if not isinstance(partial_labels, Labelling):
-            labels = check_partial_labels(partial_labels, self.n_components)
-            BaseMixture._check_fit_parameters(self, labels.shape, weighted=False)
-            partial_labels = Labelling(labels, np.arange(self.n_components))
-        self._labelling = partial_labels
+        given = isinstance(partial_labels, Labelling)
+        self._labelling = partial_labels if given else Labelling(partial_labels)
         try:
             yield
         finally:
@@ -92,10 +104,22 @@ class PartialLabels(BaseMixture):
             mixture.probabilities_ = [table[own] for table in self.probabilities_]
         return mixture
 
+    def _label_of(self) -> np.ndarray:
+        """Return the labels of the components, (n_components,)."""
+        label_of = self._labelling.label_of
+        return np.arange(self.n_components) if label_of is None else label_of
+
+    def _labelled_chunks(self, chunks: Chunks) -> Chunks:
+        if self._labelling is None or self._labelling.labels is None:
+            return chunks
+        check = partial(check_partial_labels, n_components=self.n_components)
+        kind = LabelKind("partial_labels", check, code=np.asarray)
+        return chunks._labelled(self._labelling.labels, kind)
+
     def _fit_source(self, X, sample_weight):
         rows, sample_weight, source = super()._fit_source(X, sample_weight)
-        if self._labelling is not None:
-            labels = self._labelling.labels
+        if self._labelling is not None and not isinstance(rows, Chunks):
+            labels = check_partial_labels(self._labelling.labels, self.n_components)
             if len(labels) != len(rows):
                 raise ValueError(
                     f"partial_labels has {len(labels)} labels, but X has {len(rows)} rows. Pass "
@@ -105,15 +129,15 @@ class PartialLabels(BaseMixture):
         return rows, sample_weight, source
 
     def _make_family(self, source):
-        if not isinstance(source, LabelledSource):
+        if self._labelling is None:
             return super()._make_family(source)
-        family = super()._make_family(source.rows)
+        rows = _without_labels(source)
+        family = super()._make_family(rows)
         if isinstance(family, WithUniform):
             raise ValueError(
                 "partial_labels is not available with noise=True. Leave one of them out."
             )
-        name, n_columns = self._part_name, source.rows.n_features
-        return Labelled(family, name, self._labelling.label_of, n_columns)
+        return Labelled(family, self._part_name, self._label_of(), rows.n_features)
 
     def _given_start(self, family, n_features):
         if not isinstance(family, Labelled):
@@ -124,7 +148,8 @@ class PartialLabels(BaseMixture):
         if not isinstance(family, Labelled):
             return super()._start(source, family, given, random_state)
         if self._continues():
-            own, repairs = super()._start(source.rows, family.family, given, random_state)
+            rows = _without_labels(source)
+            own, repairs = super()._start(rows, family.family, given, random_state)
             return family.with_labels(own), repairs
         source.release()
         params = self._labelled_starts().start(source, family, random_state)
@@ -140,7 +165,7 @@ class PartialLabels(BaseMixture):
         starts = MixedStarts(
             self.n_components, self.init_params, self.tol, hard, self._accelerate and not hard
         )
-        return LabelledStarts(starts, self._labelling.label_of)
+        return LabelledStarts(starts, self._label_of())
 
     def _rank(self, source, family, result):
         if not isinstance(family, Labelled):
@@ -155,7 +180,7 @@ class PartialLabels(BaseMixture):
 
     def _repairs(self, source, family, params):
         if isinstance(family, Labelled):
-            source, params = source.rows, family.without_labels(params)
+            source, params = _without_labels(source), family.without_labels(params)
             family = family.family
         return super()._repairs(source, family, params)
 

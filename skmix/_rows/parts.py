@@ -104,8 +104,10 @@ class PartsSource(PiecesSource):
     def block(self, columns: slice) -> Any:
         """Return some of the columns of the same rows."""
         other = copy.copy(self)
-        other._columns = columns
-        other._n_features = len(range(*columns.indices(self._n_features)))
+        start, stop, step = columns.indices(self._n_features)
+        first = 0 if self._columns is None else self._columns.start
+        other._columns = slice(first + start, first + stop, step)
+        other._n_features = len(range(start, stop, step))
         other.incomplete = self.incomplete and any(other.by_parts(_has_missing))
         return other
 

@@ -37,8 +37,9 @@ class BootstrapIntervals:
 
     Everything is a dict by parameter, named and shaped as the attributes of the mixture: "weights"
     (n_components,); "means" and "variances" (n_components, n_numbers); "rates" (n_components,
-    n_counts); "probabilities", a list of arrays (n_components, n_categories); or the fields of the
-    parameters of a family of one's own.
+    n_counts); "probabilities", a list of arrays (n_components, n_categories); "noise_weight", one
+    number, where there is a component for noise; or the fields of the parameters of a family of
+    one's own.
 
     Attributes
     ----------
@@ -107,7 +108,8 @@ class BootstrapIntervals:
         """Return a pandas DataFrame with a row for every parameter of every component.
 
         Its columns are `parameter`, `column`, `category`, `component`, `estimate`,
-        `standard_error`, and the ends of the percentile interval, `lower` and `upper`.
+        `standard_error`, and the ends of the percentile interval, `lower` and `upper`. The
+        component of noise is -1.
         """
         import pandas as pd
 
@@ -115,10 +117,10 @@ class BootstrapIntervals:
         errors = [draws.std(axis=0, ddof=1) for draws in self._draws]
         for one, error, low, high in zip(self._fit, errors, *self._ends(level), strict=True):
             for j, (column, category) in enumerate(one.labels):
-                for k in range(len(one.values)):
+                for k, component in enumerate(one.components()):
                     numbers = (array[k, j] for array in (one.values, error, low, high))
                     names = ("" if name is None else name for name in (column, category))
-                    lines.append((one.each, *names, k, *numbers))
+                    lines.append((one.each, *names, component, *numbers))
         heads = ["parameter", "column", "category", "component", "estimate", "standard_error"]
         return pd.DataFrame(lines, columns=[*heads, "lower", "upper"])
 
@@ -196,8 +198,8 @@ def bootstrap(
     Returns
     -------
     intervals : BootstrapIntervals
-        What it has, by parameter ("weights", "means", "variances", "rates", "probabilities", or
-        the fields of a family of one's own), shaped as the attributes are:
+        What it has, by parameter ("weights", "means", "variances", "rates", "probabilities",
+        "noise_weight", or the fields of a family of one's own), shaped as the attributes are:
 
         - `standard_errors`, and `interval(level)`: lower and upper ends of percentile intervals.
         - `to_frame(level)`: all of it as a pandas DataFrame.
@@ -300,8 +302,11 @@ def bootstrap(
     values = [drawn for drawn, _ in found if drawn is not None]
     n_not_converged = sum(drawn is not None and not converged for drawn, converged in found)
     _warn_of(n_bootstrap - len(values), n_not_converged, n_bootstrap)
-    estimates = [one._replace(values=one.values[order]) for one in fit._estimates()]
-    draws = [np.stack(arrays)[:, order] for arrays in zip(*values, strict=True)]
+    estimates = [one.ordered(order) for one in fit._estimates()]
+    draws = [
+        one.in_order(np.stack(arrays), order)
+        for one, *arrays in zip(estimates, *values, strict=True)
+    ]
     n_degenerate = n_bootstrap - len(values)
     return BootstrapIntervals(fit, kind, n_degenerate, n_not_converged, estimates, draws)
 
@@ -331,7 +336,7 @@ class Refits:
         if caught or (not self.flattered and again._is_flattered(X, weight)):
             return None, again.converged_
         order = _order_like(self.resp, _responsibilities(again, self.rows), self.shares)
-        return [one.values[order] for one in again._estimates()], again.converged_
+        return [one.ordered(order).values for one in again._estimates()], again.converged_
 
     def _draw(self, random_state: np.random.RandomState) -> tuple[Any, np.ndarray | None]:
         """Return rows and their weights."""

@@ -45,7 +45,8 @@ class MergedComponents:
         has weight 0.
 
     resp : ndarray of shape (n_samples, n_all_components)
-        The probabilities of the components for the rows that were given.
+        The probabilities of the components for the rows that were given; with noise, its
+        probability is one more column, the last.
     """
 
     mixture: Any
@@ -70,12 +71,15 @@ class MergedComponents:
         return self.assignments[n_clusters - 1]
 
     def proba(self, n_clusters: int | None = None) -> np.ndarray:
-        """Return the cluster probabilities of the rows given, (n_samples, n_clusters)."""
+        """Return the cluster probabilities of the rows given, (n_samples, n_clusters).
+
+        With noise, its probability is one more column, the last.
+        """
         return _summed(self.resp, self.components(n_clusters))
 
     def labels(self, n_clusters: int | None = None) -> np.ndarray:
-        """Return the most probable clusters of the rows given, (n_samples,)."""
-        return self.proba(n_clusters).argmax(axis=1)
+        """Return the most probable clusters of the rows given, (n_samples,); -1 is noise."""
+        return self._most_probable(self.proba(n_clusters), n_clusters)
 
     def predict_proba(self, X: Any, n_clusters: int | None = None) -> np.ndarray:
         """Return the cluster probabilities of other rows, (n_samples, n_clusters)."""
@@ -83,7 +87,12 @@ class MergedComponents:
 
     def predict(self, X: Any, n_clusters: int | None = None) -> np.ndarray:
         """Return the most probable clusters of other rows, (n_samples,)."""
-        return self.predict_proba(X, n_clusters).argmax(axis=1)
+        return self._most_probable(self.predict_proba(X, n_clusters), n_clusters)
+
+    def _most_probable(self, proba: np.ndarray, n_clusters: int | None) -> np.ndarray:
+        labels = proba.argmax(axis=1)
+        labels[labels > self.components(n_clusters).max()] = -1  # noise
+        return labels
 
     def __repr__(self) -> str:
         groups = [np.flatnonzero(self.components() == g).tolist() for g in range(self.n_clusters)]
@@ -140,6 +149,8 @@ def merge_components(mixture, X, sample_weight=None):
     lower the entropy by at least 0.2 nats per row of the smaller cluster. Two normal components of
     equal size overlap so much when their means are less than 3.5 standard deviations apart. A
     single cluster is suggested for a single component only. Look at the curve, and at clusters.
+    Where a mixture has a component for noise (`noise=True`), that is merged with none: its entropy
+    is part of the sum for every number of clusters.
 
     The cost is n K² logarithms for n rows and K components.
 
@@ -172,7 +183,6 @@ def merge_components(mixture, X, sample_weight=None):
             f"skmix.GaussianMixture, or a Pipeline that ends in one, but mixture is {mixture!r}."
         )
     if isinstance(inner, FittedMixture):
-        inner._refuse_noise("merge_components")
         rows = inner._validate_rows(rows)
         weight = inner._effective_weight(rows, sample_weight)
         resp = inner._score_rows(em.predict_proba, rows).astype(np.float64)
@@ -182,9 +192,11 @@ def merge_components(mixture, X, sample_weight=None):
         )
         resp = inner.predict_proba(rows)
     alive = np.flatnonzero(np.asarray(inner.weights_) > 0)
-    own = np.full(resp.shape[1], -1)
+    own = np.full(len(inner.weights_), -1)
     own[alive] = np.arange(len(alive))
     entropies, sizes, assignments = _merge(resp[:, alive], weight)
+    noise = resp[:, len(own) :]
+    entropies = entropies + weight @ entr(noise).sum(axis=1)
     every = [np.where(own < 0, -1, groups[own]) for groups in assignments]
     suggested = _suggest(entropies, sizes.min(axis=1))
     return MergedComponents(
@@ -255,5 +267,7 @@ def _suggest(entropies: np.ndarray, smaller: np.ndarray) -> int:
 
 
 def _summed(resp: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Return the sums of the columns of each group."""
-    return np.stack([resp[:, groups == g].sum(axis=1) for g in range(groups.max() + 1)], axis=1)
+    """Return the sums of the columns of each group, and the column of the noise if any."""
+    own, noise = resp[:, : len(groups)], resp[:, len(groups) :]
+    sums = [own[:, groups == g].sum(axis=1) for g in range(groups.max() + 1)]
+    return np.column_stack([*sums, noise])

@@ -47,7 +47,7 @@ def spaces(
     """
     n_features = z.shape[1]
     scatter = (z * weight[:, None]).T @ z / weight.sum()
-    raw = scale / np.sqrt(max(scale**2 @ np.diagonal(scatter), 1e-300))
+    raw = scale / np.sqrt(max(float(scale**2 @ np.diagonal(scatter)), 1e-300))
     found = [np.diag(raw)]
     if n_features == 1:
         return np.array(found), None

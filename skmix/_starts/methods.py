@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.cluster import KMeans, kmeans_plusplus
@@ -133,14 +133,29 @@ def make_start(
 
 def start_params(start: Start, family: GaussianFamily) -> GaussianParams:
     """Maximise once, in the frame of the family, from the responsibilities of a start."""
+
+    def sums(form: GaussianForm) -> Any:
+        with start.rows.ordered() as source:
+            return statistics_of(source, form, start.resp_of)
+
+    params = params_of_sums(start.centres, sums, start.total_weight, family)
+    return family.from_seeds(params) if start.seeds else params
+
+
+def params_of_sums(
+    centres: np.ndarray,
+    sums: Callable[[GaussianForm], Any],
+    total_weight: float,
+    family: GaussianFamily,
+) -> GaussianParams:
+    """Maximise once, in the frame of the family, the statistics of a form about some centres."""
     frame = family.frame
-    n_components = len(start.centres)
-    centres = (start.centres - frame.reference) / frame.scale
+    n_components = len(centres)
+    centres = (centres - frame.reference) / frame.scale
     form = GaussianForm(
         family, None, dtype=np.float64, centred=np.ones(n_components, bool), about=centres
     )
-    with start.rows.ordered() as source:
-        statistics = statistics_of(source, form, start.resp_of)
+    statistics = sums(form)
     fallback = GaussianParams(
         weights=np.full(n_components, 1.0 / n_components),
         means=centres,
@@ -148,9 +163,7 @@ def start_params(start: Start, family: GaussianFamily) -> GaussianParams:
         precisions_cholesky=family.unit_covariances(*centres.shape),
     )
     params = family.maximize(fallback, statistics)
-    if start.seeds:
-        params = family.from_seeds(params)
-    return params._replace(weights=statistics.counts / start.total_weight)
+    return params._replace(weights=statistics.counts / total_weight)
 
 
 def break_ties(

@@ -74,7 +74,7 @@ class MixtureBayesClassifier(
         X : array-like of shape (n_samples, n_features), Chunks or Dask collection
             The rows, NaN where a cell is missing. Of :class:`Chunks` and Dask collections the
             rows of a class are read, or held by workers, where they are, one class after the
-            other; not with ``share="classes"`` nor rows that are `unlabeled`.
+            other; all together where some rows are `unlabeled`.
 
         y : array-like of shape (n_samples,), list, Chunks or Dask collection
             Their class labels, `unlabeled` where they are not known. Beside :class:`Chunks` also
@@ -140,18 +140,16 @@ class MixtureBayesClassifier(
         return ArrayRows((rows, labels, sample_weight), classes, kept_rows, codes, weight)
 
     def _rows_in_chunks(self, X: Any, y: Any, chunks: Chunks) -> ClassRows:
-        self._check_chunks()
         validation.check_labelled(self, y)
         chunks = chunks._labelled(y)
         chunks._hold()
         tally = chunked_classes.tally(self, chunks)
         validation.check_classes(np.repeat(tally.classes, 3))  # classes come several times
-        self._check_all_labelled(tally.classes)
-        return ChunkRows((X, y, None), tally, chunks, self, self._learn_chunks(chunks))
-
-    def _check_chunks(self) -> None:
-        """Refuse parameters that rows in chunks have no way for."""
-        return
+        unknown = self._of_no_class(tally.classes)
+        convert = self._learn_chunks(chunks)
+        return ChunkRows(
+            (X, y, None), tally.only(~unknown), bool(unknown.any()), chunks, self, convert
+        )
 
     @abstractmethod
     def _learn_chunks(self, chunks: Chunks) -> Convert:

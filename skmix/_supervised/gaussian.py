@@ -269,14 +269,6 @@ class GMMBayesClassifier(ClassesOfStream):
     def _learn_chunks(self, chunks):
         return survey.as_floats
 
-    def _check_chunks(self):
-        if self.share == "classes":
-            raise ValueError(
-                "share='classes' is not available where X are Chunks or a Dask collection: what "
-                "classes share is found in rows that memory holds. Use share='components', or "
-                "pass the rows as one array."
-            )
-
     def _read_batch(self, X, y, sample_weight, *, reset):
         rows, labels = validation.validate_rows(self, X, y, reset=reset)
         return rows, labels, validation.check_sample_weight(sample_weight, rows)
@@ -384,25 +376,15 @@ class GMMBayesClassifier(ClassesOfStream):
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 warnings.simplefilter("ignore", DegenerateComponentWarning)
                 mixtures = super()._fit_mixtures(rows, mixtures, known, task)
-        X, codes, sample_weight = rows.X, rows.codes, rows.sample_weight
-        if validation.has_missing(X):
-            seen = ~np.isnan(X).all(axis=1)
-            sample_weight = None if sample_weight is None else sample_weight[seen]
-            X, codes = X[seen], codes[seen]
         label_of = np.repeat(np.arange(len(sizes)), sizes)
-        resp = (codes[:, None] == label_of).astype(X.dtype)
-        if several:
-            for code, mixture in enumerate(mixtures):
-                of_class = np.ix_(codes == code, label_of == code)
-                resp[of_class] = mixture.predict_proba(X[codes == code])
         parameters = mixtures[0].get_params(deep=False)
         together = LabelledMixture(**{**parameters, "n_components": len(label_of), "n_init": 1})
         with task.subtask("classes").fitting(together), together._knowing(known):
-            together.fit_classes(X, Classes(rows.names, codes, label_of, resp), sample_weight)
+            X, weight, codes = rows.together()
+            apart = mixtures if several else None
+            together.fit_classes(X, weight, codes, Classes(rows.names, label_of, apart))
         fitted = [together.in_class(code, mixture) for code, mixture in enumerate(mixtures)]
-        n_rows = len(X) if sample_weight is None else sample_weight.sum()
-        bic = together.bic_with_classes(X, sample_weight)
-        return fitted, (*doubts(together, n_rows), bic)
+        return fitted, (*doubts(together, together._weight_of_fit[0]), together.bic_with_classes)
 
     def decision_function(self, X):
         """Return the log-odds (two classes) or log prior + log density of every class.

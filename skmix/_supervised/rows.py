@@ -44,6 +44,13 @@ class ClassRows(ABC):
         """Return what a mixture is fitted to: the rows of a class, and their weights."""
 
     @abstractmethod
+    def together(self) -> tuple[Any, np.ndarray | None, np.ndarray | None]:
+        """Return what one mixture of all classes is fitted to: rows, their weights, and codes.
+
+        A code is the place of the class of a row, or -1; those of chunks come with the rows.
+        """
+
+    @abstractmethod
     def shown(self, most: list[int]) -> list[chunked_classes.Shown]:
         """Return what the rows of each class show, with so many distinct ones at most."""
 
@@ -53,10 +60,7 @@ class ClassRows(ABC):
 
 
 class ArrayRows(ClassRows):
-    """Rows of an array; `X`, `codes` and `sample_weight` are those of positive weight.
-
-    A code is the place of the class of a row, or -1.
-    """
+    """Rows of an array; `X`, `codes` and `sample_weight` are those of positive weight."""
 
     portable = True
 
@@ -83,6 +87,10 @@ class ArrayRows(ClassRows):
         own = self.codes == code
         return self.X[own], None if self.sample_weight is None else self.sample_weight[own]
 
+    def together(self) -> tuple[Any, np.ndarray | None, np.ndarray | None]:
+        """Return the rows with their weights and codes."""
+        return self.X, self.sample_weight, self.codes
+
     def shown(self, most: list[int]) -> list[chunked_classes.Shown]:
         """Return what the rows of each class show."""
         return [
@@ -104,6 +112,9 @@ class ChunkRows(ClassRows):
     given, tally
         X and y of the fit, and the classes of its rows.
 
+    partly_labelled : bool
+        Whether there are rows of no class.
+
     chunks : Chunks
         The rows as they are, with labels.
 
@@ -115,12 +126,14 @@ class ChunkRows(ClassRows):
         self,
         given: tuple[Any, ...],
         tally: chunked_classes.Tally,
+        partly_labelled: bool,
         chunks: Chunks,
         estimator: Any,
         convert: survey.Convert,
     ) -> None:
         super().__init__(given, tally.classes, tally.weights)
         self._n_rows, self._chunks = tally.n_rows, chunks
+        self.partly_labelled = partly_labelled
         self._estimator, self._convert = estimator, convert
 
     def of_class(self, code: int) -> tuple[Any, np.ndarray | None]:
@@ -131,6 +144,11 @@ class ChunkRows(ClassRows):
         found = survey.by_parts(seen, _weighing)
         ((row, weight),) = (row for part in found for row in part)
         return row, weight
+
+    def together(self) -> tuple[Any, np.ndarray | None, np.ndarray | None]:
+        """Return the chunks, whose labels become codes in every pass."""
+        coded = self._chunks._coded(partial(chunked_classes.codes_in, self.classes))
+        return coded._seen_as(View(self._convert)), None, None
 
     def shown(self, most: list[int]) -> list[chunked_classes.Shown]:
         """Return what the rows of each class show, in one pass over the chunks."""

@@ -35,6 +35,14 @@ class PartlyLabeled(metaclass=ABCMeta):
 
     def _coded(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the classes, and the place of every label among them, -1 for no label."""
+        unknown = self._of_no_class(labels)
+        classes, known = np.unique(labels[~unknown], return_inverse=True)
+        codes = np.full(len(labels), -1)
+        codes[~unknown] = known
+        return classes, codes
+
+    def _of_no_class(self, labels: np.ndarray) -> np.ndarray:
+        """Return which labels stand for none; refuse that all do."""
         unknown = np.zeros(len(labels), dtype=bool)
         if np.ndim(self.unlabeled):
             raise ValueError(
@@ -47,19 +55,7 @@ class PartlyLabeled(metaclass=ABCMeta):
                 f"Every label of positive weight is unlabeled={self.unlabeled!r}: there is no "
                 "class to learn. Label some rows, or fit a mixture."
             )
-        classes, known = np.unique(labels[~unknown], return_inverse=True)
-        codes = np.full(len(labels), -1)
-        codes[~unknown] = known
-        return classes, codes
-
-    def _check_all_labelled(self, classes: np.ndarray) -> None:
-        """Refuse labels of rows in chunks that stand for none."""
-        if self.unlabeled is not None and self.unlabeled in classes.tolist():
-            raise ValueError(
-                f"y has the label unlabeled={self.unlabeled!r}, and rows of no class are not "
-                "available where X are Chunks or a Dask collection. Leave these rows out, or "
-                "pass the rows as one array."
-            )
+        return unknown
 
     def _fit_together(self, rows, task):
         """Return the priors and the mixtures of all classes, fitted as one to all rows.
@@ -72,7 +68,8 @@ class PartlyLabeled(metaclass=ABCMeta):
         (mixture,) = self._unfitted([len(label_of)])
         known = self._known_of_rows(rows, sizes)
         with task.subtask("classes").fitting(mixture), mixture._knowing(known):
-            mixture._fit(rows.X, None, rows.sample_weight, Labelling(rows.codes, label_of))
+            X, weight, codes = rows.together()
+            mixture._fit(X, None, weight, Labelling(codes, label_of))
         prior = self._check_priors(np.bincount(label_of, mixture.weights_))
         own = [np.flatnonzero(label_of == code) for code in range(len(names))]
         return prior, [mixture._only(components) for components in own]

@@ -211,4 +211,5 @@ def read_image(image: Any, axes: Axes) -> tuple[np.ndarray, np.dtype, Axes]:
     values = as_float(image)
     axes = axes.check(values)
     refuse_infinite(values)
-    return values, getattr(image, "dtype", np.asarray(image).dtype), axes
+    dtype: Any = getattr(image, "dtype", np.asarray(image).dtype)
+    return values, dtype, axes

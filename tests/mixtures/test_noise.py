@@ -5,7 +5,8 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy.stats import multivariate_normal
+from scipy.special import entr
+from scipy.stats import multivariate_normal, norm, uniform
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
@@ -13,6 +14,7 @@ from skmix import (
     ComponentsDisplay,
     DiagonalGMM,
     GaussianMixture,
+    bootstrap,
     merge_components,
     select_mixture,
 )
@@ -244,22 +246,120 @@ def test_missing_cells_are_filled_with_the_noise_in_mind():
     np.testing.assert_allclose(draws.std(axis=0), std[:, 0], rtol=0.1, atol=0.2)
 
 
-REFUSED = {
-    "marginal": lambda gm, X: gm.marginal([0]),
-    "condition": lambda gm, X: gm.condition([[np.nan, 0.0, 0.0]]),
-    "modes": lambda gm, X: gm.modes(),
-    "cdf": lambda gm, X: gm.cdf(0.0),
-    "quantile": lambda gm, X: gm.quantile(0.5),
-    "merge_components": merge_components,
-}
-
-
-@pytest.mark.parametrize("method", REFUSED)
-def test_what_is_not_built_is_refused(method):
+def test_what_is_not_built_is_refused():
     X, _ = clusters_in_noise()
     gm = GaussianMixture(2, noise=True, random_state=0).fit(X)
-    with pytest.raises(ValueError, match=rf"{method} is not available .* noise=True"):
-        REFUSED[method](gm, X)
+    with pytest.raises(ValueError, match=r"standard_errors is not available .* skmix.bootstrap"):
+        gm.standard_errors(X)
+
+
+@every_type
+@pytest.mark.parametrize("features", [[0], [2, 1], [2, 0, 1]])
+def test_marginals_have_the_density_of_rows_with_holes(covariance_type, features):
+    X, _ = clusters_in_noise()
+    gm = GaussianMixture(2, covariance_type=covariance_type, noise=True, random_state=0).fit(X)
+    marginal = gm.marginal(features)
+    holes = np.full_like(X, np.nan)
+    holes[:, features] = X[:, features]
+    np.testing.assert_allclose(marginal.score_samples(X[:, features]), gm.score_samples(holes))
+    np.testing.assert_array_equal(marginal.predict(X[:, features]), gm.predict(holes))
+    assert marginal.noise_weight_ == gm.noise_weight_
+    assert marginal.n_parameters == marginal.set_params(noise=False).n_parameters
+    assert set(np.unique(marginal.sample(200, random_state=0)[1])) == {-1, 0, 1}
+
+
+@every_type
+def test_conditionals_are_ratios_of_densities(covariance_type):
+    X, _ = clusters_in_noise()
+    gm = GaussianMixture(2, covariance_type=covariance_type, noise=True, random_state=0).fit(X)
+    places = np.linspace(-14.0, 20.0, 9)[:, None]
+    for seen in ([np.nan, 0.3, np.nan], [np.nan, -14.0, np.nan]):
+        row = np.array([seen])
+        (conditional,) = gm.condition(row)
+        both = np.repeat(row, len(places), axis=0)
+        both[:, [0]] = places
+        expected = gm.score_samples(both) - gm.score_samples(row)
+        marginal = conditional.marginal([0])
+        np.testing.assert_allclose(marginal.score_samples(places), expected, rtol=1e-9)
+        assert conditional.noise_weight_ == pytest.approx(gm.predict_proba(row)[0, -1])
+
+
+def test_a_row_of_noise_leaves_noise():
+    X, _ = clusters_in_noise()
+    gm = GaussianMixture(2, noise=True, random_state=0).fit(X)
+    (conditional,) = gm.condition([[np.nan, 1e9, 0.0]])
+    assert conditional.noise_weight_ == pytest.approx(1.0)
+    assert conditional.predict([[0.0]])[0] == -1
+    low, length = conditional.noise_box_[0, 0], conditional.noise_box_[1, 0]
+    quarters = np.array([0.25, 0.75])
+    np.testing.assert_allclose(conditional.quantile(quarters), low + length * quarters)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_distribution_function_and_quantiles_equal_a_sum(scale):
+    X, _ = clusters_in_noise(d=1)
+    gm = GaussianMixture(2, noise=True, random_state=0).fit(X * scale)
+    low, length = gm.noise_box_[:, 0]
+    parts = [norm(m, np.sqrt(c[0])) for m, c in zip(gm.means_[:, 0], gm.covariances_, strict=True)]
+    parts.append(uniform(low, length))
+    weights = [*gm.weights_, gm.noise_weight_]
+    x = np.linspace(-40.0, 50.0, 31) * scale
+    expected = sum(w * part.cdf(x) for w, part in zip(weights, parts, strict=True))
+    np.testing.assert_allclose(gm.cdf(x), expected, rtol=1e-10, atol=1e-300)
+    levels = np.array([1e-12, 1e-3, 0.02, 0.3, 0.5, 0.77, 0.999])
+    np.testing.assert_allclose(gm.cdf(gm.quantile(levels)), levels, rtol=1e-9, atol=1e-15)
+
+
+def test_modes_are_those_of_the_density_and_noise_has_none():
+    X, _ = clusters_in_noise()
+    X[3, 1] = np.nan
+    gm = GaussianMixture(2, noise=True, random_state=0).fit(X)
+    modes = gm.modes(X)
+    assert modes.points.shape == (2, 3)
+    np.testing.assert_allclose(gm.score_gradient(modes.points), 0.0, atol=1e-6)
+    np.testing.assert_allclose(modes.log_density, gm.score_samples(modes.points))
+    np.testing.assert_array_equal(modes.labels < 0, gm.predict(X) < 0)
+    far = gm.modes(np.full((2, 3), 1e9))
+    np.testing.assert_array_equal(far.labels, [-1, -1])
+    assert gm.modes().labels is None
+
+
+def test_components_are_merged_beside_the_noise():
+    rng = np.random.default_rng(0)
+    cross = rng.normal(size=(400, 2)) * np.repeat([[3, 0.5], [0.5, 3]], 200, axis=0)
+    noise = rng.uniform(-20.0, 30.0, size=(150, 2))
+    X = np.vstack([cross, rng.normal(14.0, 1.0, size=(200, 2)), noise])
+    gm = GaussianMixture(3, noise=True, random_state=0).fit(X)
+    merging = merge_components(gm, X)
+    resp = gm.predict_proba(X)
+    assert merging.n_clusters == 2
+    assert merging.proba().shape == (len(X), 3)
+    np.testing.assert_allclose(merging.proba().sum(axis=1), 1.0)
+    np.testing.assert_array_equal(merging.proba()[:, -1], resp[:, -1])
+    # Of all probabilities, for every number of clusters.
+    for n_clusters in (1, 2, 3):
+        expected = entr(merging.proba(n_clusters)).sum()
+        assert merging.entropies[n_clusters - 1] == pytest.approx(expected)
+    np.testing.assert_array_equal(merging.labels(3), gm.predict(X))
+    labels = merging.labels()
+    assert len(set(labels[:400][labels[:400] >= 0])) == 1
+    assert (labels[600:] == -1).mean() > 0.8
+    np.testing.assert_array_equal(merging.predict(X), labels)
+
+
+def test_the_weight_of_noise_has_an_interval():
+    X, _ = clusters_in_noise(n_own=200, n_noise=100)
+    gm = GaussianMixture(2, noise=True, random_state=0).fit(X)
+    intervals = bootstrap(gm, X, n_bootstrap=100, random_state=0)
+    error = intervals.standard_errors["noise_weight"]
+    share = gm.noise_weight_
+    assert error == pytest.approx(np.sqrt(share * (1.0 - share) / len(X)), rel=0.25)
+    low, high = (end["noise_weight"] for end in intervals.interval())
+    assert low < share < high
+    assert intervals.draws["noise_weight"].shape == (100,)
+    assert intervals.estimates["noise_weight"] == pytest.approx(share, abs=1e-3)
+    line = intervals.to_frame().iloc[-1]
+    assert (line["parameter"], line["component"]) == ("weight", -1)
 
 
 def test_gradients_are_those_of_the_log_density():

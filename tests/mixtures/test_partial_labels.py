@@ -1,14 +1,17 @@
 """Mixtures of rows some of which have labels, against closed forms and naive loops."""
 
+import warnings
+
 import numpy as np
 import pytest
 import sklearn
 from scipy.stats import multivariate_normal
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skmix import CategoricalMixture, DiagonalGMM, GaussianMixture, MixedMixture, Mixture
+from skmix import CategoricalMixture, Chunks, DiagonalGMM, GaussianMixture, MixedMixture, Mixture
 from skmix._families import Poisson
 from skmix._rows import sources
 
@@ -200,6 +203,43 @@ def test_chunks_change_nothing(monkeypatch):
     np.testing.assert_allclose(many.means_, one.means_, rtol=1e-9)
     float32 = clone(gm).fit(X.astype(np.float32), partial_labels=labels)
     np.testing.assert_allclose(float32.means_, one.means_, atol=0.02)
+
+
+@every_mixture
+@pytest.mark.parametrize("full", [True, False], ids=["complete and plain", "holes and weights"])
+def test_rows_and_labels_in_chunks(mixture, full):
+    X, _, labels = three_clusters(12, apart=2.0)
+    rows, weight = np.array(rows_for(mixture, X), dtype=object), None
+    rows = rows if isinstance(mixture, MixedMixture) else rows.astype(float)
+    if not full:
+        rng = np.random.default_rng(0)
+        rows = np.where(rng.random(rows.shape) < 0.1, np.nan, rows)
+        rows[5] = np.nan  # of a row without cells the label is left out, too
+        weight = rng.uniform(0.5, 2.0, len(X))
+        weight[::7] = 0.0
+    cuts = [40, 41, 100]
+    chunks = Chunks(np.split(rows, cuts), sample_weight=None if full else np.split(weight, cuts))
+    mixture = clone(mixture).set_params(max_iter=4, tol=0.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        expected = clone(mixture).fit(rows, sample_weight=weight, partial_labels=labels)
+        for given in (labels, np.split(labels, cuts), Chunks(np.split(labels, cuts))):
+            fitted = clone(mixture).fit(chunks, partial_labels=given)
+            assert fitted.n_features_in_ == rows.shape[1]
+            for name in ("weights_", "means_", "covariances_", "lower_bounds_"):
+                if hasattr(expected, name):
+                    own, other = getattr(fitted, name), getattr(expected, name)
+                    np.testing.assert_allclose(own, other, rtol=1e-7, atol=1e-9, err_msg=name)
+
+
+def test_a_warm_start_on_chunks_goes_on():
+    X, _, labels = three_clusters(13, apart=1.5)
+    gm = GaussianMixture(3, warm_start=True, random_state=0, max_iter=3, tol=1e-12)
+    chunks = Chunks([X[:50], X[50:]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        before = gm.fit(chunks, partial_labels=labels).lower_bound_
+        assert gm.fit(chunks, partial_labels=labels).lower_bound_ > before
 
 
 def test_starts_that_are_given_and_warm_starts():

@@ -470,10 +470,31 @@ def test_weights_are_those_of_the_chunks():
         mixture.score(Chunks([X]), sample_weight=np.ones(60))
 
 
-def test_labels_of_rows_in_chunks_are_refused():
-    for mixture in (GaussianMixture(), MixedMixture()):
-        with pytest.raises(ValueError, match="partial_labels is not available"):
-            mixture.fit(Chunks([X]), partial_labels=np.zeros(60, dtype=int))
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.zeros(119), "partial_labels has 119 labels, but X has 120 rows"),
+        (np.full(120, 2), "partial_labels has 2 for row 0"),
+        ([np.zeros(60)], "partial_labels lists the labels of 1 chunks, but X has 2"),
+        ([np.zeros(60), np.zeros(59)], r"partial_labels of Chunk 1 .* shape \(59,\)"),
+        ([np.zeros(60), np.full(60, -2)], "partial_labels of Chunk 1 .*has -2 for row 0"),
+        ([np.zeros(60), np.full(60, "a")], "partial_labels of Chunk 1 .*dtype <U1"),
+    ],
+)
+def test_faults_of_labels_name_the_chunk(labels, message):
+    mixture = GaussianMixture(2, random_state=0).fit(X)
+    before = mixture.means_
+    with pytest.raises(ValueError, match=message):
+        mixture.fit(Chunks([X, X]), partial_labels=labels)
+    assert mixture.means_ is before
+
+
+def test_what_takes_no_labels_takes_none_of_chunks():
+    labels = np.zeros(60, dtype=int)
+    with pytest.raises(ValueError, match="Mixture takes no partial_labels"):
+        Mixture(2, family_factory=Poisson).fit(Chunks([X]), partial_labels=labels)
+    with pytest.raises(ValueError, match="partial_labels is not available with noise=True"):
+        GaussianMixture(2, noise=True).fit(Chunks([X]), partial_labels=labels)
 
 
 @pytest.mark.parametrize("change", ["vanishes", "shrinks", "grows"])

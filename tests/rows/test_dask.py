@@ -112,10 +112,10 @@ CASES = {
 }
 
 
-def fit(mixture, X, sample_weight=None):
+def fit(mixture, X, sample_weight=None, **labels):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return clone(mixture).fit(X, sample_weight=sample_weight)
+        return clone(mixture).fit(X, sample_weight=sample_weight, **labels)
 
 
 def fit_labelled(estimator, X, y, sample_weight):
@@ -138,7 +138,7 @@ def assert_same(actual, expected, rtol):
         np.testing.assert_allclose(mine, other, rtol=rtol, atol=rtol)
 
 
-def check(case, rows, rtol):
+def check(case, rows, rtol, labelled=False):
     """Compare fit, score and predictions with those of the rows in memory."""
     mixture, made, weighing = CASES[case]
     X = made(rows[:800] if made is table else rows)
@@ -146,9 +146,15 @@ def check(case, rows, rtol):
     if weighing is not None:
         weight = weighing(X)
         cut_weight = cut(weight, 500 if case == "categories" else 400)  # other chunks are moved
-    expected = fit(mixture, X, weight)
+    own, cut_own = {}, {}
+    if labelled:
+        known = np.where(np.arange(len(X)) % 5 == 0, np.arange(len(X)) % 2, -1)
+        own = cut_own = {"partial_labels": known}
+        if isinstance(X, pd.DataFrame):
+            cut_own = {"partial_labels": cut(pd.DataFrame({"k": known}))["k"]}
+    expected = fit(mixture, X, weight, **own)
     D = cut(X)
-    actual = fit(mixture, D, cut_weight)
+    actual = fit(mixture, D, cut_weight, **cut_own)
     assert_same(actual, expected, rtol)
     score = expected.score(X, sample_weight=weight)
     assert actual.score(D, sample_weight=cut_weight) == pytest.approx(score, rel=rtol)
@@ -166,6 +172,16 @@ def test_the_fit_is_that_to_one_array(case, rows, local, few_starts):
 def test_a_cluster_sums_to_the_same(case, rows, client, few_starts):
     # Sums are added in another order, by worker.
     check(case, rows, 1e-4 if case == "float32" else 1e-8)
+
+
+@pytest.mark.parametrize("case", ["holes", "frame", "categories"])
+def test_components_of_some_rows_are_known(case, rows, local, few_starts):
+    check(case, rows, 1e-9, labelled=True)
+
+
+@pytest.mark.parametrize("case", ["holes", "categories", "mixed"])
+def test_labels_go_where_the_rows_are(case, rows, client, few_starts):
+    check(case, rows, 1e-8, labelled=True)
 
 
 def test_lazy_answers_know_their_shapes_and_types(rows, local):
@@ -268,20 +284,27 @@ def test_classifiers_and_the_inpainter_answer_lazily(rows, local):
         inpainter.set_output(transform="pandas").transform(D)
 
 
-def test_a_cluster_fits_what_has_mixtures_inside(rows, client):
+@pytest.mark.parametrize("options", [{}, {"unlabeled": "?"}, {"share": "classes"}], ids=str)
+def test_a_cluster_fits_all_classes(options, rows, client):
     X, labels = with_holes(rows), np.repeat(["no", "yes"], N_ROWS // 2)
+    if "unlabeled" in options:
+        labels[::2] = "?"
     weight = weights_of(X)
-    beside = cut(labels), cut(weight)
-    classifier = GMMBayesClassifier(2, **SHORT)
+    classifier = GMMBayesClassifier(2, **SHORT, **options)
     expected = fit_labelled(classifier, X, labels, weight)
-    actual = fit_labelled(classifier, cut(X), *beside)
+    actual = fit_labelled(classifier, cut(X), cut(labels), cut(weight))
     np.testing.assert_array_equal(actual.classes_, expected.classes_)
-    np.testing.assert_allclose(actual.class_prior_, expected.class_prior_, rtol=1e-12)
+    np.testing.assert_allclose(actual.class_prior_, expected.class_prior_, rtol=1e-8)
     for mine, other in zip(actual.mixtures_, expected.mixtures_, strict=True):
         assert_same(mine, other, 1e-8)
+
+
+def test_a_cluster_fits_an_inpainter(rows, client):
+    X = with_holes(rows)
+    weight = weights_of(X)
     inpainter = ConditionalGMMInpainter(2, **SHORT)
     expected = fit_labelled(inpainter, X, None, weight)
-    actual = fit_labelled(inpainter, cut(X), None, beside[1])
+    actual = fit_labelled(inpainter, cut(X), None, cut(weight))
     # A search finds it, as far as rounding lets the likelihood tell.
     assert actual.shrinkage_ == pytest.approx(expected.shrinkage_, rel=1e-3)
     assert_same(actual.mixture_, expected.mixture_, 1e-4)
@@ -380,8 +403,10 @@ def test_bad_weights_are_refused(rows, local):
             mixture.fit(D, sample_weight=bad)
     with pytest.raises(ValueError, match="not known"):
         mixture.fit(D[D[:, 0] > 0], sample_weight=weight)
-    with pytest.raises(ValueError, match="partial_labels"):
-        mixture.fit(D, partial_labels=np.full(N_ROWS, -1))
+    with pytest.raises(ValueError, match=r"partial_labels has shape \(3,\), but X has 3000 rows"):
+        mixture.fit(D, partial_labels=[0, 1, -1])
+    with pytest.raises(TypeError, match="partial_labels must not be Chunks"):
+        mixture.fit(D, partial_labels=Chunks([np.zeros(N_ROWS)]))
     with pytest.raises(TypeError, match="sample_weight is a Dask Array"):
         mixture.fit(rows, sample_weight=cut(weight))
     with pytest.raises(ValueError, match="sample_weight must be None"):

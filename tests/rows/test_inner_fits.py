@@ -34,6 +34,7 @@ TABLE = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "n": RNG.poisson(2, N_ROWS)})
 TABLE["c"] = np.where(X[:, 2] > 1.0, "x", "y")
 ANSWERS = (X > 1.0).astype(int)
 RARE = np.where(np.arange(N_ROWS) == 70, 7, Y)  # a class of one row
+SOME = np.where(np.arange(N_ROWS) % 3 == 0, WORDS, "?")  # most of them of no class
 
 CASES = {
     "names": (GMMBayesClassifier(2, **SHORT), TABLE[["a", "b", "n"]], WORDS, None),
@@ -56,6 +57,35 @@ CASES = {
     "one row": (GMMBayesClassifier(1, **SHORT), X, RARE, WEIGHT),
     "answers": (CategoricalBayesClassifier({7: 1, 0: 2, 1: 2}, **SHORT), ANSWERS, RARE, WEIGHT),
     "mixed": (MixedBayesClassifier(2, families={"n": "poisson"}, **SHORT), TABLE, WORDS, WEIGHT),
+    "linear": (GMMBayesClassifier(covariance_type="tied", share="classes", **SHORT), X, Y, None),
+    "shared": (
+        GMMBayesClassifier({"no": 1, "yes": 2}, covariance_type="VEV", share="classes", **SHORT),
+        HOLES,
+        WORDS,
+        WEIGHT,
+    ),
+    "shared by choice": (
+        GMMBayesClassifier(2, covariance_type="bic", share="classes", **SHORT),
+        X.astype("f4"),
+        Y,
+        None,
+    ),
+    "some of no class": (GMMBayesClassifier(2, unlabeled="?", **SHORT), HOLES, SOME, WEIGHT),
+    "some share": (
+        GMMBayesClassifier(covariance_type="tied", share="classes", unlabeled=-1, **SHORT),
+        X,
+        np.where(SOME == "?", -1, Y),
+        None,
+    ),
+    "some answers": (
+        CategoricalBayesClassifier(2, unlabeled=7, **SHORT), ANSWERS, RARE, WEIGHT
+    ),
+    "some mixed": (
+        MixedBayesClassifier(2, families={"n": "poisson"}, unlabeled="?", **SHORT),
+        TABLE,
+        SOME,
+        WEIGHT,
+    ),
     "filled": (ConditionalGMMInpainter(2, min_value=-1.0, **SHORT), HOLES, None, WEIGHT),
     "empty": (
         ConditionalGMMInpainter(2, add_indicator=True, **SHORT),
@@ -109,20 +139,28 @@ def assert_same(actual, expected, rtol=1e-7):
             np.testing.assert_array_equal(mine[name], value, err_msg=name)
 
 
+def rows_are_float32(rows):
+    return getattr(rows, "dtype", None) == np.float32
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_the_fit_is_that_to_one_array(case):
     estimator, rows, y, weight = CASES[case]
     expected = fit(estimator, rows, y, weight)
     actual = fit(estimator, chunked(rows, weight), y)
     searched = getattr(estimator, "shrinkage", 0.0) == "auto"  # as far as rounding lets it
-    rtol = 1e-3 if searched else 1e-5 if case == "float32" else 1e-7
+    rtol = 1e-3 if searched else 1e-5 if rows_are_float32(rows) else 1e-7
     assert_same(actual, expected, rtol)
     if y is not None:
         predicted = np.concatenate(list(actual.predict(chunked(rows))))
         np.testing.assert_array_equal(predicted, expected.predict(rows))
 
 
-@pytest.mark.parametrize("case", ["names", "holes", "answers", "mixed", "filled", "empty"])
+@pytest.mark.parametrize(
+    "case",
+    ["names", "holes", "answers", "mixed", "shared", "some of no class", "some answers",
+     "some mixed", "filled", "empty"],
+)  # fmt: skip
 def test_so_it_is_of_dask_collections(case):
     dask = pytest.importorskip("dask")
     da, dd = pytest.importorskip("dask.array"), pytest.importorskip("dask.dataframe")
@@ -183,8 +221,7 @@ REFUSED = {
     "infinite": (GAUSSIAN, np.where(X[200] == X, np.inf, X), Y, "Chunk 3 of X .*infinity"),
     "nothing of a class": (GAUSSIAN, HALF_EMPTY, Y, r"class 1 could .*Column\(s\) 2"),
     "priors": (GMMBayesClassifier(priors=[1.0]), X, Y, "priors must have one entry per class"),
-    "sharing": (GMMBayesClassifier(share="classes"), X, Y, "share='classes' is not available"),
-    "unlabeled": (GMMBayesClassifier(unlabeled=1), X, Y, "y has the label unlabeled=1"),
+    "no class": (GMMBayesClassifier(unlabeled=1), X, 0 * Y + 1, "Every label of positive weight"),
     "unknown": (
         CategoricalBayesClassifier(categories=[[0, 1]] * 3), 3 * ANSWERS, Y, "Chunk 0 of X",
     ),

@@ -125,8 +125,7 @@ def test_every_mixture(name, kind):
     frame = found.to_frame()
     assert set(frame.columns) >= {"parameter", "column", "category", "component", "estimate"}
     assert (frame.lower <= frame.upper).all()
-    total = 1.0 - getattr(found.mixture, "noise_weight_", 0.0)
-    assert frame.estimate[frame.parameter == "weight"].sum() == pytest.approx(total, abs=1e-6)
+    assert frame.estimate[frame.parameter == "weight"].sum() == pytest.approx(1.0, abs=1e-6)
 
 
 def test_the_frame_names_columns_and_categories():
