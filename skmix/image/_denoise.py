@@ -63,7 +63,7 @@ def denoise(
         growing trust in the patches. 'auto' does so, adapts the prior to the result, and does so
         again; it is fast, as a patch meets few of the components in full. 'similar' goes on to
         look for similar patches in the result, and filters them by what they have in common:
-        better, above all where something repeats, and it takes two to three times as long.
+        better, above all where something repeats, and it takes about twice as long.
         Priors without a mixture (`ICADenoiser`) have 'mmse' for 'auto' and 'similar'.
 
     stride : int, default=2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -18,17 +19,18 @@ from ._progress import Progress
 # for which others are looked for.
 N_SIMILAR = 60
 REACH = 30
-STEP = 3
+STEP = 4
 # How far apart they are in the first turn.
-FIRST_STEP = 4
+FIRST_STEP = 6
 # What the pilot counts for in the result: the two err in different places.
 PILOT_SHARE = 0.35
 # Patches are compared by so many of their principal components.
 N_COMPARED = 16
 # The axes are those of so many patches.
 N_SEEN = 10_000
-# Patches that are restored at once, with those like them.
-CHUNK = 128
+# Patches that are restored at once, with those like them, and rows of patches that threads share.
+CHUNK = 64
+ROWS_AT_ONCE = 4
 # Neighbouring patches for which distances are computed at once.
 BLOCK = 32
 
@@ -79,9 +81,10 @@ def filter_groups(
         band = slice(top, bottom + size - 1)
         noise = noise_std if isinstance(noise_std, float) else noise_std[band]
         restored = _Band(noisy[band], pilot[band], noise, axes, size)
-        for row in (some - top).tolist():
-            restored.around(row, columns, group_filter, for_each)
-            progress.advance(1)
+        for start in range(0, len(some), ROWS_AT_ONCE):
+            at_once = some[start : start + ROWS_AT_ONCE] - top
+            restored.around(at_once, columns, group_filter, for_each)
+            progress.advance(len(at_once))
         restored.add_to(total[band], counts[band])
     return total / counts[:, :, None]
 
@@ -128,28 +131,35 @@ class _Band:
         self.counts = np.zeros(len(self.noisy), dtype=noisy.dtype)
 
     def around(
-        self, row: int, columns: np.ndarray, group_filter: GroupFilter, for_each: ForEach
+        self, rows: np.ndarray, columns: np.ndarray, group_filter: GroupFilter, for_each: ForEach
     ) -> None:
-        """Restore patches like those of a row at these columns."""
-        done: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+        """Restore patches like those at these rows and columns."""
+        pieces = np.array_split(columns, -(-len(columns) // CHUNK))
+        done: dict[tuple[int, int], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
-        def restore(start: int) -> None:
-            members = self._similar(row, columns[start : start + CHUNK])
+        def restore(part: tuple[int, int]) -> None:
+            members = self._similar(part[0], pieces[part[1]])
             one_noise = len(self.noise_variances) == 1
             variances = self.noise_variances if one_noise else self.noise_variances[members]
             restored, weights = group_filter(self.noisy[members], self.pilot[members], variances)
-            done[start] = members.ravel(), restored, np.repeat(weights, members.shape[1])
+            done[part] = (
+                members.ravel(),
+                restored.reshape(members.size, -1),
+                np.repeat(weights, members.shape[1]),
+            )
 
-        for_each(restore, range(0, len(columns), CHUNK))
-        first = max(0, row - REACH) * self.n_columns
-        last = min(self.n_rows, row + REACH + 1) * self.n_columns
-        for start in sorted(done):
-            members, restored, weights = done[start]
-            members = members - first
-            shape = (last - first, len(members))
-            adding = csr_array((weights, (members, np.arange(len(members)))), shape=shape)
-            self.sums[first:last] += adding @ restored.reshape(len(members), -1)
-            self.counts[first:last] += np.bincount(members, weights, minlength=last - first)
+        for_each(restore, product(rows.tolist(), range(len(pieces))))
+        first = max(0, int(rows[0]) - REACH) * self.n_columns
+        last = min(self.n_rows, int(rows[-1]) + REACH + 1) * self.n_columns
+        # In one order, whatever the threads do.
+        parts = zip(*(done.pop(part) for part in sorted(done)), strict=True)
+        members, restored, weights = (np.concatenate(part) for part in parts)
+        members -= first
+        adding = csr_array(
+            (weights, (members, np.arange(len(members)))), shape=(last - first, len(members))
+        )
+        self.sums[first:last] += adding @ restored
+        self.counts[first:last] += np.bincount(members, weights, minlength=last - first)
 
     def _similar(self, row: int, columns: np.ndarray) -> np.ndarray:
         """Return the places (n, n_similar) of the patches most alike to those of a row."""
