@@ -25,6 +25,7 @@ from skmix import (
     GMMRegressor,
     MixedMixture,
     Mixture,
+    MixtureImputer,
     MixtureOutlierDetector,
     TransformedDensity,
     bootstrap_lrt,
