@@ -6,6 +6,7 @@ occur, and the codes.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
@@ -24,36 +25,45 @@ from .wording import said_of
 MERGED_ROWS = 2**18
 
 
+class ColumnsSeen(NamedTuple):
+    """What chunks show of their columns."""
+
+    # No more than a cell of every column, of one that is no number if any: a column of numbers
+    # has numbers in all chunks.
+    table: columns.Table
+    empty: np.ndarray  # (n_columns,), whether all cells in rows of positive weight are missing
+
+    def beside(self, other: ColumnsSeen) -> ColumnsSeen:
+        """Return what these and other chunks show."""
+        several = zip(self.table.columns, other.table.columns, strict=True)
+        chosen = [
+            theirs if columns.is_numeric(own) and not columns.is_numeric(theirs) else own
+            for own, theirs in several
+        ]
+        return ColumnsSeen(self.table._replace(columns=chosen), self.empty & other.empty)
+
+
+def columns_of(estimator: Any, X: Chunks) -> ColumnsSeen:
+    """Return what all chunks show of their columns."""
+    parts = survey(estimator, X, _columns_of_part)
+    return functools.reduce(ColumnsSeen.beside, (part for part in parts if part is not None))
+
+
 def kinds_of(estimator: Any, X: Chunks) -> np.ndarray:
-    """Return the kind of every column, as `columns.resolve_kinds` has it for one table.
-
-    A column of numbers has numbers in all chunks.
-    """
-    first, *others = (table for table in survey(estimator, X, _kinds_of_part) if table is not None)
-    for table in others:
-        first = _shown(first, table)
-    return columns.resolve_kinds(first, estimator.families, estimator.categorical_features)
+    """Return the kind of every column, as `columns.resolve_kinds` has it for one table."""
+    table = columns_of(estimator, X).table
+    return columns.resolve_kinds(table, estimator.families, estimator.categorical_features)
 
 
-def _kinds_of_part(pieces: Iterator[Piece]) -> columns.Table:
-    """Return a table of no more than a cell of every column, of one that is no number if any."""
-    shown: columns.Table | None = None
-    for piece in pieces:
-        table = columns.table_of(piece.rows)
-        some = [column._replace(values=_one_value(column.values)) for column in table.columns]
-        table = table._replace(columns=some)
-        shown = table if shown is None else _shown(shown, table)
-    assert shown is not None  # a part has a piece
-    return shown
+def _columns_of_part(pieces: Iterator[Piece]) -> ColumnsSeen:
+    return functools.reduce(ColumnsSeen.beside, map(_columns_of_piece, pieces))
 
 
-def _shown(first: columns.Table, other: columns.Table) -> columns.Table:
-    several = zip(first.columns, other.columns, strict=True)
-    chosen = [
-        theirs if columns.is_numeric(own) and not columns.is_numeric(theirs) else own
-        for own, theirs in several
-    ]
-    return first._replace(columns=chosen)
+def _columns_of_piece(piece: Piece) -> ColumnsSeen:
+    table = columns.table_of(piece.rows)
+    empty = np.array([columns.is_empty(column, piece.weight) for column in table.columns])
+    some = [column._replace(values=_one_value(column.values)) for column in table.columns]
+    return ColumnsSeen(table._replace(columns=some), empty)
 
 
 def _one_value(values: np.ndarray) -> np.ndarray:

@@ -43,7 +43,8 @@ class Chunks:
     A chunk is read when it is needed, again in every pass, and no more than one chunk per thread
     is held at a time. `GaussianMixture`, `DiagonalGMM`, `CategoricalMixture` and `MixedMixture`
     take Chunks in `fit` and `score`, and return Chunks where they return rows; so do the Bayes
-    classifiers and `ConditionalGMMInpainter`. The fit is that to all rows in one array.
+    classifiers, `ConditionalGMMInpainter` and `MixtureImputer`. The fit is that to all rows in one
+    array.
 
     Parameters
     ----------

@@ -363,6 +363,8 @@ def is_empty(column: RawColumn, sample_weight: Any) -> bool:
 
 def take_columns(X: Any, kept: np.ndarray) -> Any:
     """Return some of the columns, as X has them."""
+    if isinstance(X, Table):
+        return X.select(kept.tolist())
     if frames.is_frame(X):
         return frames.some_columns(X, kept)
     X = masked_as_missing(X)

@@ -7,7 +7,7 @@ from typing import Any
 # Where rows in parts are taken, Chunks as well as collections; for messages.
 TAKERS = (
     "in fit, score, criteria, predict and impute, Bayes classifiers in fit and predict, the "
-    "inpainter in fit and transform; other estimators and methods do not"
+    "inpainter and the imputer in fit and transform; other estimators and methods do not"
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -12,11 +13,16 @@ from sklearn.utils._param_validation import HasMethods
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from .._interface import columns, frames, validation
+from .._interface import chunked_columns, columns, frames, validation
+from .._interface.chunks import Chunks, View, as_chunks, template_of
 from .._interface.versions import VersionedMixin
 from .._interface.wording import check_random_state, naming
+from .._mixtures.chunkwise import lazily_by_chunks
+from .._mixtures.known import Known
 from .._mixtures.mixed import MixedMixture
 from .bounds import check_bounds, clipped, drawn_within
+from .by_chunks import shape_of_filled
+from .seen import nameless
 
 # What fills columns of which nothing was seen, of numbers and of others.
 NOTHING, NO_CATEGORY = 0.0, "missing_value"
@@ -149,14 +155,17 @@ class MixtureImputer(TransformerMixin, VersionedMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-            The rows. Those that are entirely missing are left out.
+        X : array-like or DataFrame of shape (n_samples, n_features), Chunks or Dask collection
+            The rows. Those that are entirely missing are left out. :class:`Chunks` and Dask
+            collections are read again in every pass, or held by workers, as by
+            :class:`MixedMixture`.
 
         y : Ignored
             Not used, present for API consistency by convention.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights: a row of weight w counts as w rows.
+            Non-negative weights: a row of weight w counts as w rows. None with Chunks, which have
+            their own.
 
         Returns
         -------
@@ -185,11 +194,17 @@ class MixtureImputer(TransformerMixin, VersionedMixin, BaseEstimator):
                 "categories alone as well."
             )
         with validation.earlier_fit_kept(self):
-            table = columns.read_table(self, X, reset=True)
-            n_rows = np.empty((table.n_samples, 0))
-            sample_weight = validation.check_sample_weight(sample_weight, n_rows)
+            chunks = as_chunks(X, sample_weight)
+            if chunks is None:
+                table = columns.read_table(self, X, reset=True)
+                n_rows = np.empty((table.n_samples, 0))
+                sample_weight = validation.check_sample_weight(sample_weight, n_rows)
+                empty = np.array([columns.is_empty(c, sample_weight) for c in table.columns])
+            else:
+                chunks._hold()
+                sample_weight = None
+                table, empty = chunked_columns.columns_of(self, chunks)
             kinds = columns.resolve_kinds(table, mixture.families, mixture.categorical_features)
-            empty = np.array([columns.is_empty(column, sample_weight) for column in table.columns])
             if empty.all():
                 raise ValueError(
                     "Every column of X is entirely missing: nothing can be learned about them. "
@@ -198,17 +213,22 @@ class MixtureImputer(TransformerMixin, VersionedMixin, BaseEstimator):
             check_bounds(self, len(kinds), free=kinds == "categorical")
             self.empty_features_ = np.flatnonzero(empty)
             mixture = _of_columns(mixture, table, kinds, ~empty)
-            self.mixture_ = mixture.fit(self._seen(X), sample_weight=sample_weight)
+            seen = self._seen(X) if chunks is None else self._seen_chunks(chunks)
+            template = self._seen(template_of(X))
+            with mixture._knowing(Known(template=template)):
+                self.mixture_ = mixture.fit(seen, sample_weight=sample_weight)
             self.n_iter_ = mixture.n_iter_
         return self
 
+    @lazily_by_chunks(shape_of_filled, "given")
     def transform(self, X):
         """Return the rows with missing cells filled in.
 
         Parameters
         ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-            The rows.
+        X : array-like or DataFrame of shape (n_samples, n_features), Chunks or Dask collection
+            The rows. :class:`Chunks` and Dask collections are transformed when that is asked for;
+            not with `sample_posterior`, nor where `set_output` asks for frames.
 
         Returns
         -------
@@ -328,12 +348,23 @@ class MixtureImputer(TransformerMixin, VersionedMixin, BaseEstimator):
         """Return encoded rows of the columns that were seen, and these as users have them."""
         check_is_fitted(self)
         columns.read_table(self, X, reset=False)
-        seen = self._seen(X)
-        return self.mixture_._validate_rows(seen), seen
+        seen, mixture = self._seen(X), self.mixture_
+        if not hasattr(self, "feature_names_in_"):  # nor have the rows of some chunks
+            mixture = nameless(mixture)
+        return mixture._validate_rows(seen), seen
+
+    def _kept(self) -> np.ndarray:
+        return np.delete(np.arange(self.n_features_in_), self.empty_features_)
 
     def _seen(self, X: Any) -> Any:
-        kept = np.delete(np.arange(self.n_features_in_), self.empty_features_)
-        return columns.take_columns(X, kept) if len(self.empty_features_) else X
+        if X is None or len(self.empty_features_) == 0:
+            return X
+        return columns.take_columns(X, self._kept())
+
+    def _seen_chunks(self, chunks: Chunks) -> Chunks:
+        if len(self.empty_features_) == 0:
+            return chunks
+        return chunks._seen_as(View(partial(_columns_of_chunk, self._kept())))
 
     def _finished(self, X: Any, seen: Any, rows: np.ndarray, filled: np.ndarray) -> Any:
         """Return filled rows as X has its cells, with or without empty columns."""
@@ -355,10 +386,14 @@ class MixtureImputer(TransformerMixin, VersionedMixin, BaseEstimator):
 
     def _bounds_of_seen(self) -> tuple[np.ndarray, np.ndarray]:
         free = np.full(self.n_features_in_, True)
-        kept = np.delete(np.arange(self.n_features_in_), self.empty_features_)
+        kept = self._kept()
         free[kept] = self.mixture_.families_ == "categorical"
         low, high = check_bounds(self, self.n_features_in_, free)
         return low[kept], high[kept]
+
+
+def _columns_of_chunk(kept: np.ndarray, rows: Any, sample_weight: Any, name: str) -> Any:
+    return columns.take_columns(rows, kept)
 
 
 def _of_columns(

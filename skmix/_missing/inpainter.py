@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
 from sklearn.base import TransformerMixin, _fit_context
 from sklearn.impute import MissingIndicator
 from sklearn.utils._param_validation import Interval, MissingValues
-from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from .._interface import validation
@@ -18,23 +16,9 @@ from .._interface.wording import check_random_state, naming
 from .._mixtures.chunkwise import lazily_by_chunks
 from .._mixtures.wrapping import MixtureBased
 from .bounds import clipped
+from .by_chunks import shape_of_filled
 from .fit_to_seen import FitToSeen
 from .seen import SeenCells, nameless
-
-
-def _shape_of_filled(inpainter: Any) -> tuple[int]:
-    """Return the shape of a filled row of Chunks; refuse settings that have no way for them."""
-    if inpainter.sample_posterior:
-        raise ValueError(
-            "sample_posterior=True draws the cells of all rows in one order, and takes no Chunks "
-            "or Dask collections. Set it to False, or transform arrays."
-        )
-    if _get_output_config("transform", inpainter)["dense"] != "default":
-        raise ValueError(
-            "set_output asks for frames, which are not made of Chunks or Dask collections. Use "
-            "set_output(transform='default')."
-        )
-    return (len(inpainter.get_feature_names_out()),)
 
 
 class ConditionalGMMInpainter(TransformerMixin, SeenCells, FitToSeen):
@@ -305,7 +289,7 @@ class ConditionalGMMInpainter(TransformerMixin, SeenCells, FitToSeen):
                 self.indicator_ = indicator.fit(np.where(holes, np.nan, 0.0)[None])
         return self
 
-    @lazily_by_chunks(_shape_of_filled)
+    @lazily_by_chunks(shape_of_filled)
     def transform(self, X):
         """Return the rows with missing cells filled in.
 

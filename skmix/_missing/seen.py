@@ -189,7 +189,7 @@ class SeenCells:
         return self._completed(drawn)
 
 
-def nameless(mixture: GaussianMixture) -> GaussianMixture:
+def nameless(mixture: Any) -> Any:
     """Return a view of a mixture that takes arrays without a warning that they have no names."""
     view = copy.copy(mixture)
     if hasattr(view, "feature_names_in_"):

@@ -365,6 +365,19 @@ def test_a_folder_of_parquet_files(tmp_path, weighted):
     np.testing.assert_allclose(parts.score(chunks), whole.score(frame, sample_weight=weight))
 
 
+def test_an_imputer_fills_parquet(tmp_path):
+    frame = table()
+    frame = frame.mask(np.random.default_rng(2).random(frame.shape) < 0.1).assign(nothing=np.nan)
+    chunks = Chunks(write_parquet(tmp_path / "p", frame))
+    imputer = MixtureImputer(MixedMixture(2, random_state=0, max_iter=3), keep_empty_features=True)
+    whole, parts = fit(clone(imputer), frame), fit(clone(imputer), chunks)
+    assert parts.feature_names_in_.tolist() == list(frame.columns)
+    filled, expected = gather(parts.transform(chunks)), whole.transform(frame)
+    assert filled.shape == expected.shape and not pd.isna(filled).any()
+    assert np.mean(filled == expected) > 0.9  # others differ by rounding
+    np.testing.assert_allclose(parts.mixture_.means_, whole.mixture_.means_, **EXACT)
+
+
 def test_a_data_set_of_pyarrow_is_taken_as_it_is(tmp_path):
     frame = table()[["height", "visits"]].astype({"height": np.float32, "visits": np.float32})
     folder = write_parquet(tmp_path / "p", frame)
@@ -531,7 +544,6 @@ def test_a_function_that_returns_other_rows():
     [
         GMMDenoiser(),
         GMMRegressor(),
-        MixtureImputer(),
         MixtureOutlierDetector(),
         TransformedDensity(),
     ],

@@ -13,6 +13,8 @@ from skmix import (
     ConditionalGMMInpainter,
     GMMBayesClassifier,
     MixedBayesClassifier,
+    MixedMixture,
+    MixtureImputer,
 )
 
 pytestmark = pytest.mark.usefixtures("few_starts")
@@ -34,6 +36,11 @@ TABLE = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "n": RNG.poisson(2, N_ROWS)})
 TABLE["c"] = np.where(X[:, 2] > 1.0, "x", "y")
 ANSWERS = (X > 1.0).astype(int)
 RARE = np.where(np.arange(N_ROWS) == 70, 7, Y)  # a class of one row
+GAPS = TABLE.mask(RNG.random(TABLE.shape) < 0.1)
+GAPS["e"] = pd.Series([None] * N_ROWS, dtype=object)
+GAPS.loc[:59, "e"] = "of no weight"
+GAPS.loc[5] = None
+GAPS = GAPS[["a", "e", "b", "n", "c"]]
 SOME = np.where(np.arange(N_ROWS) % 3 == 0, WORDS, "?")  # most of them of no class
 
 CASES = {
@@ -93,6 +100,17 @@ CASES = {
         None,
         None,
     ),
+    "tables": (
+        MixtureImputer(
+            MixedMixture(2, families={"n": "poisson"}, **SHORT), min_value=0, round_integers=True
+        ),
+        GAPS,
+        None,
+        WEIGHT,
+    ),
+    "tables, kept": (
+        MixtureImputer(MixedMixture(2, **SHORT), keep_empty_features=True), EMPTY, None, None
+    ),
     "marked": (
         ConditionalGMMInpainter(missing_values=-9, keep_empty_features=True, **SHORT),
         np.nan_to_num(EMPTY, nan=-9.0),
@@ -151,15 +169,26 @@ def test_the_fit_is_that_to_one_array(case):
     searched = getattr(estimator, "shrinkage", 0.0) == "auto"  # as far as rounding lets it
     rtol = 1e-3 if searched else 1e-5 if rows_are_float32(rows) else 1e-7
     assert_same(actual, expected, rtol)
-    if y is not None:
-        predicted = np.concatenate(list(actual.predict(chunked(rows))))
-        np.testing.assert_array_equal(predicted, expected.predict(rows))
+    assert_same_answers(actual, chunked(rows), expected, rows)
+
+
+def assert_same_answers(actual, chunks, expected, rows):
+    for name in ("predict", "transform"):
+        if hasattr(expected, name):
+            answer, wanted = getattr(actual, name)(chunks), getattr(expected, name)(rows)
+            whole = answer.compute() if hasattr(answer, "compute") else np.concatenate([*answer])
+            assert answer.shape[1:] == wanted.shape[1:] and answer.dtype == wanted.dtype
+            if wanted.dtype.kind == "f":
+                np.testing.assert_allclose(whole, wanted, rtol=1e-6, atol=1e-9)
+            else:
+                same = pd.DataFrame(whole).infer_objects(), pd.DataFrame(wanted).infer_objects()
+                pd.testing.assert_frame_equal(*same, check_exact=False, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
     "case",
     ["names", "holes", "answers", "mixed", "shared", "some of no class", "some answers",
-     "some mixed", "filled", "empty"],
+     "some mixed", "filled", "empty", "tables"],
 )  # fmt: skip
 def test_so_it_is_of_dask_collections(case):
     dask = pytest.importorskip("dask")
@@ -179,7 +208,9 @@ def test_so_it_is_of_dask_collections(case):
             None if of is None else dd.from_pandas(pd.Series(of), chunksize=120) if framed else of
             for of in (y, weight)
         ]
-        assert_same(fit(estimator, cut(rows), *beside), expected)
+        actual = fit(estimator, cut(rows), *beside)
+        assert_same(actual, expected)
+        assert_same_answers(actual, cut(rows), expected, rows)
 
 
 def test_labels_come_as_weights_do(tmp_path):
