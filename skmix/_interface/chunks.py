@@ -185,6 +185,10 @@ class Chunks:
 
     # What estimators ask ------------------------------------------------------------------
 
+    def _number(self, number: int) -> int:
+        """Return the number that a chunk has among all."""
+        return number
+
     def _name(self, number: int) -> str:
         """Name a chunk in a message."""
         return f"Chunk {number} of X ({self._items[number].name})"
@@ -208,7 +212,7 @@ class Chunks:
         weight = None
         if self._weight_column is not None:
             rows, weight = split_column(rows, self._weight_column, self._name(number))
-        elif self._weights is not None:
+        if self._weights is not None:
             weight = read(self._weights[number], f"sample_weight of chunk {number}")
             weight = np.asarray(weight)
         return rows, weight
@@ -232,6 +236,13 @@ class Chunks:
         coded = copy.copy(self)
         coded._label_kind = self._label_kind._replace(code=code)
         return coded
+
+    def _reweighted(self, weights: dict[int, np.ndarray]) -> Chunks:
+        """Return the same rows with other weights, given by the numbers of the chunks."""
+        reweighted = copy.copy(self)
+        nothing = np.empty(0)
+        reweighted._weights = [ArrayItem(weights.get(i, nothing)) for i in range(len(self))]
+        return reweighted
 
     @property
     def _has_codes(self) -> bool:

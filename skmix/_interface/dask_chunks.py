@@ -63,6 +63,16 @@ class DaskChunks(Chunks):
         labelled._label_kind = kind
         return labelled
 
+    def _reweighted(self, weights: dict[int, np.ndarray]) -> Chunks:
+        reweighted: Any = super()._reweighted(weights)
+        if self._parts is not None:
+            own = [
+                ({number: weights[number] for number in numbers if number in weights},)
+                for numbers in self._parts.run(_numbers)
+            ]
+            reweighted._parts = self._parts.made(_with_weights, own)
+        return reweighted
+
     _may_be_empty = True
 
     @property
@@ -219,8 +229,11 @@ class PartChunks(Chunks):
         if raw and raw[0][-1] is not None:
             self._labels = [ArrayItem(labels) for *_, labels in raw]
 
+    def _number(self, number: int) -> int:
+        return self._numbers[number]
+
     def _name(self, number: int) -> str:
-        return f"Chunk {self._numbers[number]} of X ({self._kind})"
+        return f"Chunk {self._number(number)} of X ({self._kind})"
 
 
 def _checked_rows(X: Any) -> Any:
@@ -287,6 +300,15 @@ def _row_chunks(collection: Any) -> tuple[Any, ...]:
     if type(collection).__name__ == "Array":
         return tuple(collection.chunks[0])
     return (math.nan,) * int(collection.npartitions)
+
+
+def _numbers(raw: list[Raw], n_threads: int) -> list[int]:
+    return [number for number, *_ in raw]
+
+
+def _with_weights(raw: list[Raw], n_threads: int, weights: dict[int, np.ndarray]) -> list[Raw]:
+    nothing = np.empty(0)
+    return [(i, rows, weights.get(i, nothing), labels) for i, rows, _, labels in raw]
 
 
 def _n_rows(chunks: Chunks) -> int:

@@ -46,6 +46,32 @@ def _weighing(chunks: Chunks) -> Iterator[tuple[Any, Any]]:
                 yield rows, weight
 
 
+class Weighing(NamedTuple):
+    """Weights of the rows of a part, and what is missing of those that have some."""
+
+    shapes: dict[int, np.ndarray]  # by the numbers of the chunks, (n_rows,), ones without weights
+    n_missing: np.ndarray  # (n_features,), cells
+
+
+def weighing_by_chunk(chunks: Chunks) -> list[Weighing]:
+    """Return the weights of the rows of all parts, of chunks that are seen as floats."""
+    return [part for part in chunks._by_parts(_weighing_of_part) if part is not None]
+
+
+def _weighing_of_part(chunks: Chunks) -> Weighing | None:
+    shapes: dict[int, np.ndarray] = {}
+    n_missing: Any = 0
+    for number in range(len(chunks)):
+        weights = []
+        for piece in _pieces_of(chunks, number):
+            weight = np.ones(len(piece.rows)) if piece.weight is None else piece.weight
+            n_missing = n_missing + np.isnan(piece.rows[weight > 0]).sum(axis=0)
+            weights.append(weight)
+        if weights:
+            shapes[chunks._number(number)] = np.concatenate(weights)
+    return Weighing(shapes, n_missing) if shapes else None
+
+
 def by_parts(chunks: Chunks, look: Callable[[Iterator[tuple[Any, Any]]], Any]) -> list[Any]:
     """Return what a function says of the rows and weights of every part, as `pieces` has them."""
     return chunks._by_parts(partial(_looked_at, look))

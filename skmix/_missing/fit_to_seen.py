@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -13,9 +14,10 @@ from .._interface.chunks import Chunks, View, template_of
 from .._interface.magnitudes import check_magnitudes
 from .._interface.masked import masked_as_missing
 from .._interface.wording import check_random_state, number
+from .._mixtures.gaussian import GaussianMixture
 from .._mixtures.wrapping import MixtureBased
 from .bounds import check_bounds
-from .refits import refit
+from .refits import ChunksToWeigh, RowsToWeigh, refit
 
 
 class FitToSeen(MixtureBased):
@@ -35,29 +37,28 @@ class FitToSeen(MixtureBased):
         kept = self._learn_columns(~(holes if weight is None else holes[weight > 0]).all(axis=0))
         seen = X if kept.all() else X[:, kept]
         self._fit_mixture(seen, weight, **self._facts(template, kept))
-        rng = check_random_state(self.random_state)
-        self.refits_ = refit(self.mixture_, seen, weight, self.n_refits, rng)
+        self.refits_ = self._refits(partial(RowsToWeigh, seen, weight))
         return holes.any(axis=0)
 
     def _fit_chunks(self, chunks: Chunks) -> np.ndarray:
         """Fit to rows in chunks, likewise."""
-        if self.n_refits:
-            raise ValueError(
-                f"n_refits={self.n_refits} is not available where X are Chunks or a Dask "
-                "collection: rows get random weights in memory. Set it to 0, or fit some rows."
-            )
         chunks._hold()
         marked = self._marked()
         as_floats = partial(_unmarked, self.missing_values) if marked else survey.as_floats
         found = survey.find(self, chunks, as_floats, empty_columns=True)
         check_bounds(self, found.n_features)
         kept = self._learn_columns(found.observed)
-        seen = chunks
-        if marked or not kept.all():
-            seen = chunks._seen_as(View(partial(_some_columns, as_floats, kept)))
+        as_seen = chunks._seen_as(View(partial(_some_columns, as_floats, kept)))
+        seen = as_seen if marked or not kept.all() else chunks
         self._fit_mixture(seen, None, **self._facts(chunks._template(), kept))
-        self.refits_ = []
+        self.refits_ = self._refits(partial(ChunksToWeigh, as_seen))
         return found.holes
+
+    def _refits(self, rows: Callable[[], RowsToWeigh | ChunksToWeigh]) -> list[GaussianMixture]:
+        """Return the mixtures of `n_refits`."""
+        if self.n_refits == 0:
+            return []
+        return refit(self.mixture_, rows(), self.n_refits, check_random_state(self.random_state))
 
     def _marked(self) -> bool:
         """Whether missing cells have another mark than NaN."""

@@ -240,7 +240,8 @@ class ConditionalGMMInpainter(TransformerMixin, SeenCells, FitToSeen):
         X : array-like of shape (n_samples, n_features), Chunks or Dask collection
             The rows. Those that are entirely missing are left out. :class:`Chunks` and Dask
             collections are read again in every pass, or held by workers, as by
-            :class:`GaussianMixture`; not with `n_refits`.
+            :class:`GaussianMixture`; with `n_refits`, weights of all rows are held in memory, 16
+            bytes for each.
 
         y : Ignored
             Not used, present for API consistency by convention.

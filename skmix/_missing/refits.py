@@ -16,12 +16,14 @@ missing, covered in 281 of 300 repetitions, and in 273 without refits (nominal .
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
+from .._interface import survey
+from .._interface.chunks import Chunks
 from .._mixtures.gaussian import GaussianMixture
 from .._mixtures.known import Known
 from ..exceptions import DegenerateComponentWarning
@@ -30,24 +32,85 @@ from ..exceptions import DegenerateComponentWarning
 MOST = 2.0
 
 
+class Drawn(NamedTuple):
+    """Rows with random weights."""
+
+    rows: Any
+    sample_weight: np.ndarray | None  # None where the rows have their own
+    total: float  # of the weights
+    squares: float  # sum of their squares
+
+
+class RowsToWeigh:
+    """Rows of an array that get random weights: one of weight w the sum of w weights.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        The rows, NaN where a cell is missing.
+
+    sample_weight : ndarray of shape (n_samples,) or None
+        Their weights.
+    """
+
+    def __init__(self, X: np.ndarray, sample_weight: np.ndarray | None) -> None:
+        shape = np.ones(len(X)) if sample_weight is None else sample_weight
+        keep = shape > 0
+        self._rows, self._shape = X[keep], shape[keep]
+        self.share_seen = _share(np.isnan(self._rows).sum(axis=0), len(self._rows))
+
+    def drawn(self, rng: np.random.RandomState) -> Drawn:
+        """Draw weights for the rows."""
+        weight = rng.standard_gamma(self._shape)
+        return Drawn(self._rows, weight, float(weight.sum()), float(weight @ weight))
+
+
+class ChunksToWeigh:
+    """Rows in chunks that get random weights, those that the rows of one array would get.
+
+    Parameters
+    ----------
+    chunks : Chunks
+        The rows, seen as floats, NaN where a cell is missing.
+    """
+
+    def __init__(self, chunks: Chunks) -> None:
+        self._chunks = chunks
+        found = survey.weighing_by_chunk(chunks)
+        self._shapes = dict(sorted(item for part in found for item in part.shapes.items()))
+        n_rows = sum(int((shape > 0).sum()) for shape in self._shapes.values())
+        n_missing = np.sum([part.n_missing for part in found], axis=0)
+        self.share_seen = _share(n_missing, n_rows)
+
+    def drawn(self, rng: np.random.RandomState) -> Drawn:
+        """Draw weights for the rows, which are held in memory."""
+        weights, total, squares = {}, 0.0, 0.0
+        for number, shape in self._shapes.items():
+            weight = np.zeros(len(shape))
+            own = rng.standard_gamma(shape[shape > 0])
+            weight[shape > 0] = own
+            weights[number] = weight
+            total, squares = total + float(own.sum()), squares + float(own @ own)
+        return Drawn(self._chunks._reweighted(weights), None, total, squares)
+
+
+def _share(n_missing: np.ndarray, n_rows: int) -> float:
+    """Return the share of cells that were seen of columns in which some were not."""
+    incomplete = n_missing > 0
+    return float(1.0 - n_missing[incomplete].mean() / n_rows) if incomplete.any() else 1.0
+
+
 def refit(
     mixture: GaussianMixture,
-    X: np.ndarray,
-    sample_weight: np.ndarray | None,
+    rows: RowsToWeigh | ChunksToWeigh,
     n_refits: int,
     rng: np.random.RandomState,
 ) -> list[GaussianMixture]:
-    """Fit a mixture again, from where it is, to the same rows with random weights.
-
-    A row of weight w gets the sum of w weights.
-    """
-    shape = np.ones(len(X)) if sample_weight is None else sample_weight
-    keep = shape > 0
-    X, shape = X[keep], shape[keep]
-    return [_refit(mixture, X, rng.standard_gamma(shape)) for _ in range(n_refits)]
+    """Fit a mixture again, from where it is, to the same rows with random weights."""
+    return [_refit(mixture, rows.drawn(rng), rows.share_seen) for _ in range(n_refits)]
 
 
-def _refit(mixture: GaussianMixture, X: np.ndarray, weight: np.ndarray) -> GaussianMixture:
+def _refit(mixture: GaussianMixture, drawn: Drawn, share_seen: float) -> GaussianMixture:
     again: Any = clone(mixture).set_params(
         weights_init=mixture.weights_ / mixture.weights_.sum(),
         means_init=mixture.means_,
@@ -60,16 +123,14 @@ def _refit(mixture: GaussianMixture, X: np.ndarray, weight: np.ndarray) -> Gauss
         # The first fit has warned already.
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.simplefilter("ignore", DegenerateComponentWarning)
-        again.fit(X, sample_weight=weight)
-    covariances = again.covariances_ * _correction(X, weight, mixture.n_components)
-    features = np.arange(X.shape[1])
+        again.fit(drawn.rows, sample_weight=drawn.sample_weight)
+    n_components, n_features = again.means_.shape
+    correction = _correction(drawn, share_seen, n_components, n_features)
+    covariances, features = again.covariances_ * correction, np.arange(n_features)
     return mixture._new_mixture(again.weights_, again.means_, covariances, features)
 
 
-def _correction(X: np.ndarray, weight: np.ndarray, n_components: int) -> float:
+def _correction(drawn: Drawn, share_seen: float, n_components: int, n_features: int) -> float:
     """Return by what covariances of rows of random weights are multiplied."""
-    holes = np.isnan(X)
-    incomplete = holes.any(axis=0)
-    share = 1.0 - holes[:, incomplete].mean() if incomplete.any() else 1.0
-    n_rows = share * weight.sum() ** 2 / (weight @ weight) / n_components
-    return n_rows / max(n_rows - X.shape[1], n_rows / MOST)
+    n_rows = share_seen * drawn.total**2 / drawn.squares / n_components
+    return n_rows / max(n_rows - n_features, n_rows / MOST)

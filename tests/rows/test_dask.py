@@ -302,12 +302,14 @@ def test_a_cluster_fits_all_classes(options, rows, client):
 def test_a_cluster_fits_an_inpainter(rows, client):
     X = with_holes(rows)
     weight = weights_of(X)
-    inpainter = ConditionalGMMInpainter(2, **SHORT)
+    inpainter = ConditionalGMMInpainter(2, n_refits=2, **SHORT)
     expected = fit_labelled(inpainter, X, None, weight)
     actual = fit_labelled(inpainter, cut(X), None, cut(weight))
     # A search finds it, as far as rounding lets the likelihood tell.
     assert actual.shrinkage_ == pytest.approx(expected.shrinkage_, rel=1e-3)
     assert_same(actual.mixture_, expected.mixture_, 1e-4)
+    for mine, other in zip(actual.refits_, expected.refits_, strict=True):
+        np.testing.assert_allclose(mine.means_, other.means_, rtol=1e-3, atol=1e-3)
 
 
 def test_a_worker_may_die(rows, client, monkeypatch):

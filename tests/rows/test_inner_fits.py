@@ -100,6 +100,13 @@ CASES = {
         None,
         None,
     ),
+    "refitted": (ConditionalGMMInpainter(2, n_refits=3, **SHORT), HOLES, None, WEIGHT),
+    "refitted, plain": (
+        ConditionalGMMInpainter(n_refits=2, missing_values=-9, shrinkage=0.0, **SHORT),
+        np.nan_to_num(EMPTY, nan=-9.0),
+        None,
+        None,
+    ),
     "tables": (
         MixtureImputer(
             MixedMixture(2, families={"n": "poisson"}, **SHORT), min_value=0, round_integers=True
@@ -188,7 +195,7 @@ def assert_same_answers(actual, chunks, expected, rows):
 @pytest.mark.parametrize(
     "case",
     ["names", "holes", "answers", "mixed", "shared", "some of no class", "some answers",
-     "some mixed", "filled", "empty", "tables"],
+     "some mixed", "filled", "empty", "refitted", "tables"],
 )  # fmt: skip
 def test_so_it_is_of_dask_collections(case):
     dask = pytest.importorskip("dask")
@@ -256,7 +263,6 @@ REFUSED = {
     "unknown": (
         CategoricalBayesClassifier(categories=[[0, 1]] * 3), 3 * ANSWERS, Y, "Chunk 0 of X",
     ),
-    "refits": (ConditionalGMMInpainter(n_refits=2), X, None, "n_refits=2 is not available"),
     "two marks": (ConditionalGMMInpainter(missing_values=-9), HOLES, None, "Chunk 0 .*NaN"),
     "no cells": (ConditionalGMMInpainter(), np.nan * X, None, "entirely missing"),
     "bounds": (ConditionalGMMInpainter(min_value=[0.0]*2), X, None, "min_value must be a number"),
