@@ -232,9 +232,15 @@ class Chunks:
         return labelled
 
     def _coded(self, code: Callable[[np.ndarray], np.ndarray]) -> Chunks:
-        """Return the same rows, whose labels a fit sees as numbers in one more column."""
+        """Return the same rows, whose labels a fit sees as numbers in one more column.
+
+        The labels have been checked.
+        """
+        assert self._labels is not None
         coded = copy.copy(self)
-        coded._label_kind = self._label_kind._replace(code=code)
+        # They are in memory: once, and not again in every pass.
+        coded._labels = [ArrayItem(code(item.read())) for item in self._labels]
+        coded._label_kind = self._label_kind._replace(check=np.asarray, code=np.asarray)
         return coded
 
     def _reweighted(self, weights: dict[int, np.ndarray]) -> Chunks:

@@ -63,6 +63,11 @@ class DaskChunks(Chunks):
         labelled._label_kind = kind
         return labelled
 
+    def _coded(self, code: Callable[[np.ndarray], np.ndarray]) -> Chunks:
+        coded = copy.copy(self)
+        coded._label_kind = self._label_kind._replace(code=code)
+        return coded
+
     def _reweighted(self, weights: dict[int, np.ndarray]) -> Chunks:
         reweighted: Any = super()._reweighted(weights)
         if self._parts is not None:

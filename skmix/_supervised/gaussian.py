@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from .._interface import survey, validation
 from .._interface.validation import NON_NEGATIVE
 from .._mixtures import regularisation, shrinking, streaming
+from .._mixtures.chunkwise import lazily_by_chunks
 from .._mixtures.covariance_types import FAMILIES, choices
 from .._mixtures.gaussian import GaussianMixture
 from .._mixtures.known import Known
@@ -386,12 +387,15 @@ class GMMBayesClassifier(ClassesOfStream):
         fitted = [together.in_class(code, mixture) for code, mixture in enumerate(mixtures)]
         return fitted, (*doubts(together, together._weight_of_fit[0]), together.bic_with_classes)
 
+    @lazily_by_chunks(
+        lambda self: () if len(self.classes_) == 2 else (len(self.classes_),), np.float64
+    )
     def decision_function(self, X):
         """Return the log-odds (two classes) or log prior + log density of every class.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), Chunks or Dask collection
             The rows, NaN where a cell is missing.
 
         Returns

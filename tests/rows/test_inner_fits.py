@@ -180,7 +180,7 @@ def test_the_fit_is_that_to_one_array(case):
 
 
 def assert_same_answers(actual, chunks, expected, rows):
-    for name in ("predict", "transform"):
+    for name in ("predict", "decision_function", "transform"):
         if hasattr(expected, name):
             answer, wanted = getattr(actual, name)(chunks), getattr(expected, name)(rows)
             whole = answer.compute() if hasattr(answer, "compute") else np.concatenate([*answer])
