@@ -163,8 +163,9 @@ def make_frame(template: Any, columns: list[np.ndarray]) -> Any:
 
 def _filled(values: np.ndarray, holes: np.ndarray, new: np.ndarray) -> np.ndarray:
     """Return the values of a column, with new ones where there are holes."""
-    whole = values.astype(new.dtype if new.dtype.kind == "f" else object)
-    whole[holes] = new[holes]
+    whole = np.empty(len(values), dtype=new.dtype if new.dtype.kind == "f" else object)
+    # What stands in a hole, a word that is no category for instance, may be no number.
+    whole[~holes], whole[holes] = values[~holes], new[holes]
     return whole
 
 

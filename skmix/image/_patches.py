@@ -146,7 +146,7 @@ def corners(
 
 def check_stride(size: Any, stride: Any) -> None:
     """Check that patches of this size leave out no pixel at this stride."""
-    if not isinstance(size, Integral) or not isinstance(stride, Integral):
+    if any(isinstance(n, bool) or not isinstance(n, Integral) for n in (size, stride)):
         raise TypeError(f"size and stride must be integers, but are {size!r} and {stride!r}.")
     if size < 1 or stride < 1:
         raise ValueError(f"size and stride must be at least 1, but are {size} and {stride}.")

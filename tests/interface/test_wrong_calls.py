@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 import skmix
 from skmix import CategoricalBayesClassifier, GaussianMixture, GMMBayesClassifier
-from skmix.image import compress, denoise, estimate_noise_std, fit_patch_prior
+from skmix.image import compress, denoise, estimate_noise_std, extract_patches, fit_patch_prior
 from skmix.metrics import class_coverage, psnr_scorer
 
 pytestmark = pytest.mark.usefixtures("few_starts")
@@ -205,6 +205,10 @@ WRONG = {
         lambda: class_coverage(skmix.Chunks([X]), FITTED),
         "Chunks are not gathered into one array",
     ),
+    "a size that is true": (
+        lambda: extract_patches(np.zeros((4, 4)), True),
+        "size and stride must be integers, but are True and 1",
+    ),
 }
 
 
@@ -219,6 +223,17 @@ def test_means_may_be_lists_and_a_number_of_rows_true():
     listed = edited(GaussianMixture(2, random_state=0).fit(X), means_=FITTED.means_.tolist())
     np.testing.assert_array_equal(listed.predict(X), FITTED.predict(X))
     assert len(skmix.TransformedDensity().fit(X).sample(True)[0]) == 1
+
+
+def test_words_that_are_no_category_are_filled_with_numbers():
+    table = pd.DataFrame({"size": X[:, 0], "class": Y.astype(float)})
+    mixture = skmix.MixedMixture(categorical_features=["class"], handle_unknown="ignore").fit(
+        table
+    )
+    words = table.assign(**{"class": ["x", "y"] * 6})
+    for filled in (mixture.impute(words), *mixture.sample_conditional(words, 2, random_state=0)):
+        assert set(filled["class"].astype(float)) <= {0.0, 1.0, 2.0}
+        np.testing.assert_array_equal(filled["size"], table["size"])
 
 
 def test_rows_of_zeros_have_a_scale_mixture():
