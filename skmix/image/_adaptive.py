@@ -69,14 +69,19 @@ def restore_adaptively(
             noise_std = rms(np.array([rms(image.noise_std) for image in images]))
             restored = restored_by(adapted(prior, rows, noise_std, for_each))
         for i, (pixels, _, noise) in enumerate(images if similar else []):
+            shape = pixels.shape
+            size = _similar.patch_size(visitor.size, rms(noise), prior.typical_std, shape)
             restored[i] = _similar.restore_by_similar(
                 pixels.astype(np.float32, copy=False),
                 restored[i],
                 noise,
-                visitor.size,
+                size,
                 for_each,
                 visitor.progress,
             )
+            # Larger patches are in fewer rows than was expected.
+            expected = _similar.n_steps(shape, visitor.size)
+            visitor.progress.advance(expected - _similar.n_steps(shape, size))
     return [
         image.astype(noisy.pixels.dtype, copy=False)
         for image, noisy in zip(restored, images, strict=True)

@@ -144,11 +144,13 @@ def denoise(
     'auto' adapts the mixture by three EM steps on patches of the restored image, in which noise of
     a quarter is taken to be left, means and covariances being held to those of the prior by 20
     pseudo-observations per component. It compares all components in 24 directions, and the eight
-    likeliest in full. 'similar' finds groups of 60 similar patches within 30 pixels, twice: first
+    likeliest in full. 'similar' finds groups of 40 similar patches within 30 pixels, twice: first
     it keeps those principal axes of noisy groups that noise alone does not have, as much of the
     image is repeated that the prior has smoothed away; then the mean of both results tells the
     groups, and the mean and covariance with which the noisy patches are filtered. The result of
-    'auto' counts for 35 % of the end result. Both methods compute in single precision.
+    'auto' counts for 25 % of the end result. Where noise is stronger than 1.4 times the standard
+    deviation of clean patches, similar patches are larger than those of the prior, up to half as
+    large again. Both methods compute in single precision.
 
     With a map of the noise patches and pixels count in units of their own noise. Patches in which
     it differs by a third or more of the variance are restored by solving equations for each, their

@@ -35,13 +35,14 @@ def by_own_axes(
     else:
         means = np.average(noisy, axis=1, weights=1.0 / noise_std**2, keepdims=True)
     deviations = (noisy - means) / noise_std
-    covariances = deviations.transpose(0, 2, 1) @ deviations
-    covariances /= noisy.shape[1]
-    values, vectors = np.linalg.eigh(covariances)
+    # Groups have fewer patches than patches have pixels: products of patches have the same axes.
+    products = deviations @ deviations.transpose(0, 2, 1)
+    products /= noisy.shape[1]
+    values, vectors = np.linalg.eigh(products)
     edge = (1.0 + np.sqrt(noisy.shape[2] / noisy.shape[1])) ** 2
     kept = np.where(values > edge, 1.0 - 1.0 / np.maximum(values, 1.0), 0.0)
     kept = kept.astype(noisy.dtype)
-    deviations = (deviations @ vectors) * kept[:, None, :] @ vectors.transpose(0, 2, 1)
+    deviations = (vectors * kept[:, None, :]) @ vectors.transpose(0, 2, 1) @ deviations
     # The noise that is left is that of the mean and of the axes that are kept.
     return means + noise_std * deviations, 1.0 / (1.0 + kept.sum(axis=1))
 
@@ -52,18 +53,18 @@ def by_pilot(
     """Filter groups of noisy patches by the Gaussians of their pilots (Wiener filters)."""
     means = pilot.mean(axis=1, keepdims=True)
     pilot, ones = pilot - means, np.ones(len(noisy), dtype=noisy.dtype)
-    covariances = pilot.transpose(0, 2, 1) @ pilot
-    covariances /= max(pilot.shape[1] - 1, 1)
+    pilot /= np.sqrt(max(pilot.shape[1] - 1, 1)).astype(noisy.dtype)
     deviations = noisy - means
     if noise_variances.ndim == 2:
-        return noisy - _taken(covariances, deviations, noise_variances), ones
+        return noisy - _taken(pilot, deviations, noise_variances), ones
     of_patches = noise_variances.mean(axis=2)
     even = of_patches.max(axis=1) <= EVEN * of_patches.min(axis=1)
     taken = np.empty_like(noisy)
     of_groups = noise_variances[even].mean(axis=1)
-    taken[even] = _taken(covariances[even], deviations[even], of_groups)
+    taken[even] = _taken(pilot[even], deviations[even], of_groups)
     # Patches of different noise share the axes of their Gaussian.
-    values, vectors = np.linalg.eigh(covariances[~even])
+    some = pilot[~even]
+    values, vectors = np.linalg.eigh(some.transpose(0, 2, 1) @ some)
     own = of_patches[~even][:, :, None]
     tiny = np.finfo(noisy.dtype).tiny
     shares = own / np.maximum(np.maximum(values[:, None, :], 0.0) + own, tiny)
@@ -71,13 +72,18 @@ def by_pilot(
     return noisy - taken, ones
 
 
-def _taken(
-    covariances: np.ndarray, deviations: np.ndarray, noise_variances: np.ndarray
-) -> np.ndarray:
-    """What Wiener filters take away, by noise variances (n or 1, n_features or 1) of groups."""
-    noisy, diagonal = covariances.copy(), np.arange(covariances.shape[1])
-    traces = np.einsum("nii->n", covariances)[:, None]
-    least = np.finfo(noisy.dtype).eps * traces + np.finfo(noisy.dtype).tiny
-    noisy[:, diagonal, diagonal] += np.maximum(noise_variances, least)
-    weights = np.linalg.solve(noisy, deviations.transpose(0, 2, 1))
-    return (noise_variances[:, :, None] * weights).transpose(0, 2, 1)
+def _taken(factors: np.ndarray, deviations: np.ndarray, noise_variances: np.ndarray) -> np.ndarray:
+    """What Wiener filters take away, by noise variances (n or 1, n_features or 1) of groups.
+
+    Factors (n, n_similar, n_features) make the covariances, factors.T @ factors: equations are
+    solved in as many unknowns as there are patches (the identity of Woodbury).
+    """
+    traces = np.einsum("nij,nij->n", factors, factors)[:, None]
+    least = np.finfo(factors.dtype).eps * traces + np.finfo(factors.dtype).tiny
+    variances = np.maximum(noise_variances, least)[:, None, :]
+    weighted = factors / variances
+    products, diagonal = weighted @ factors.transpose(0, 2, 1), np.arange(factors.shape[1])
+    products[:, diagonal, diagonal] += 1.0
+    shares = np.linalg.solve(products, weighted @ deviations.transpose(0, 2, 1))
+    left = deviations - shares.transpose(0, 2, 1) @ factors
+    return (noise_variances[:, None, :] / variances) * left

@@ -17,13 +17,17 @@ from ._progress import Progress
 
 # How many patches a Gaussian is of, how far away they may be, and how far apart the patches are
 # for which others are looked for.
-N_SIMILAR = 60
+N_SIMILAR = 40
 REACH = 30
 STEP = 4
 # How far apart they are in the first turn.
 FIRST_STEP = 6
 # What the pilot counts for in the result: the two err in different places.
-PILOT_SHARE = 0.35
+PILOT_SHARE = 0.25
+# Where noise is stronger than this, in standard deviations of clean patches, patches are larger
+# than those of the prior, in proportion, up to so many times.
+STRONG_NOISE = 1.4
+LARGEST = 1.5
 # Patches are compared by so many of their principal components.
 N_COMPARED = 16
 # The axes are those of so many patches.
@@ -33,6 +37,15 @@ CHUNK = 64
 ROWS_AT_ONCE = 4
 # Neighbouring patches for which distances are computed at once.
 BLOCK = 32
+
+
+def patch_size(size: int, noise_std: float, typical_std: float, shape: tuple[int, ...]) -> int:
+    """Return the side of the patches for an image of this shape, that of the prior's being `size`.
+
+    `typical_std` is the standard deviation of clean patches.
+    """
+    strength = noise_std / max(STRONG_NOISE * typical_std, np.finfo(float).tiny)
+    return min(round(size * float(np.clip(strength, 1.0, LARGEST))), *shape[:2])
 
 
 def n_steps(shape: tuple[int, ...], size: int) -> int:
@@ -94,7 +107,8 @@ def _bands(
 ) -> Iterator[tuple[np.ndarray, int, int]]:
     """Yield rows of patches with the first and last row that those like them may be in."""
     n_places, values_per_row = shape[0] - size + 1, shape[1] * size * size * shape[2]
-    height = max(1, _patches.STRIP_VALUES // values_per_row - 2 * REACH)
+    # What is around a band is cut too.
+    height = max(REACH, _patches.STRIP_VALUES // values_per_row - 2 * REACH)
     start = 0
     while start < len(rows):
         stop = int(np.searchsorted(rows, rows[start] + height))

@@ -148,9 +148,16 @@ def test_similar_patches_by_a_loop(monkeypatch):
         both = (images[1] + own) / 2
         last = filter_groups(images[0], both, 0.2, 3, 3, by_pilot, *rest)
         restored = restore_by_similar(*images, *rest)
-        np.testing.assert_allclose(restored, 0.35 * images[1] + 0.65 * last, atol=1e-12)
-        monkeypatch.setattr(_patches, "STRIP_VALUES", 1)  # a band for every row of patches
+        np.testing.assert_allclose(restored, 0.25 * images[1] + 0.75 * last, atol=1e-12)
+        monkeypatch.setattr(_patches, "STRIP_VALUES", 1)  # several bands
         np.testing.assert_allclose(restore_by_similar(*images, *rest), restored, atol=1e-10)
+
+
+def test_strong_noise_makes_larger_patches():
+    found = [_similar.patch_size(8, s, 0.08, (50, 40, 1)) for s in (0.0, 0.1, 0.14, 0.2, 5.0)]
+    assert found == [8, 8, 10, 12, 12]
+    assert _similar.patch_size(8, 0.2, 0.08, (50, 9, 1)) == 9
+    assert _similar.patch_size(8, 0.2, 0.0, (50, 40, 1)) == 12  # a prior of constant patches
 
 
 def test_axes_that_stand_out_of_noise():
